@@ -1,0 +1,11 @@
+"""Names of the span attributes that switchgear sets and reads."""
+
+TENANT = "switchgear.tenant"
+WORKLOAD = "switchgear.workload"
+TASK_ID = "switchgear.task.id"
+TASK_PARENT_ID = "switchgear.task.parent_id"
+TASK_ROOT_ID = "switchgear.task.root_id"
+TIER = "switchgear.tier"
+ATTEMPT = "switchgear.attempt"
+LEASE_ID = "switchgear.lease.id"
+CACHE = "switchgear.cache"
