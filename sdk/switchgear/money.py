@@ -27,7 +27,9 @@ class Money:
         try:
             amount = Decimal(match["amount"])
         except InvalidOperation:
-            raise ValueError(f'"{match["amount"]}" is not an amount; write a number such as "0.50 USD"') from None
+            raise ValueError(
+                f'"{match["amount"]}" is not an amount; write a number such as "0.50 USD"'
+            ) from None
         if not amount.is_finite():
             raise ValueError(f'"{match["amount"]}" is not a finite amount')
         return cls(amount, match["currency"])

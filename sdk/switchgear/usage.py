@@ -65,7 +65,9 @@ def from_response(provider: str, body: Mapping[str, Any]) -> Usage | None:
     """
     usage = body.get("usage")
     if provider not in _READERS:
-        raise ValueError(f"no usage reader for provider {provider!r}; there are: {', '.join(sorted(_READERS))}")
+        raise ValueError(
+            f"no usage reader for provider {provider!r}; there are: {', '.join(sorted(_READERS))}"
+        )
     if not isinstance(usage, Mapping):
         return None
     return _READERS[provider](usage)

@@ -1,0 +1,110 @@
+"""Decision: what an agent may do now. One type for the engine that makes it and the SDK that obeys it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Action", "Caps", "Decision"]
+
+
+class Action(StrEnum):
+    """From free to forbidden; later members are more restrictive."""
+
+    ALLOW = "allow"
+    THROTTLE = "throttle"
+    QUEUE = "queue"
+    DEGRADE = "degrade"
+    DENY = "deny"
+
+    @property
+    def severity(self) -> int:
+        """0 for allow, 4 for deny: the most restrictive of several decisions applies."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {action: severity for severity, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits under which a call may still be made: another model, fewer output tokens."""
+
+    model: str | None = None
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a scope may do now, by which policy and why.
+
+    Money is in `currency`; `remaining` is what the ceiling still has free, `projected` what the scope will
+    have spent at the end of its window (or task). All are None where no ceiling applies.
+    """
+
+    id: str
+    action: Action
+    reason: str
+    version: int
+    valid_until: datetime
+    policy: str | None = None
+    remaining: Decimal | None = None
+    projected: Decimal | None = None
+    ceiling: Decimal | None = None
+    currency: str | None = None
+    caps: Caps = field(default_factory=Caps)
+    retry_after_s: float | None = None
+    share: float | None = None
+    fail: str = "open"
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object that programs outside rely on; decimals are strings."""
+        return {
+            "id": self.id,
+            "action": self.action.value,
+            "policy": self.policy,
+            "reason": self.reason,
+            "remaining": _text(self.remaining),
+            "projected": _text(self.projected),
+            "ceiling": _text(self.ceiling),
+            "currency": self.currency,
+            "caps": {"model": self.caps.model, "max_output_tokens": self.caps.max_output_tokens},
+            "retry_after_s": self.retry_after_s,
+            "share": self.share,
+            "valid_until": self.valid_until.isoformat(),
+            "version": self.version,
+            "fail": self.fail,
+        }
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> Decision:
+        """The decision in a reply. Raises ValueError, KeyError or TypeError where it is none."""
+        caps = body.get("caps") or {}
+        return cls(
+            id=str(body["id"]),
+            action=Action(body["action"]),
+            policy=body.get("policy"),
+            reason=str(body["reason"]),
+            remaining=_decimal(body.get("remaining")),
+            projected=_decimal(body.get("projected")),
+            ceiling=_decimal(body.get("ceiling")),
+            currency=body.get("currency"),
+            caps=Caps(caps.get("model"), caps.get("max_output_tokens")),
+            retry_after_s=body.get("retry_after_s"),
+            share=body.get("share"),
+            valid_until=datetime.fromisoformat(body["valid_until"]),
+            version=int(body["version"]),
+            fail=str(body.get("fail", "open")),
+        )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def _decimal(text: Any) -> Decimal | None:
+    return None if text is None else Decimal(str(text))
