@@ -1,0 +1,51 @@
+# Bare `make` lists the targets; each sets up what it needs by itself.
+# Pass arguments with ARGS: make demo ARGS="--no-serve --seed 7"
+
+# The first interpreter on the path that is new enough, unless PYTHON names one.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## make .venv with everything in it (quick when nothing changed)
+
+$(READY): requirements.lock pyproject.toml sdk/pyproject.toml
+	@test -n "$(PYTHON)" || { echo "switchgear needs Python 3.11 or newer and found none; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "switchgear needs Python 3.11 or newer; $(PYTHON) is older or missing. Name another: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making .venv (some minutes the first time)"; $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+demo: install ## play the incident without and with switchgear, then serve the dashboard
+	$(BIN)/switchgear demo $(ARGS)
+
+up: install ## run collector, policies and dashboard on this machine, data in ./data
+	$(BIN)/switchgear up $(ARGS)
+
+test: install ## run the test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install ## lint, format, types, import direction
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## run every benchmark and print its figure
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: install ## resolve requirements.lock anew (asks the package index)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --no-header --no-emit-package switchgear --no-emit-package switchgear-server \
+		--extra dashboard --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
+
+clean: ## remove .venv, caches and build output (not ./data)
+	rm -rf .venv build dist sdk/dist test-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
