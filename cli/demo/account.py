@@ -1,0 +1,86 @@
+"""The provider's own account of what happened: every request it served, and every one it refused.
+
+This is the truth that the demo's checks hold the product against, so it is kept by the provider alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from switchgear.usage import Usage
+
+__all__ = ["Log", "Refused", "Served"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One billed request. `cost` is in USD; `service_s` is from its arrival to the last byte."""
+
+    id: str
+    provider: str
+    model: str
+    tenant: str
+    usage: Usage
+    cost: Decimal
+    arrived_at: datetime
+    served_at: datetime
+    service_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One request answered with an error status, not billed."""
+
+    provider: str
+    tenant: str
+    status: int
+    at: datetime
+    retry_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Everything since the start or the last reset, oldest first."""
+
+    served: Sequence[Served] = ()
+    refused: Sequence[Refused] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The log as JSON values: decimals as strings, times as RFC 3339."""
+        return {
+            "served": [
+                asdict(one)
+                | {
+                    "cost": str(one.cost),
+                    "arrived_at": one.arrived_at.isoformat(),
+                    "served_at": one.served_at.isoformat(),
+                }
+                for one in self.served
+            ],
+            "refused": [asdict(one) | {"at": one.at.isoformat()} for one in self.refused],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Log:
+        """The log that `to_json` wrote."""
+        return cls(
+            served=[
+                Served(
+                    **one
+                    | {
+                        "usage": Usage(**one["usage"]),
+                        "cost": Decimal(one["cost"]),
+                        "arrived_at": datetime.fromisoformat(one["arrived_at"]),
+                        "served_at": datetime.fromisoformat(one["served_at"]),
+                    }
+                )
+                for one in document["served"]
+            ],
+            refused=[
+                Refused(**one | {"at": datetime.fromisoformat(one["at"])}) for one in document["refused"]
+            ],
+        )
