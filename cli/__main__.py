@@ -1,0 +1,5 @@
+"""`python -m cli`: the same command as `switchgear`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,306 @@
+"""The command `switchgear`: arguments are declared here, each verb's module is imported when it runs."""
+
+# No `from __future__ import annotations`: typer reads the annotations when it builds the command.
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app", "main"]
+
+RUN, LOOK, CHECK = "Run it", "Look at spend", "Check before you trust"
+
+HELP = (
+    "Meters, projects and cuts what AI agents spend on foundation models.\n\n"
+    "Agents keep calling their provider directly: they ask switchgear what they may do, and OpenTelemetry "
+    "tells switchgear what they did.\n\n"
+    "Exit codes: 0 fine, 1 something was found or failed, 2 misuse."
+)
+EPILOG = (
+    "[bold]Examples[/bold]\n\n"
+    "  switchgear demo --no-serve --seed 7\n\n"
+    "  switchgear up --data ./data --policy-file policies.yaml\n\n"
+    '  switchgear query "select tenant, sum(cost) from calls group by all"\n\n'
+    "  switchgear policies check policies.yaml"
+)
+
+app = typer.Typer(
+    name="switchgear",
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+serve_app = typer.Typer(help="Run one of the three services, as a container does.", no_args_is_help=True)
+prices_app = typer.Typer(help="What usage costs, and at which rates.", no_args_is_help=True)
+policies_app = typer.Typer(help="Work with policy files.", no_args_is_help=True)
+app.add_typer(serve_app, name="serve", rich_help_panel=RUN)
+app.add_typer(prices_app, name="prices", rich_help_panel=CHECK)
+app.add_typer(policies_app, name="policies", rich_help_panel=CHECK)
+
+Data = Annotated[
+    Path, typer.Option(envvar="SWITCHGEAR_DATA", help="Folder that holds everything switchgear keeps.")
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SWITCHGEAR_POLICY_FILE",
+        help="Policy file. Default: policies.yaml here, else the packaged starter.",
+        show_default=False,
+    ),
+]
+Host = Annotated[str, typer.Option(help="Address to listen on; one that others can reach needs an API key.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+CollectorUrl = Annotated[
+    str, typer.Option("--collector", envvar="SWITCHGEAR_COLLECTOR", help="URL of the collector.")
+]
+PoliciesUrl = Annotated[
+    str, typer.Option("--policies", envvar="SWITCHGEAR_POLICIES", help="URL of the policies.")
+]
+# Only from the environment: an argument could be read in the process list.
+ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="SWITCHGEAR_API_KEY", hidden=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+
+LOCAL = "127.0.0.1"
+COLLECTOR = "http://127.0.0.1:4318"
+POLICIES = "http://127.0.0.1:8700"
+
+
+class Priced(StrEnum):
+    """The service tiers that have rates of their own."""
+
+    BATCH = "batch"
+    FLEX = "flex"
+    PRIORITY = "priority"
+
+
+def main() -> None:
+    """Run the command line; ends the process with the verb's exit code."""
+    app()
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"switchgear {version('switchgear-server')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options before any verb."""
+
+
+@app.command(rich_help_panel=RUN)
+def up(
+    *,
+    data: Data = Path("data"),
+    policy_file: PolicyFile = None,
+    host: Host = LOCAL,
+    dashboard_host: Annotated[
+        str, typer.Option(help="Address of the dashboard, which has no sign-in of its own.")
+    ] = LOCAL,
+    collector_port: Port = 4318,
+    policies_port: Port = 8700,
+    dashboard_port: Port = 8501,
+    api_key: ApiKey = None,
+) -> None:
+    """Run collector, policies and dashboard together until Ctrl-C."""
+    from . import up as verb
+
+    raise typer.Exit(
+        verb.run(
+            data=data,
+            policy_file=policy_file,
+            host=host,
+            dashboard_host=dashboard_host,
+            collector_port=collector_port,
+            policies_port=policies_port,
+            dashboard_port=dashboard_port,
+            api_key=api_key,
+        )
+    )
+
+
+@serve_app.command("collector")
+def serve_collector(
+    *,
+    data: Data = Path("data"),
+    host: Host = LOCAL,
+    port: Port = 4318,
+    api_key: ApiKey = None,
+    supervised: Supervised = False,
+) -> None:
+    """Take OpenTelemetry traces (OTLP/HTTP) and keep the calls they bill."""
+    from . import serve
+
+    raise typer.Exit(serve.collector(data=data, host=host, port=port, api_key=api_key, supervised=supervised))
+
+
+@serve_app.command("policies")
+def serve_policies(
+    *,
+    policy_file: PolicyFile = None,
+    data: Data = Path("data"),
+    collector: CollectorUrl = COLLECTOR,
+    host: Host = LOCAL,
+    port: Port = 8700,
+    api_key: ApiKey = None,
+    supervised: Supervised = False,
+) -> None:
+    """Decide what agents may do, by the policy file and what the collector books."""
+    from . import serve
+
+    raise typer.Exit(
+        serve.policies(
+            policy_file=policy_file,
+            data=data,
+            collector=collector,
+            host=host,
+            port=port,
+            api_key=api_key,
+            supervised=supervised,
+        )
+    )
+
+
+@serve_app.command("dashboard")
+def serve_dashboard(
+    *,
+    collector: CollectorUrl = COLLECTOR,
+    policies: PoliciesUrl = POLICIES,
+    host: Host = LOCAL,
+    port: Port = 8501,
+    api_key: ApiKey = None,
+    supervised: Supervised = False,
+) -> None:
+    """Show the pages: live breakers and spend, and showback."""
+    from . import serve
+
+    raise typer.Exit(
+        serve.dashboard(
+            collector=collector,
+            policies=policies,
+            host=host,
+            port=port,
+            api_key=api_key,
+            supervised=supervised,
+        )
+    )
+
+
+@app.command(rich_help_panel=RUN)
+def demo(
+    *,
+    seed: Annotated[int, typer.Option(help="Fixes the workload.")] = 7,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="End after the table; do not serve the dashboard.")
+    ] = False,
+    sabotage: Annotated[
+        str | None,
+        typer.Option(
+            "--break", metavar="WHAT", help="Break one thing on purpose, to see the demo's own check fail."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Play the 2 a.m. incident against a local fake provider, without and with switchgear."""
+    from . import demo as verb
+
+    raise typer.Exit(verb.run(seed=seed, serve=not no_serve, sabotage=sabotage, as_json=as_json))
+
+
+@app.command(rich_help_panel=CHECK)
+def inspect(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="OTLP/JSON, JSON lines of it, or protobuf.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the calls that trace files would book, and each span that they would not, with the reason."""
+    from . import inspect as verb
+
+    raise typer.Exit(verb.run(files, as_json=as_json))
+
+
+@prices_app.command("quote")
+def prices_quote(
+    *,
+    provider: Annotated[str, typer.Option(help="openai, anthropic, ...")],
+    model: Annotated[str, typer.Option(help="The model, as the provider names it.")],
+    usage: Annotated[
+        str,
+        typer.Option(
+            metavar="JSON",
+            help="Counts: input_uncached, cache_read, cache_write_5m, cache_write_1h, output, reasoning.",
+        ),
+    ],
+    at: Annotated[
+        str | None, typer.Option(metavar="RFC3339", help="When the call was made. Default: now.")
+    ] = None,
+    service_tier: Annotated[Priced | None, typer.Option(help="A service tier with rates of its own.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Price one usage as of a date; an unknown model is unpriced, never 0."""
+    from . import prices
+
+    tier = service_tier.value if service_tier else None
+    raise typer.Exit(prices.quote(provider, model, usage, at, tier, as_json=as_json))
+
+
+@policies_app.command("check")
+def policies_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file.")]) -> None:
+    """Validate a policy file: every error with its line, or one line that it is fine."""
+    from . import policies
+
+    raise typer.Exit(policies.check(file))
+
+
+@app.command(rich_help_panel=LOOK)
+def query(
+    question: Annotated[
+        str, typer.Argument(metavar="SQL|REPORT", help="One SELECT, or the name of a report.")
+    ],
+    *,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME=VALUE", help="A parameter of a report; repeatable."),
+    ] = None,
+    collector: CollectorUrl = COLLECTOR,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the collector: read-only SQL over the view `calls`, or a named report."""
+    from . import query as verb
+
+    raise typer.Exit(
+        verb.run(question, given=given or (), collector=collector, api_key=api_key, as_json=as_json)
+    )
+
+
+@app.command(rich_help_panel=LOOK)
+def review(
+    *,
+    week: Annotated[str, typer.Option(metavar="YYYY-Www", help="ISO week, such as 2026-W47.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("reviews"),
+    collector: CollectorUrl = COLLECTOR,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Write the weekly cost-ownership review: CSV, Parquet and HTML."""
+    from . import review as verb
+
+    raise typer.Exit(verb.run(week, out=out, collector=collector, api_key=api_key, as_json=as_json))

@@ -1,0 +1,93 @@
+"""`switchgear query`: read-only SQL or a named report, asked of a running collector."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .console import fail, misuse, plain, say
+
+__all__ = ["run"]
+
+_REPORT = re.compile(r"[A-Za-z][\w-]*")
+_OUR_TIMEOUT_S = 30.0
+
+
+def run(question: str, *, given: Sequence[str], collector: str, api_key: str | None, as_json: bool) -> int:
+    """Ask `question`, SQL or the name of a report with `given` name=value pairs, and print the answer.
+
+    Exit 0 with an answer, 1 where the collector cannot be asked, 2 where it refuses the question.
+    """
+    pairs = [pair.partition("=") for pair in given]
+    if not all(name and sign for name, sign, _ in pairs):
+        return misuse("a parameter of a report is written name=value: --with week=2026-W47")
+    params = {name: value for name, _, value in pairs}
+    is_report = _REPORT.fullmatch(question.strip()) is not None
+    if params and not is_report:
+        return misuse("--with belongs to a report; write the values of a statement into the statement")
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        with httpx.Client(
+            base_url=collector, headers=headers, timeout=_OUR_TIMEOUT_S, trust_env=False
+        ) as client:
+            answer = _ask(client, question.strip(), params, is_report=is_report)
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        return fail(f"query: no collector answers at {collector} ({problem}); start one with: switchgear up")
+    return _show(answer, as_json=as_json)
+
+
+def _ask(
+    client: httpx.Client, question: str, params: Mapping[str, str], *, is_report: bool
+) -> httpx.Response:
+    if is_report:
+        return client.get(f"/v1/reports/{question}", params=dict(params))
+    return client.post("/v1/query", json={"sql": question, "params": [], "format": "json"})
+
+
+def _show(answer: httpx.Response, *, as_json: bool) -> int:
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return fail("query: the collector wants a key; set SWITCHGEAR_API_KEY")
+    if answer.is_client_error:
+        return misuse(f"query: {_detail(answer)}")
+    if not answer.is_success:
+        return fail(f"query: the collector answered {answer.status_code}: {_detail(answer)}")
+    document = answer.json()
+    if as_json:
+        say(json.dumps(document, ensure_ascii=False))
+    else:
+        _print(document)
+    return 0
+
+
+def _detail(answer: httpx.Response) -> str:
+    """The reason in a problem document, in one line; else the start of the body."""
+    try:
+        problem = answer.json()
+        text = str(problem.get("detail") or problem.get("title"))
+    except (ValueError, AttributeError):
+        text = answer.text[:200]
+    return plain(" ".join(text.split()))
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    columns, rows = document["columns"], document["rows"]
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(Text(plain(_name(column))))
+    for row in rows:
+        table.add_row(*(Text("-" if value is None else plain(str(value))) for value in row))
+    Console().print(table)
+    counted = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    watermark = document.get("watermark")
+    say(f"{counted}, booked up to {watermark}" if watermark else f"{counted}; nothing is booked yet")
+
+
+def _name(column: Any) -> str:
+    return str(column["name"]) if isinstance(column, Mapping) else str(column)

@@ -1,0 +1,191 @@
+"""The composition root: each service is built here from its parts, bound to its port and run until a signal.
+
+Everything that one part needs of a part above it (prices and reports in the collector) is passed in here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .console import fail, misuse, note
+from .listener import ListenError, bind, is_loopback, local_url
+
+__all__ = ["KEYLESS", "collector", "dashboard", "policies", "policy_path", "refusal"]
+
+KEYLESS = "no API key is set: every process on this machine may read and write; set SWITCHGEAR_API_KEY to require one"
+_LAST_REQUESTS_S = 2
+
+
+def collector(*, data: Path, host: str, port: int, api_key: str | None, supervised: bool = False) -> int:
+    """Take OTLP on `port`, keep the calls in `data` and answer queries until a signal; the exit code."""
+
+    def build() -> Any:
+        from analytics import registry, reports
+        from analytics.prices import PriceBook
+        from collector.service import create_app
+
+        return create_app(
+            data=data, price=PriceBook().quote, reports=reports.REPORTS, registry=registry, api_key=api_key
+        )
+
+    return _serve("collector", build, host=host, port=port, api_key=api_key, supervised=supervised)
+
+
+def policies(
+    *,
+    policy_file: Path | None,
+    data: Path,
+    collector: str | None,
+    host: str,
+    port: int,
+    api_key: str | None,
+    supervised: bool = False,
+) -> int:
+    """Decide by `policy_file` on what the collector books, on `port`, until a signal; the exit code."""
+
+    def build() -> Any:
+        from policies.service import create_app
+
+        return create_app(
+            policy_file=policy_path(policy_file), data=data, collector=collector, api_key=api_key
+        )
+
+    return _serve("policies", build, host=host, port=port, api_key=api_key, supervised=supervised)
+
+
+def dashboard(
+    *, collector: str, policies: str, host: str, port: int, api_key: str | None, supervised: bool = False
+) -> int:
+    """Show the pages on `port` until a signal; the exit code. They read the two services by URL."""
+    refused = refusal(host, api_key)
+    if refused:
+        return misuse(f"dashboard: {refused}")
+    try:
+        bind(host, port, option="--port").close()
+    except ListenError as problem:
+        return fail(f"dashboard: {problem}")
+    try:
+        from streamlit.web import cli as streamlit
+    except ModuleNotFoundError:
+        return fail("dashboard: streamlit is not installed; pip install 'switchgear-server[dashboard]'")
+    import dashboard as pages
+
+    if not is_loopback(host):
+        note(f"dashboard: it has no sign-in: whoever reaches {host}:{port} sees every tenant")
+    if supervised:
+        _stop_with_parent()
+    os.environ["SWITCHGEAR_COLLECTOR"] = collector
+    os.environ["SWITCHGEAR_POLICIES"] = policies
+    if api_key:
+        os.environ["SWITCHGEAR_API_KEY"] = api_key
+    app = Path(str(pages.__file__)).with_name("app.py")
+    streamlit.main(["run", str(app), *_streamlit_options(host, port)], standalone_mode=False)
+    return 0
+
+
+def policy_path(given: Path | None) -> Path:
+    """The policy file to use: the one given, else `policies.yaml` here, else the packaged starter."""
+    if given is not None:
+        return given
+    here = Path("policies.yaml")
+    if here.exists():
+        return here
+    import policies as package
+
+    return Path(str(package.__file__)).parent / "library" / "starter.yaml"
+
+
+def refusal(host: str, api_key: str | None) -> str | None:
+    """Why this address may not be served: without a key only this machine may reach a service."""
+    if api_key or is_loopback(host):
+        return None
+    return f"--host {host} can be reached from other machines, so a key is needed; set SWITCHGEAR_API_KEY"
+
+
+def _serve(
+    name: str, build: Callable[[], Any], *, host: str, port: int, api_key: str | None, supervised: bool
+) -> int:
+    """Bind, build, run; every refusal to start is one line and an exit code."""
+    from collector.errors import StoreError
+    from policies.files import PolicyFileError
+
+    refused = refusal(host, api_key)
+    if refused:
+        return misuse(f"{name}: {refused}")
+    try:
+        with bind(host, port, option="--port") as listener:
+            app = build()
+            if not supervised:
+                _announce(name, local_url(host, listener.getsockname()[1]), api_key)
+            else:
+                _stop_with_parent()
+            return _run(app, listener)
+    except PolicyFileError as problem:
+        return fail(f"{name}: {_first(str(problem))}")
+    except (ListenError, StoreError) as problem:
+        return fail(f"{name}: {problem}")
+
+
+def _run(app: Any, listener: Any) -> int:
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_LAST_REQUESTS_S,
+        )
+    )
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # Before uvicorn's own handlers stand, and after: it raises the signal again once it has stopped.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def _announce(name: str, url: str, api_key: str | None) -> None:
+    if not api_key:
+        note(KEYLESS)
+    note(f"{name} listens on {url}; Ctrl-C stops it")
+
+
+def _first(report: str) -> str:
+    """The first error of a report, with a pointer to the rest: a refusal to start is one line."""
+    first, *rest = report.splitlines()
+    return f"{first} ({len(rest)} more: switchgear policies check lists them)" if rest else first
+
+
+def _stop_with_parent() -> None:
+    """End this process when the supervisor's end of stdin closes, however the supervisor died."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _streamlit_options(host: str, port: int) -> list[str]:
+    """Headless, without telemetry, and without the welcome line, which looks up a public address."""
+    settings = {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "logger.hideWelcomeMessage": "true",
+        "client.toolbarMode": "minimal",
+    }
+    return [part for name, value in settings.items() for part in (f"--{name}", value)]

@@ -1,0 +1,243 @@
+"""The supervisor of `switchgear up`: three children, ready together and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from .console import FAILED, fail, misuse, note, say
+from .listener import local_url
+from .serve import KEYLESS, policy_path, refusal
+
+__all__ = ["Service", "run"]
+
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 8.0
+_POLL_S = 0.1
+_OURS = "switchgear: "
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One child: its name, what follows `switchgear serve`, and the URL that answers 200 once it is ready."""
+
+    name: str
+    arguments: tuple[str, ...]
+    url: str
+    ready: str
+
+
+@dataclass(slots=True)
+class Child:
+    """A running service and what it wrote to stderr: held back until all are ready, then passed on."""
+
+    service: Service
+    process: asyncio.subprocess.Process
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+    passing: bool = False
+
+    async def read(self) -> None:
+        assert self.process.stderr is not None  # noqa: S101 - it was opened as a pipe
+        async for raw in self.process.stderr:
+            line = raw.decode(errors="replace").rstrip()
+            if line:
+                self.tail.append(line)
+                if self.passing:
+                    note(f"{self.service.name}: {line.removeprefix(_OURS)}")
+
+
+def run(
+    *,
+    data: Path,
+    policy_file: Path | None,
+    host: str,
+    dashboard_host: str,
+    collector_port: int,
+    policies_port: int,
+    dashboard_port: int,
+    api_key: str | None,
+) -> int:
+    """Run the three services until a signal (exit 0) or until one of them dies (exit 1)."""
+    for name, address in (("--host", host), ("--dashboard-host", dashboard_host)):
+        refused = refusal(address, api_key)
+        if refused:
+            return misuse(refused.replace("--host", name))
+    ports = (collector_port, policies_port, dashboard_port)
+    if len(set(ports)) < len(ports):
+        return misuse(f"the three services need three ports, not {', '.join(map(str, ports))}")
+    services = _services(
+        data=data.absolute(),
+        policy_file=policy_path(policy_file).absolute(),
+        host=host,
+        dashboard_host=dashboard_host,
+        collector_port=collector_port,
+        policies_port=policies_port,
+        dashboard_port=dashboard_port,
+    )
+    if not api_key:
+        note(KEYLESS)
+    environment = {**os.environ, **({"SWITCHGEAR_API_KEY": api_key} if api_key else {})}
+    return asyncio.run(_supervise(services, environment, data=data.absolute()))
+
+
+def _services(
+    *,
+    data: Path,
+    policy_file: Path,
+    host: str,
+    dashboard_host: str,
+    collector_port: int,
+    policies_port: int,
+    dashboard_port: int,
+) -> tuple[Service, ...]:
+    collector, policies = local_url(host, collector_port), local_url(host, policies_port)
+    dashboard = local_url(dashboard_host, dashboard_port)
+    return (
+        Service(
+            "collector",
+            ("collector", "--data", str(data), "--host", host, "--port", str(collector_port)),
+            collector,
+            f"{collector}/readyz",
+        ),
+        Service(
+            "policies",
+            (
+                *("policies", "--policy-file", str(policy_file), "--data", str(data)),
+                *("--collector", collector, "--host", host, "--port", str(policies_port)),
+            ),
+            policies,
+            f"{policies}/readyz",
+        ),
+        Service(
+            "dashboard",
+            (
+                *("dashboard", "--collector", collector, "--policies", policies),
+                *("--host", dashboard_host, "--port", str(dashboard_port)),
+            ),
+            dashboard,
+            f"{dashboard}/_stcore/health",
+        ),
+    )
+
+
+async def _supervise(services: Sequence[Service], environment: Mapping[str, str], *, data: Path) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    children = [await _start(service, environment) for service in services]
+    readers = [asyncio.create_task(child.read()) for child in children]
+    stopped = asyncio.create_task(stop.wait())
+    died = asyncio.create_task(_first_death(children))
+    ready = asyncio.create_task(_all_ready(services))
+    try:
+        await asyncio.wait(
+            {stopped, died, ready}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if ready.done() and not died.done() and not stopped.done():
+            _announce(children, data)
+            await asyncio.wait({stopped, died}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ready.cancel()
+        early = await _reported(died, readers)
+        await _stop(children)
+        await asyncio.gather(ready, died, stopped, *readers, return_exceptions=True)
+    if stop.is_set():
+        return 0
+    if early is None:
+        return fail(f"not every service was ready within {READY_WITHIN_S:.0f} s; stopped all")
+    return _explain(early)
+
+
+async def _start(service: Service, environment: Mapping[str, str]) -> Child:
+    """A child in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "serve", *service.arguments, "--supervised"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=dict(environment),
+        start_new_session=True,
+        limit=1 << 20,
+    )
+    return Child(service, process)
+
+
+async def _first_death(children: Sequence[Child]) -> Child:
+    waits = {asyncio.create_task(child.process.wait()): child for child in children}
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return waits[done.pop()]
+
+
+async def _all_ready(services: Sequence[Service]) -> None:
+    async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
+        for service in services:
+            while not await _answers(client, service.ready):
+                await asyncio.sleep(_POLL_S)  # noqa: ASYNC110 - another process has no event to await
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == httpx.codes.OK
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+def _announce(children: Sequence[Child], data: Path) -> None:
+    say("switchgear is up; Ctrl-C stops it")
+    for child in children:
+        say(f"  {child.service.name:<10} {child.service.url}")
+        for line in child.tail:
+            note(f"{child.service.name}: {line.removeprefix(_OURS)}")
+        child.passing = True
+    say(f"  data       {data}")
+
+
+async def _reported(died: asyncio.Task[Child], readers: Sequence[asyncio.Task[None]]) -> Child | None:
+    """The child that died, once what it last wrote has been read; None while all live."""
+    if not died.done():
+        died.cancel()
+        return None
+    await asyncio.wait(readers, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+    return died.result()
+
+
+async def _stop(children: Sequence[Child]) -> None:
+    """Ask every child to stop, wait, and end those that have not."""
+    living = [child.process for child in children if child.process.returncode is None]
+    for process in living:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    if not living:
+        return
+    waits = [asyncio.create_task(process.wait()) for process in living]
+    await asyncio.wait(waits, timeout=STOP_WITHIN_S)
+    for process in living:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    await asyncio.gather(*waits)
+
+
+def _explain(dead: Child) -> int:
+    """One line that names the child and its last words; before it the whole stderr of a crash."""
+    last = dead.tail[-1] if dead.tail else "it wrote nothing to stderr"
+    if not last.startswith(_OURS) and not dead.passing:
+        for line in list(dead.tail)[:-1]:
+            sys.stderr.write(f"{line}\n")
+    last = last.removeprefix(_OURS).removeprefix(f"{dead.service.name}: ")
+    fail(f"{dead.service.name} stopped (exit {dead.process.returncode}), so all were stopped: {last}")
+    return FAILED
