@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check bench lock clean
@@ -41,10 +43,9 @@ check: install ## lint, format, types, import direction
 bench: install ## run every benchmark and print its figure
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lock: install ## resolve requirements.lock anew (asks the package index)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
-		--no-emit-index-url --no-header --no-emit-package switchgear --no-emit-package switchgear-server \
-		--extra dashboard --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
+lock: install ## resolve both lock files anew (asks the package index)
+	$(COMPILE) --upgrade --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
+	$(COMPILE) --constraints requirements.lock --group build --output-file requirements-image.lock pyproject.toml
 
 clean: ## remove .venv, caches and build output (not ./data)
 	rm -rf .venv build dist sdk/dist test-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
