@@ -1,0 +1,148 @@
+"""What cannot start says why in one line, and how to go on."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+Ports = Callable[[int], list[int]]
+
+BAD_POLICY = """\
+version: 1
+ceilings:
+  - name: minute
+    limit: 500
+    window: 60s
+"""
+GOOD_POLICY = """\
+version: 1
+tenants:
+  acme: {workloads: {support: {owner: care, cost_centre: CC-1, tier: interactive}}}
+ceilings:
+  - {name: minute, scope: {tenant: acme}, limit: 1 USD, window: 60s}
+"""
+
+
+def _one_line(answer: subprocess.CompletedProcess[str], code: int) -> str:
+    lines = answer.stderr.splitlines()
+    assert (answer.returncode, len(lines)) == (code, 1), answer.stderr
+    assert "Traceback" not in answer.stderr
+    return lines[0]
+
+
+def _service(name: str, port: int, tmp_path: Path) -> tuple[str, ...]:
+    data = () if name == "dashboard" else ("--data", str(tmp_path / "data"))
+    return ("serve", name, "--port", str(port), *data)
+
+
+@pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])
+def test_a_taken_port_is_one_line_that_names_port_and_flag(
+    run: Run, taken_port: int, tmp_path: Path, name: str
+) -> None:
+    line = _one_line(run(*_service(name, taken_port, tmp_path)), 1)
+    assert line.startswith(f"switchgear: {name}: port {taken_port} on 127.0.0.1 is taken")
+    assert "--port" in line
+
+
+@pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])
+def test_an_address_that_others_reach_is_refused_without_a_key(run: Run, tmp_path: Path, name: str) -> None:
+    line = _one_line(run(*_service(name, 4318, tmp_path), "--host", "0.0.0.0"), 2)
+    assert "0.0.0.0" in line
+    assert "set SWITCHGEAR_API_KEY" in line
+
+
+@pytest.mark.parametrize("flag", ["--host", "--dashboard-host"])
+def test_up_refuses_an_address_that_others_reach_without_a_key(run: Run, flag: str) -> None:
+    line = _one_line(run("up", flag, "0.0.0.0"), 2)
+    assert f"{flag} 0.0.0.0" in line
+    assert "set SWITCHGEAR_API_KEY" in line
+
+
+def test_an_address_of_another_machine_cannot_be_listened_on(run: Run, tmp_path: Path) -> None:
+    answer = run(
+        *_service("collector", 4318, tmp_path), "--host", "192.0.2.1", env={"SWITCHGEAR_API_KEY": "k"}
+    )
+    assert "192.0.2.1" in _one_line(answer, 1)
+
+
+@pytest.mark.parametrize("name", ["collector", "policies"])
+def test_a_data_folder_that_cannot_be_written_is_one_line(
+    run: Run, free_ports: Ports, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    (port,) = free_ports(1)
+    line = _one_line(run("serve", name, "--port", str(port), "--data", str(tmp_path / "file" / "data")), 1)
+    assert str(tmp_path / "file") in line
+
+
+def test_a_second_collector_on_one_file_is_one_line(
+    run: Run, start: Start, free_ports: Ports, tmp_path: Path
+) -> None:
+    first, second = free_ports(2)
+    running = start(*_service("collector", first, tmp_path))
+    assert running.stderr is not None
+    while "listens on" not in running.stderr.readline():
+        assert running.poll() is None
+    # It listens before it is ready: this request waits until the file is open.
+    httpx.get(f"http://127.0.0.1:{first}/readyz", timeout=30, trust_env=False).raise_for_status()
+    line = _one_line(run(*_service("collector", second, tmp_path)), 1)
+    assert "switchgear.duckdb" in line
+
+
+def test_a_bad_policy_file_stops_the_service_with_file_line_and_reason(
+    run: Run, free_ports: Ports, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.yaml").write_text(BAD_POLICY)
+    (port,) = free_ports(1)
+    line = _one_line(run(*_service("policies", port, tmp_path), "--policy-file", "bad.yaml"), 1)
+    assert "bad.yaml:4: ceilings[0].limit:" in line
+    assert 'write "500 USD"' in line
+
+
+def test_policies_check_reports_every_error_with_its_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(BAD_POLICY.replace("60s", "soon"))
+    answer = run("policies", "check", "bad.yaml")
+    assert answer.returncode == 1
+    assert [line.split(":")[2] for line in answer.stderr.splitlines()] == ["4", "5"]
+
+
+def test_policies_check_says_in_one_line_that_a_file_is_fine(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD_POLICY)
+    answer = run("policies", "check", "good.yaml")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == "good.yaml: fine: 1 tenant, 1 workload, 1 ceiling\n"
+
+
+def test_policies_check_of_no_file_is_misuse(run: Run) -> None:
+    assert "none.yaml" in _one_line(run("policies", "check", "none.yaml"), 2)
+
+
+def test_query_without_a_collector_says_how_to_start_one(run: Run, free_ports: Ports) -> None:
+    (port,) = free_ports(1)
+    line = _one_line(run("query", "select 1", "--collector", f"http://127.0.0.1:{port}"), 1)
+    assert "switchgear up" in line
+
+
+def test_a_service_says_loudly_that_it_has_no_key(start: Start, free_ports: Ports, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    running = start(*_service("collector", port, tmp_path))
+    assert running.stderr is not None
+    assert "no API key is set" in running.stderr.readline()
+    assert f"http://127.0.0.1:{port}" in running.stderr.readline()
+
+
+def test_a_service_listens_before_it_is_ready(start: Start, free_ports: Ports, tmp_path: Path) -> None:
+    """A client that connects early waits for an answer; it is not refused."""
+    (port,) = free_ports(1)
+    running = start(*_service("collector", port, tmp_path), env={"SWITCHGEAR_API_KEY": "k"})
+    assert running.stderr is not None
+    assert "listens on" in running.stderr.readline()
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        pass
