@@ -66,7 +66,7 @@ def dashboard(
     if refused:
         return misuse(f"dashboard: {refused}")
     try:
-        bind(host, port, option="--port").close()
+        bind(host, port, option=_port_option("dashboard", supervised=supervised)).close()
     except ListenError as problem:
         return fail(f"dashboard: {problem}")
     try:
@@ -118,7 +118,7 @@ def _serve(
     if refused:
         return misuse(f"{name}: {refused}")
     try:
-        with bind(host, port, option="--port") as listener:
+        with bind(host, port, option=_port_option(name, supervised=supervised)) as listener:
             app = build()
             if not supervised:
                 _announce(name, local_url(host, listener.getsockname()[1]), api_key)
@@ -158,6 +158,11 @@ def _announce(name: str, url: str, api_key: str | None) -> None:
     if not api_key:
         note(KEYLESS)
     note(f"{name} listens on {url}; Ctrl-C stops it")
+
+
+def _port_option(name: str, *, supervised: bool) -> str:
+    """The flag by which whoever typed the command chooses this service's port."""
+    return f"--{name}-port" if supervised else "--port"
 
 
 def _first(report: str) -> str:

@@ -109,7 +109,7 @@ def test_a_taken_port_stops_up_with_one_line_that_names_the_service(
     assert answer.returncode == 1
     assert answer.stderr.splitlines() == [
         f"switchgear: {name} stopped (exit 1), so all were stopped: port {taken_port} on 127.0.0.1 is taken "
-        f"by another process; stop it or choose another with --port"
+        f"by another process; stop it or choose another with {FLAGS[index]}"
     ]
 
 
