@@ -17,7 +17,10 @@ from .listener import ListenError, bind, is_loopback, local_url
 
 __all__ = ["KEYLESS", "collector", "dashboard", "policies", "policy_path", "refusal"]
 
-KEYLESS = "no API key is set: every process on this machine may read and write; set SWITCHGEAR_API_KEY to require one"
+KEYLESS = (
+    "no API key is set: every process on this machine may read and write; "
+    "set SWITCHGEAR_API_KEY to require one"
+)
 _LAST_REQUESTS_S = 2
 
 

@@ -185,8 +185,8 @@ async def _first_death(children: Sequence[Child]) -> Child:
 async def _all_ready(services: Sequence[Service]) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
         for service in services:
-            while not await _answers(client, service.ready):
-                await asyncio.sleep(_POLL_S)  # noqa: ASYNC110 - another process has no event to await
+            while not await _answers(client, service.ready):  # noqa: ASYNC110 - another process sets no event
+                await asyncio.sleep(_POLL_S)
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:
