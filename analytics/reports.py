@@ -1,0 +1,251 @@
+"""Named reports over the `calls`, `transitions` and `plans` views: each takes text parameters, returns a table.
+
+Ranges are half-open: `from` <= started_at < `to`. Sums are DECIMAL(38,12), and the cost column of every report
+adds up to `sum(cost)` of the calls in its range: what is unowned, unpriced, incomplete or outside a top N is a
+row of its own. A row without any known cost has cost NULL, never 0. One report holds one currency: where a
+range holds several, `currency` chooses (calls without a cost belong to every currency).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from collector.reporting import Report, ReportError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+__all__ = ["BUCKETS", "DIMENSIONS", "REPORTS", "iso_week"]
+
+NOBODY = "unattributed"
+MAX_TOP = 1000
+
+# What a user may group and filter by, and the SQL that it stands for: nothing else reaches a statement.
+DIMENSIONS: Mapping[str, str] = {
+    name: name
+    for name in ("tenant", "workload", "task", "tier", "owner", "cost_centre", "provider", "model", "state")
+} | {"task": "task_id"}
+
+# Name of a bucket -> its length in seconds. Buckets start at whole multiples since 1970 in UTC.
+BUCKETS: Mapping[str, int] = {
+    "10s": 10,
+    "minute": 60,
+    "5m": 300,
+    "15m": 900,
+    "hour": 3600,
+    "6h": 21600,
+    "day": 86400,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The range and the filters of one request: SQL conditions and the values bound to them."""
+
+    conditions: str
+    values: dict[str, Any]
+
+
+def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """Calls, attempts, tokens and cost, grouped `by` a comma-separated list of dimensions and one bucket.
+
+    `by=tenant,model,hour` has one row for each tenant, model and hour that had calls, most expensive first
+    (in the order of time where there is a bucket). Without `by`: one row, the total.
+    """
+    _known(params, "by")
+    scope = _scope(con, params)
+    names = [name.strip() for name in params.get("by", "").split(",") if name.strip()]
+    keys = {name: _group_key(name) for name in names}
+    if len(keys) < len(names):
+        raise ReportError(f"by: {params['by']!r} names something twice")
+    buckets = [name for name in keys if name in BUCKETS]
+    if len(buckets) > 1:
+        raise ReportError(f"by: one bucket at most, not {' and '.join(buckets)}")
+    columns = [f"{sql} AS {'bucket' if name in BUCKETS else name}," for name, sql in keys.items()]
+    others = [name for name in names if name not in BUCKETS]
+    order = [*(["bucket"] if buckets else []), "cost DESC NULLS LAST", "calls DESC"]
+    order += [f"{name} NULLS FIRST" for name in others]
+    return _table(
+        con,
+        "spend",
+        scope,
+        keys=" ".join(columns),
+        grouping="GROUP BY ALL" if keys else "",
+        order=", ".join(order),
+    )
+
+
+def coverage(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """One row: cost, the part of it with a tenant and an owner, and the calls that are not fully known.
+
+    `covered_cost / cost` is the coverage; it is not computed here because a share of nothing is no number.
+    """
+    _known(params)
+    scope = _scope(con, params)
+    scope.values["nobody"] = NOBODY
+    return _table(con, "coverage", scope)
+
+
+def timeline(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """Cost per `bucket` and key: `by` one dimension (tenant), the `top` (8) keys and one row for the rest.
+
+    A key that is NULL with `rest` false is a group of its own: calls without that dimension.
+    """
+    _known(params, "by", "bucket", "top")
+    scope = _scope(con, params)
+    scope.values["top"] = _top(params, default=8)
+    by, bucket = params.get("by", "tenant"), params.get("bucket", "minute")
+    if by not in DIMENSIONS:
+        raise ReportError(f"by: {by!r} is no dimension; there are: {', '.join(DIMENSIONS)}")
+    if bucket not in BUCKETS:
+        raise ReportError(f"bucket: {bucket!r} is no bucket; there are: {', '.join(BUCKETS)}")
+    return _table(con, "timeline", scope, key=DIMENSIONS[by], bucket=_group_key(bucket))
+
+
+def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """The `top` (20) tasks by cost with their calls and first and last start; one row (`rest`) for all others.
+
+    Calls without a task id are one line a workload, with task_id NULL and a place like any other.
+    """
+    _known(params, "top")
+    scope = _scope(con, params)
+    scope.values["top"] = _top(params, default=20)
+    return _table(con, "tasks", scope)
+
+
+def review(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """The ISO `week` ("2026-W47", in UTC) and the week before, by tenant, workload, owner and cost centre."""
+    start, stop = _week(con, params)
+    values: dict[str, Any] = {"before": start - timedelta(days=7), "start": start, "stop": stop}
+    conditions = _currency(con, params, values, start=values["before"], stop=stop)
+    return _table(con, "review", _Scope(conditions, values))
+
+
+def trips(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """The breakers that opened in the ISO `week`, oldest first: when, which, for whom, why and at which figures."""
+    start, stop = _week(con, params)
+    return _table(con, "trips", _Scope("", {"start": start, "stop": stop}))
+
+
+def iso_week(text: str) -> tuple[date, date]:
+    """The Monday of an ISO week and the Monday after: "2026-W47" is 2026-11-16 to 2026-11-23 (exclusive).
+
+    Raises ValueError that says how a week is written, or that the year has no such week.
+    """
+    year, dash, week = text.partition("-W")
+    if not (dash and len(year) == 4 and len(week) == 2 and (year + week).isascii() and (year + week).isdigit()):
+        raise ValueError(f'{text!r} is no ISO week; write the year and the week, such as "2026-W47"')
+    try:
+        monday = date.fromisocalendar(int(year), int(week), 1)
+        return monday, monday + timedelta(days=7)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r}: the year {year} has no week {week}") from None
+
+
+REPORTS: Mapping[str, Report] = {
+    "coverage": coverage,
+    "review": review,
+    "spend": spend,
+    "tasks": tasks,
+    "timeline": timeline,
+    "trips": trips,
+}
+
+
+def _known(params: Mapping[str, str], *extra: str) -> None:
+    known = ("from", "to", "currency", *extra, *DIMENSIONS)
+    for name in params:
+        if name not in known:
+            raise ReportError(f"{name}: unknown parameter; there are: {', '.join(known)}")
+
+
+def _scope(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> _Scope:
+    start, stop = _instant(params, "from"), _instant(params, "to")
+    if stop < start:
+        raise ReportError(f"to: {params['to']} is before from: {params['from']}")
+    values: dict[str, Any] = {"start": start, "stop": stop}
+    conditions = _currency(con, params, values, start=start, stop=stop)
+    for name, column in DIMENSIONS.items():
+        if name in params:
+            # An empty value asks for the calls without one; no name is empty.
+            values[f"only_{name}"] = params[name]
+            conditions += f" AND coalesce({column}, '') = $only_{name}"
+    return _Scope(conditions, values)
+
+
+def _currency(
+    con: duckdb.DuckDBPyConnection,
+    params: Mapping[str, str],
+    values: dict[str, Any],
+    *,
+    start: datetime,
+    stop: datetime,
+) -> str:
+    if "currency" in params:
+        values["currency"] = params["currency"]
+        return " AND (currency IS NULL OR currency = $currency)"
+    found = con.execute(
+        "SELECT DISTINCT currency FROM calls WHERE started_at >= $start AND started_at < $stop"
+        " AND currency IS NOT NULL ORDER BY 1",
+        {"start": start, "stop": stop},
+    ).fetchall()
+    if len(found) > 1:
+        raise ReportError(f"the range holds calls in {', '.join(row[0] for row in found)}: choose with currency=")
+    return ""
+
+
+def _week(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> tuple[datetime, datetime]:
+    for name in params:
+        if name not in {"week", "currency"}:
+            raise ReportError(f"{name}: unknown parameter; there are: week, currency")
+    try:
+        start, stop = iso_week(params.get("week", ""))
+    except ValueError as error:
+        raise ReportError(f"week: {error}") from None
+    return _midnight(start), _midnight(stop)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _instant(params: Mapping[str, str], name: str) -> datetime:
+    text = params.get(name, "")
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ReportError(f'{name}: {text!r} is no time; write RFC 3339, such as "2026-11-16T00:00:00Z"') from None
+    if instant.tzinfo is None:
+        raise ReportError(f'{name}: {text!r} has no offset; write one, such as "2026-11-16T00:00:00Z"')
+    return instant.astimezone(UTC)
+
+
+def _group_key(name: str) -> str:
+    if name in DIMENSIONS:
+        return DIMENSIONS[name]
+    if name in BUCKETS:
+        return f"time_bucket(to_seconds({BUCKETS[name]}), started_at, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+    raise ReportError(f"by: {name!r} is unknown; there are: {', '.join((*DIMENSIONS, *BUCKETS))}")
+
+
+def _top(params: Mapping[str, str], *, default: int) -> int:
+    text = params.get("top", str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_TOP):
+        raise ReportError(f"top: {text!r} is no number from 1 to {MAX_TOP}")
+    return int(text)
+
+
+def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **parts: str) -> pa.Table:
+    sql = _statement(statement).format(filters=scope.conditions, **parts)
+    return con.execute(sql, scope.values).to_arrow_table()
+
+
+@cache
+def _statement(name: str) -> str:
+    return files("analytics").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

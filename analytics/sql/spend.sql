@@ -1,0 +1,20 @@
+-- Spend by any of the dimensions. {keys}, {filters} and {order} come from fixed maps in reports.py.
+SELECT {keys}
+       CAST(count(*) AS BIGINT)                                AS calls,
+       CAST(coalesce(sum(attempts), 0) AS BIGINT)              AS attempts,
+       CAST(coalesce(sum(input_uncached), 0) AS BIGINT)        AS input_uncached,
+       CAST(coalesce(sum(cache_read), 0) AS BIGINT)            AS cache_read,
+       CAST(coalesce(sum(cache_write_5m), 0) AS BIGINT)        AS cache_write_5m,
+       CAST(coalesce(sum(cache_write_1h), 0) AS BIGINT)        AS cache_write_1h,
+       CAST(coalesce(sum(output), 0) AS BIGINT)                AS output,
+       CAST(coalesce(sum(reasoning), 0) AS BIGINT)             AS reasoning,
+       -- NULL where no call of the group has a cost: unknown is not zero.
+       CAST(sum(cost) AS DECIMAL(38, 12))                      AS cost,
+       any_value(currency)                                     AS currency,
+       CAST(count(*) FILTER (state = 'unpriced') AS BIGINT)    AS unpriced_calls,
+       CAST(count(*) FILTER (state = 'incomplete') AS BIGINT)  AS incomplete_calls,
+       CAST(count(*) FILTER (owner IS NULL) AS BIGINT)         AS unowned_calls
+FROM calls
+WHERE started_at >= $start AND started_at < $stop {filters}
+{grouping}
+ORDER BY {order}
