@@ -1,0 +1,101 @@
+"""Call: one billable request to a model, as it is booked; and the reason where a span is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from switchgear.usage import Usage
+
+__all__ = ["UNATTRIBUTED", "Call", "NotBilled", "State"]
+
+# The tenant of a call whose span names none: its money is counted, and shown as nobody's.
+UNATTRIBUTED = "unattributed"
+
+
+class State(StrEnum):
+    """How much is known about what a call cost."""
+
+    COMPLETE = "complete"
+    """Usage and price are known; `cost` is the cost."""
+    INCOMPLETE = "incomplete"
+    """Some or all of the usage is missing; `cost` is None or what the known part costs."""
+    UNPRICED = "unpriced"
+    """The usage is known and no price is; `cost` is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One billable request, from the one span (or the merged twins) that told of it.
+
+    Identity is (tenant, trace_id, span_id), and (tenant, response_id) where there is a response id.
+    None means unknown everywhere; an unknown cost is never zero.
+    """
+
+    tenant: str
+    trace_id: str
+    """32 lower-case hex digits."""
+    span_id: str
+    """16 lower-case hex digits."""
+    parent_span_id: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    """None where the clock went backwards (end before start)."""
+    workload: str | None = None
+    task_id: str | None = None
+    parent_task_id: str | None = None
+    root_task_id: str | None = None
+    tier: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    """The model that answered, else the one that was asked."""
+    request_model: str | None = None
+    response_id: str | None = None
+    usage: Usage | None = None
+    output_known: bool = True
+    """False where the input was counted and the output was not: `usage.output` is then no count."""
+    attempts: int = 1
+    """HTTP requests made for this call, >= 1."""
+    state: State = State.INCOMPLETE
+    cost: Decimal | None = None
+    currency: str | None = None
+    price_version: str | None = None
+    dialect: str = ""
+    scope: str = ""
+    """The instrumentation scope as "name@version"."""
+    lease_id: str | None = None
+    """The hold that the guard drew for this call ("grant:n"); booking the call replaces it."""
+    service_tier: str | None = None
+    """The provider's processing class (batch, flex, priority) where the span names one."""
+
+    @property
+    def key(self) -> str:
+        """The identity as text, "tenant/trace:span"."""
+        return f"{self.tenant}/{self.span}"
+
+    @property
+    def span(self) -> str:
+        """The span as text, "trace:span"."""
+        return f"{self.trace_id}:{self.span_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotBilled:
+    """A span that is no call, with the reason in a sentence and as a short code for counters."""
+
+    trace_id: str
+    span_id: str
+    code: str
+    """One of few: no_dialect, wrong_kind, unknown_operation, cached_answer, failed, bad_value, twin."""
+    reason: str
+    dialect: str | None = None
+    tenant: str | None = None
+    rejected: bool = False
+    """True where the span is broken (an impossible count or id): the sender is told by partial success."""
+
+    @property
+    def span(self) -> str:
+        """The span as text, "trace:span"."""
+        return f"{self.trace_id}:{self.span_id}"
