@@ -1,0 +1,100 @@
+"""The accounts of an engine: one for each ceiling and scope that has been asked about or spent on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from .book import Account
+from .breaker import State
+from .model import Ceiling, PolicySet, Scope, Who
+
+__all__ = ["Accounts", "Forced"]
+
+# The ceiling that an agent sets for its own task, in code.
+_OWN_BUDGET = "task budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """A state set by hand for every account of a ceiling, until `until` (None: until it is given back)."""
+
+    state: State
+    until: float | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Accounts:
+    """Finds the accounts that count a call, and makes them when they are first needed."""
+
+    policies: PolicySet
+    forced: dict[str, Forced] = field(default_factory=dict)
+    _by_key: dict[tuple[str, str | None], Account] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(self._by_key.values())
+
+    def of(self, who: Who, budget: Decimal | None, now: float) -> list[Account]:
+        """Every account that a call made for `who` counts in; `budget` is what the task allows itself, or None."""
+        found = [
+            self._at(ceiling, who, now)
+            for ceiling in self.policies.ceilings
+            if ceiling.scope.matches(who) and not (ceiling.per_task and who.task is None)
+        ]
+        own = self._own_budget(who, budget, now)
+        return [*found, own] if own is not None else found
+
+    def replace(self, policies: PolicySet) -> None:
+        """Go over to another policy set; what was spent under a ceiling of the same name and extent is kept."""
+        successors = {ceiling.name: ceiling for ceiling in policies.ceilings}
+        for key, account in list(self._by_key.items()):
+            if account.ceiling.name == _OWN_BUDGET:
+                continue
+            successor = successors.get(account.ceiling.name)
+            if successor is not None and _extent(successor) == _extent(account.ceiling):
+                account.ceiling = successor
+            else:
+                del self._by_key[key]
+        self.policies = policies
+
+    def open_windows(self, now: float) -> None:
+        """Make the accounts of every ceiling that has a window, so that they are seen before the first call."""
+        for ceiling in self.policies.ceilings:
+            if not ceiling.per_task and (ceiling.name, None) not in self._by_key:
+                self._by_key[ceiling.name, None] = Account(ceiling, None, now)
+
+    def drop_idle(self, before: float) -> None:
+        """Forget the tasks on which nothing was held or spent since `before`."""
+        for key, account in list(self._by_key.items()):
+            if account.task is not None and not account.holds and account.touched_at < before:
+                del self._by_key[key]
+
+    def _at(self, ceiling: Ceiling, who: Who, now: float) -> Account:
+        # A task's id is unique for its tenant only.
+        key = (ceiling.name, f"{who.tenant}/{who.task}" if ceiling.per_task else None)
+        account = self._by_key.get(key)
+        if account is None:
+            account = self._by_key[key] = Account(ceiling, who.task if ceiling.per_task else None, now)
+            if (forced := self.forced.get(ceiling.name)) is not None:
+                account.state, account.until, account.reason = forced.state, forced.until, forced.reason
+        return account
+
+    def _own_budget(self, who: Who, budget: Decimal | None, now: float) -> Account | None:
+        if who.task is None:
+            return None
+        key = (_OWN_BUDGET, f"{who.tenant}/{who.task}")
+        account = self._by_key.get(key)
+        if budget is None:
+            return account
+        ceiling = Ceiling(_OWN_BUDGET, Scope(who.tenant), budget, None)
+        if account is None:
+            account = self._by_key[key] = Account(ceiling, who.task, now)
+        elif budget < account.ceiling.limit:
+            account.ceiling = ceiling
+        return account
+
+
+def _extent(ceiling: Ceiling) -> tuple[Scope, float | None]:
+    return ceiling.scope, ceiling.window_s

@@ -1,0 +1,97 @@
+"""The order in which waiting calls are served: tier first, then the tenant that has had least for its weight.
+
+Within a tier every tenant has a virtual counter of the tokens it was granted, divided by its weight; the smallest
+goes first. A tenant that comes back from idling starts at the smallest counter of those waiting, so that idling
+earns no credit (Virtual Token Counter, arXiv 2401.00588). Waiting promotes: every `_AGEING_S` seconds a call moves
+up one tier, so that background work is never starved for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from switchgear.decision import Decision
+
+from .model import Who
+from .sizing import Request
+
+__all__ = ["FairOrder", "Grant", "GrantRequest", "Ticket"]
+
+_AGEING_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """What an SDK asks before a call. `id` makes asking again harmless; `budget` may only lower a ceiling."""
+
+    id: str
+    who: Who
+    call: Request
+    needs: frozenset[str] = frozenset()
+    budget: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Money held for one call (a lease): its hold's id, the amount and how long it stays held."""
+
+    id: str
+    lease: str
+    amount: Decimal
+    expires_at: float
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A request on its way: answered once, with a decision and, where that allows the call, a grant.
+
+    A ticket that nobody attends keeps its place for a while but is not served: a hold for it could be lost.
+    """
+
+    request: GrantRequest
+    asked_at: float
+    attended: bool = True
+    left_at: float = 0.0
+    decision: Decision | None = None
+    grant: Grant | None = None
+    on_answer: Callable[[], None] | None = None
+
+    def answer(self, decision: Decision, grant: Grant | None = None) -> None:
+        """Settle the ticket and tell whoever waits for it."""
+        self.decision, self.grant = decision, grant
+        if self.on_answer is not None:
+            self.on_answer()
+
+
+@dataclass(slots=True)
+class FairOrder:
+    """Virtual counters of tokens by (provider, tenant)."""
+
+    _served: dict[tuple[str, str], float] = field(default_factory=dict)
+    _waiting: set[tuple[str, str]] = field(default_factory=set)
+
+    def arrange(self, tickets: Iterable[Ticket], now: float) -> list[Ticket]:
+        """The tickets, first to be served first."""
+        tickets = list(tickets)
+        self._lift({(t.request.call.provider, t.request.who.tenant) for t in tickets})
+        return sorted(tickets, key=lambda ticket: self._rank(ticket, now))
+
+    def served(self, provider: str, tenant: str, tokens: int, weight: float) -> None:
+        """Count what a tenant was granted."""
+        key = (provider, tenant)
+        self._served[key] = self._served.get(key, 0.0) + tokens / weight
+
+    def _rank(self, ticket: Ticket, now: float) -> tuple[int, float, float]:
+        who = ticket.request.who
+        promoted = int((now - ticket.asked_at) / _AGEING_S)
+        served = self._served.get((ticket.request.call.provider, who.tenant), 0.0)
+        return max(0, who.tier.rank - promoted), served, ticket.asked_at
+
+    def _lift(self, waiting: set[tuple[str, str]]) -> None:
+        for key in waiting - self._waiting:
+            others = [self._served.get(k, 0.0) for k in self._waiting & waiting if k[0] == key[0]]
+            if others:
+                self._served[key] = max(self._served.get(key, 0.0), min(others))
+        self._waiting = waiting

@@ -1,0 +1,89 @@
+"""From what an account reads to what its scope may do: the ladder warn, throttle, queue, degrade, open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from analytics.projection import HORIZON_SHARE, Projection, Recent, project
+from switchgear.decision import Action
+from switchgear.tier import Tier
+
+from .book import Account
+from .breaker import Reading, State
+from .model import Step
+
+__all__ = ["Stand", "stand"]
+
+_STEP_ACTION = {Step.WARN: Action.ALLOW, Step.THROTTLE: Action.THROTTLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How an account stands at a moment, and the highest rung that its projection reaches."""
+
+    spent: Decimal
+    projection: Projection
+    step: Step | None
+
+    def reading(self, account: Account) -> Reading:
+        """What the breaker sees of it."""
+        return Reading(self.spent, account.expected, self.projection.total, account.gate_refused)
+
+
+def stand(account: Account, now: float) -> Stand:
+    """Spent, projected and the rung reached, at `now`."""
+    spent = account.total.spent(now)
+    window = account.ceiling.window_s
+    if window is None:
+        projection = Projection(spent + account.expected, spent, Decimal(0), account.expected, 0.0)
+    else:
+        horizon = window * HORIZON_SHARE
+        projection = project(
+            kept=account.total.kept(now, horizon),
+            recent=_recent(account, window, now),
+            horizon_s=horizon,
+            in_flight=account.expected,
+        )
+    return Stand(spent, projection, account.ceiling.step_at(projection.total / account.ceiling.limit))
+
+
+def action(account: Account, step: Step | None, tier: Tier) -> Action:
+    """What a call of `tier` may do under this account alone.
+
+    Queueing is for work that nobody waits for; what someone waits for goes on to be degraded instead.
+    """
+    if account.state in (State.OPEN, State.FORCED_OPEN):
+        return Action.DENY
+    if account.state is State.DISABLED or step is None:
+        return Action.ALLOW
+    if step in _STEP_ACTION:
+        return _STEP_ACTION[step]
+    if tier is Tier.BACKGROUND:
+        return Action.QUEUE
+    return Action.DEGRADE if step is Step.DEGRADE else Action.THROTTLE
+
+
+def throttle_rate(account: Account, at: Stand, now: float) -> float:
+    """Money per second that a throttled account lets through: 1.5 (limit - kept) / horizon, never below a trickle.
+
+    The factor leaves room for what leaves the window meanwhile; the trickle keeps the scope alive.
+    """
+    window = account.ceiling.window_s
+    if window is None:
+        return float("inf")
+    horizon = window * HORIZON_SHARE
+    free = float(account.ceiling.limit - at.projection.kept - account.expected)
+    trickle = float(account.ceiling.limit) / window / 10
+    return max(1.5 * free / horizon, trickle)
+
+
+def _recent(account: Account, window: float, now: float) -> Recent:
+    # A young account's rates are means over the time it has looked, but never over less than the shortest span:
+    # the first call of a window is no rate.
+    observed = max(now - account.opened_at, window / 12)
+
+    def mean(span: float) -> float:
+        return float(account.total.since(now, min(span, observed))) / min(span, observed)
+
+    return Recent(mean(window / 12), mean(window / 4), mean(window))
