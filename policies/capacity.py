@@ -6,6 +6,7 @@ enforces its minutes in short slices, would answer with 429.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from .model import Capacity
@@ -26,6 +27,7 @@ class Lane:
     _requests: float = field(init=False)
     _tokens: float = field(init=False)
     _at: float | None = None
+    _taken: deque[tuple[float, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._requests = self._burst(self.capacity.requests_per_minute)
@@ -41,6 +43,8 @@ class Lane:
         self._refill(now)
         self._requests -= 1.0
         self._tokens -= tokens
+        self._taken.append((now, tokens))
+        self._drop_old(now)
 
     def correct(self, tokens: int) -> None:
         """Give back what a call took too much (negative: take what it took too little)."""
@@ -49,6 +53,11 @@ class Lane:
     def throttled(self, now: float, retry_after_s: float) -> None:
         """The provider answered 429: nothing goes out before it says so."""
         self.paused_until = max(self.paused_until, now + min(retry_after_s, 60.0))
+
+    def used(self, now: float) -> tuple[int, int]:
+        """Requests and (expected) tokens let through in the last minute."""
+        self._drop_old(now)
+        return len(self._taken), sum(tokens for _, tokens in self._taken)
 
     def next_at(self, now: float) -> float:
         """When a call may go out at the earliest."""
@@ -69,6 +78,10 @@ class Lane:
             if per_minute is not None:
                 level = getattr(self, name) + elapsed * self._rate(per_minute)
                 setattr(self, name, min(level, self._burst(per_minute)))
+
+    def _drop_old(self, now: float) -> None:
+        while self._taken and self._taken[0][0] <= now - 60.0:
+            self._taken.popleft()
 
     @staticmethod
     def _rate(per_minute: int) -> float:

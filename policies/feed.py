@@ -1,0 +1,115 @@
+"""The engine's line to the collector: booked calls in; transitions and the registry out. All of it by HTTP.
+
+The collector may be away: every loop goes on with a growing, jittered pause and picks up where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from switchgear.tier import Tier
+from switchgear.usage import COUNTS, Usage
+
+from .engine import BookedCall
+from .model import PolicySet, Who
+from .runtime import Runtime
+from .wire import registry
+
+__all__ = ["CollectorLine", "booked_call", "client"]
+
+_log = logging.getLogger(__name__)
+_FEED_WAIT_S = 20
+_AUDIT_BATCH = 500
+
+
+class CollectorLine:
+    """Keeps one engine and one collector in step, for ever, once `run` is awaited."""
+
+    def __init__(self, runtime: Runtime, client: httpx.AsyncClient) -> None:
+        self._runtime = runtime
+        self._client = client
+        self._registry_due = asyncio.Event()
+        self._registry_due.set()
+        self.position = 0
+        runtime.reloaded.append(lambda _: self._registry_due.set())
+
+    async def run(self) -> None:
+        """Follow the feed, forward transitions, push the registry."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat("feed", self._follow))
+            group.create_task(self._repeat("audit", self._forward))
+            group.create_task(self._repeat("registry", self._push))
+
+    async def _repeat(self, name: str, step: Any) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await step()
+                pause = 0.1
+            except (httpx.HTTPError, ValueError, KeyError) as error:
+                if pause < 0.2:
+                    _log.warning("collector %s: %s; trying again", name, error or type(error).__name__)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                pause = min(pause * 2, 5.0)
+
+    async def _follow(self) -> None:
+        reply = await self._client.get(
+            "/v1/feed",
+            params={"after": self.position, "wait": _FEED_WAIT_S, "limit": 5000},
+            timeout=_FEED_WAIT_S + 10,
+        )
+        reply.raise_for_status()
+        body = reply.json()
+        if body["calls"]:
+            self._runtime.booked([booked_call(call, self._runtime.engine.policies) for call in body["calls"]])
+        self.position = int(body["next"])
+
+    async def _forward(self) -> None:
+        # The collector ignores transitions that it has, so that starting over costs little and loses nothing.
+        sent = 0
+        while True:
+            self._runtime.logged.clear()
+            lines = list(self._runtime.log.read(after=sent))
+            for start in range(0, len(lines), _AUDIT_BATCH):
+                batch = lines[start : start + _AUDIT_BATCH]
+                (await self._client.post("/v1/audit", json={"transitions": batch})).raise_for_status()
+                sent = batch[-1]["id"]
+            await self._runtime.logged.wait()
+
+    async def _push(self) -> None:
+        await self._registry_due.wait()
+        body = registry(self._runtime.engine.policies)
+        (await self._client.put("/v1/registry", json=body)).raise_for_status()
+        self._registry_due.clear()
+
+
+def booked_call(call: Mapping[str, Any], policies: PolicySet) -> BookedCall:
+    """What the engine needs of one object in the feed. Raises KeyError or ValueError where it is none."""
+    tenant, workload = call["tenant"], call.get("workload") or ""
+    declared = policies.workload(tenant, workload)
+    tier = (
+        Tier(call["tier"]) if call.get("tier") in set(Tier) else (declared.tier if declared else Tier.BATCH)
+    )
+    counts = call.get("usage")
+    return BookedCall(
+        key=call["key"],
+        who=Who(tenant, workload, tier, call.get("root_task_id") or call.get("task_id")),
+        usage=None if counts is None else Usage(**{name: int(counts[name]) for name in COUNTS}),
+        cost=None if call.get("cost") is None else Decimal(call["cost"]),
+        ended_at=datetime.fromisoformat(call.get("ended_at") or call["started_at"]).timestamp(),
+        lease=call.get("lease_id"),
+    )
+
+
+def client(base_url: str, api_key: str | None) -> httpx.AsyncClient:
+    """An HTTP client for a collector's address."""
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=10)

@@ -1,0 +1,159 @@
+"""The running engine: one event loop around the pure engine, with a clock, a log and those who wait.
+
+Everything here runs on one loop, so that the engine needs no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from switchgear.decision import Decision
+from switchgear.usage import Usage
+
+from .admission import Grant, GrantRequest
+from .breaker import State
+from .engine import BookedCall, Engine
+from .files import PolicyFileError, load
+from .model import PolicySet, Who
+from .transitions import TransitionLog
+
+__all__ = ["Runtime"]
+
+_TICK_S = 0.05
+_FILE_LOOK_S = 1.0
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Owns the engine; `clock` gives seconds since the epoch."""
+
+    engine: Engine
+    log: TransitionLog
+    policy_file: Path
+    clock: Callable[[], float] = time.time
+    loaded_at: float = 0.0
+    file_error: str | None = None
+    reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
+    logged: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _version: int = 0
+    _file_stamp: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.loaded_at = self.clock()
+        self.engine.accounts.open_windows(self.loaded_at)
+        self._file_stamp = self._stamp()
+
+    async def grant(
+        self, request: GrantRequest, wait_s: float, gone: asyncio.Future[Any]
+    ) -> tuple[Decision, Grant | None]:
+        """The answer to a request, waiting up to `wait_s` for it; `gone` completes when the asker hangs up."""
+        answered = asyncio.get_running_loop().create_future()
+        ticket = self.engine.request(request, self.clock())
+        if ticket.decision is None:
+            ticket.on_answer = lambda: None if answered.done() else answered.set_result(None)
+            await asyncio.wait({answered, gone}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        self.after_change()
+        if ticket.decision is not None:
+            return ticket.decision, ticket.grant
+        now = self.clock()
+        decision = self.engine.waiting(request.id, now)
+        self.engine.leave(request.id, now)
+        return decision, None
+
+    async def decisions(
+        self, who: Sequence[Who], etag: str | None, wait_s: float
+    ) -> tuple[str, list[Decision]]:
+        """Decisions for several scopes and their tag; waits up to `wait_s` while the tag is still `etag`."""
+        deadline = self.clock() + wait_s
+        while True:
+            now = self.clock()
+            decisions = [self.engine.decide(one, now) for one in who]
+            tag = _tag(decisions)
+            if tag != etag or now >= deadline:
+                return tag, decisions
+            try:
+                await asyncio.wait_for(self._changed.wait(), deadline - now)
+            except TimeoutError:
+                continue
+
+    def settle(self, lease: str, model: str | None, usage: Usage | None) -> bool:
+        settled = self.engine.settle(lease, model, usage, self.clock())
+        self.after_change()
+        return settled
+
+    def release(self, lease: str, throttled_for_s: float | None) -> bool:
+        released = self.engine.release(lease, self.clock(), throttled_for_s=throttled_for_s)
+        self.after_change()
+        return released
+
+    def booked(self, calls: Sequence[BookedCall]) -> None:
+        self.engine.booked(calls, self.clock())
+        self.after_change()
+
+    def force(self, ceiling: str, state: State | None, by: str, reason: str, for_s: float | None) -> int:
+        now = self.clock()
+        touched = self.engine.force(ceiling, state, by, reason, None if for_s is None else now + for_s, now)
+        self.after_change()
+        return touched
+
+    def after_change(self) -> None:
+        """Write down the transitions that the engine made, and wake those who wait for a change."""
+        if self.engine.outbox:
+            for transition in self.engine.outbox:
+                self.log.append(transition)
+            self.engine.outbox.clear()
+            self.logged.set()
+        if self.engine.version != self._version:
+            self._version = self.engine.version
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def tick(self) -> None:
+        """Let time pass for the engine, for ever."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.engine.tick(self.clock())
+            self.after_change()
+
+    async def watch_file(self) -> None:
+        """Take over the policy file when it changes, for ever; a bad file is reported and the last good set stays."""
+        while True:
+            await asyncio.sleep(_FILE_LOOK_S)
+            stamp = await asyncio.to_thread(self._stamp)
+            if stamp != self._file_stamp:
+                self._file_stamp = stamp
+                self.reload()
+
+    def reload(self) -> None:
+        """Read the policy file again."""
+        try:
+            policies = load(self.policy_file)
+        except PolicyFileError as error:
+            self.file_error = str(error)
+            return
+        self.file_error = None
+        self.loaded_at = self.clock()
+        self.engine.replace(policies, self.loaded_at)
+        for tell in self.reloaded:
+            tell(policies)
+        self.after_change()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.policy_file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+
+def _tag(decisions: Sequence[Decision]) -> str:
+    """Changes when an action, its policy or its reason does; amounts move all the time and do not count."""
+    parts = "\n".join(f"{d.action}|{d.policy}|{d.reason}|{d.caps.model}" for d in decisions)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -1,0 +1,70 @@
+"""The policy engine as a service: wires engine, log, file, collector and routes into one ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from collector.pricing import PriceCall
+from switchgear.usage import Usage
+
+from . import api, feed, hot
+from .engine import Engine
+from .files import load
+from .runtime import Runtime
+from .transitions import TransitionLog
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    *, policy_file: Path, data: Path, price: PriceCall, collector: str | None, api_key: str | None = None
+) -> hot.HotRoutes:
+    """The ASGI app. `data` holds the transition log; `collector` None runs without a ledger behind it.
+
+    Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was changed.
+    """
+    policies = load(policy_file)
+    data.mkdir(parents=True, exist_ok=True)
+
+    def cost(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
+        return price(provider, model, usage, at).cost
+
+    runtime = Runtime(Engine(policies, cost), TransitionLog(data / "transitions.jsonl"), policy_file)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        background = [asyncio.create_task(runtime.tick()), asyncio.create_task(runtime.watch_file())]
+        line = feed.client(collector, api_key) if collector else None
+        if line is not None:
+            background.append(asyncio.create_task(feed.CollectorLine(runtime, line).run()))
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+            for task in background:
+                with suppress(asyncio.CancelledError):
+                    await task
+            if line is not None:
+                await line.aclose()
+
+    app = FastAPI(title="switchgear policies", version="1", lifespan=lifespan)
+    api.routes(app, runtime)
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document["paths"] |= hot.openapi_paths()
+        document.setdefault("components", {}).setdefault("schemas", {}).update(hot.schemas())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return hot.HotRoutes(app, runtime, api_key)
