@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 
 from switchgear.usage import Usage
 
-__all__ = ["UNATTRIBUTED", "Call", "NotBilled", "State"]
+__all__ = ["UNATTRIBUTED", "Call", "NotBilled", "Reported", "State"]
 
 # The tenant of a call whose span names none: its money is counted, and shown as nobody's.
 UNATTRIBUTED = "unattributed"
@@ -24,6 +24,23 @@ class State(StrEnum):
     """Some or all of the usage is missing; `cost` is None or what the known part costs."""
     UNPRICED = "unpriced"
     """The usage is known and no price is; `cost` is None."""
+
+
+class Reported(IntFlag):
+    """Which counts a span really named; the others stand as 0 in its `Usage` and are not known."""
+
+    INPUT = 1
+    OUTPUT = 2
+    CACHE_READ = 4
+    CACHE_WRITE = 8
+    LIFETIMES = 16
+    """How much of the cache write lives 5 minutes and how much an hour; else all of it counts as 5 minutes."""
+    REASONING = 32
+
+    @property
+    def complete(self) -> bool:
+        """Whether the two counts that every bill has are there."""
+        return Reported.INPUT in self and Reported.OUTPUT in self
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +71,8 @@ class Call:
     request_model: str | None = None
     response_id: str | None = None
     usage: Usage | None = None
-    output_known: bool = True
-    """False where the input was counted and the output was not: `usage.output` is then no count."""
+    reported: Reported = Reported(0)
+    """Which counts of `usage` come from a span."""
     attempts: int = 1
     """HTTP requests made for this call, >= 1."""
     state: State = State.INCOMPLETE
@@ -67,8 +84,11 @@ class Call:
     """The instrumentation scope as "name@version"."""
     lease_id: str | None = None
     """The hold that the guard drew for this call ("grant:n"); booking the call replaces it."""
-    service_tier: str | None = None
-    """The provider's processing class (batch, flex, priority) where the span names one."""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What makes it this call: (tenant, trace_id, span_id)."""
+        return (self.tenant, self.trace_id, self.span_id)
 
     @property
     def key(self) -> str:
@@ -88,7 +108,7 @@ class NotBilled:
     trace_id: str
     span_id: str
     code: str
-    """One of few: no_dialect, wrong_kind, unknown_operation, cached_answer, failed, bad_value, twin."""
+    """One of few, for counters: no_dialect, wrong_kind, no_model, failed, bad_id, bad_value, twin."""
     reason: str
     dialect: str | None = None
     tenant: str | None = None

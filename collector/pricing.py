@@ -1,4 +1,4 @@
-"""Pricing: what the collector needs of a price book, declared here and passed in where the parts are wired."""
+"""Pricing: what the collector needs of a price book; an implementation is passed in by the wiring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reporting: what the collector's API needs of the named reports and of the registry, passed in from above."""
+"""Reporting: what the collector's API needs of named reports and of the registry; passed in by the wiring."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-__all__ = ["Registry", "RegistryError", "Report", "ReportError"]
+__all__ = ["Registry", "Report", "ReportError"]
 
 
 class ReportError(Exception):
     """A report that cannot be made of these parameters; the text names the parameter and what to write."""
 
 
-class RegistryError(Exception):
-    """A registry document that cannot be stored; the text names the entry and what to write."""
-
-
 class Report(Protocol):
-    """A table made of the facts. `con` is a read cursor on the store; raises ReportError for bad parameters."""
+    """A table made of the facts, read by `con`, a read cursor. Raises ReportError for bad parameters."""
 
     def __call__(self, con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table: ...
 
@@ -29,7 +25,7 @@ class Registry(Protocol):
     """Who owns what: the whole document is replaced or read. Runs inside the caller's transaction."""
 
     def replace(self, con: duckdb.DuckDBPyConnection, document: Mapping[str, Any]) -> None:
-        """Put `document` in place of what is there. Raises RegistryError for an unfit document."""
+        """Put `document` in place of what is there. Raises ValueError that lists what is unfit."""
 
     def read(self, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         """The document as it was stored."""

@@ -1,0 +1,40 @@
+"""Errors of the collector. Every text says what, where, which value, and what to do.
+
+CollectorError
+├── StoreError      the data folder or file cannot be used: refuse to start, or answer 503 until it can
+├── BusyError       more is waiting than may wait: answer 503, the sender tries again
+├── DecodeError     a request that is no OTLP: answer `status`, the sender must not try again
+└── QueryError      SQL that may not run, or did not finish
+"""
+
+from __future__ import annotations
+
+__all__ = ["BusyError", "CollectorError", "DecodeError", "QueryError", "StoreError"]
+
+
+class CollectorError(Exception):
+    """Base of all."""
+
+
+class StoreError(CollectorError):
+    """The data folder or the file in it cannot be used."""
+
+
+class BusyError(CollectorError):
+    """The collector holds as much unwritten work as it may."""
+
+
+class DecodeError(CollectorError):
+    """A request body that is not what its headers say; `status` is the HTTP status for it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class QueryError(CollectorError):
+    """SQL that may not run or did not finish; `status` is the HTTP status for it."""
+
+    def __init__(self, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
