@@ -148,6 +148,7 @@ async def _supervise(services: Sequence[Service], environment: Mapping[str, str]
             await asyncio.wait({stopped, died}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ready.cancel()
+        stopped.cancel()
         early = await _reported(died, readers)
         await _stop(children)
         await asyncio.gather(ready, died, stopped, *readers, return_exceptions=True)

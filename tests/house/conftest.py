@@ -91,4 +91,4 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
                 process.kill()
-        process.communicate()
+        process.communicate(timeout=15)
