@@ -1,0 +1,137 @@
+"""The configured process: tracer provider, exporter, policy line and guard, wired once by `configure`."""
+
+from __future__ import annotations
+
+import atexit
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from . import hooks, threads
+from .context import Task
+from .control import Control, Scope
+from .decision import Decision
+from .errors import ConfigError
+from .guard import Guard
+from .processor import CostSpanProcessor
+from .settings import Settings
+from .tier import Tier
+
+__all__ = ["configure", "flush", "guard_or_none", "shutdown"]
+
+# A burst of spans larger than the queue is dropped by the exporter: 2,048, its default, is one fan-out of a
+# few hundred calls with their framework's spans.
+_QUEUE = 65_536
+_BATCH = 512
+
+
+class Runtime:
+    """What one `configure` set up."""
+
+    def __init__(self, settings: Settings, *, guarded: bool) -> None:
+        self.settings = settings
+        self.control = Control(settings) if guarded else None
+        self.guard = Guard(self.control, settings) if self.control is not None else None
+        headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else None
+        self.exporting = BatchSpanProcessor(
+            OTLPSpanExporter(endpoint=f"{settings.collector}/v1/traces", headers=headers),
+            max_queue_size=_QUEUE,
+            max_export_batch_size=_BATCH,
+            schedule_delay_millis=settings.flush_ms,
+        )
+
+    def attach(self, provider: TracerProvider) -> None:
+        """Tag and export the spans of a tracer provider."""
+        provider.add_span_processor(CostSpanProcessor())
+        provider.add_span_processor(self.exporting)
+
+    def task_begins(self, task: Task) -> None:
+        if self.control is not None:
+            self.control.watch(Scope.of(task))
+
+    def task_ends(self, task: Task) -> None:
+        if self.control is not None:
+            self.control.unwatch(Scope.of(task))
+
+    def decision(self, task: Task) -> Decision | None:
+        return self.control.decision(Scope.of(task)) if self.control is not None else None
+
+    def default_tenant(self) -> str | None:
+        return self.settings.tenant
+
+    def default_tier(self) -> Tier:
+        return self.settings.tier
+
+
+_runtime: Runtime | None = None
+
+
+def configure(
+    *,
+    collector: str | None = None,
+    policies: str | None = None,
+    api_key: str | None = None,
+    tenant: str | None = None,
+    tier: str | None = None,
+    guard: bool = True,
+    tracer_provider: TracerProvider | None = None,
+) -> None:
+    """Set this process up, once: spans are tagged and exported, tasks follow decisions, wrapped clients are guarded.
+
+    What is not given comes from SWITCHGEAR_COLLECTOR, _POLICIES, _API_KEY, _TENANT and _TIER. Spans go to
+    `tracer_provider`, or to the global one, which is made where there is none. `guard=False` tags and meters only.
+    Raises ConfigError for a setting that cannot be used, or when called twice without `shutdown` between.
+    """
+    global _runtime
+    if _runtime is not None:
+        raise ConfigError(
+            "configure was called before in this process; call shutdown() first to configure it anew"
+        )
+    settings = Settings.read(
+        collector=collector, policies=policies, api_key=api_key, tenant=tenant, tier=tier
+    )
+    _runtime = Runtime(settings, guarded=guard)
+    _runtime.attach(tracer_provider or _global_provider())
+    hooks.install(_runtime)
+    threads.carry()
+    atexit.register(shutdown)
+
+
+def flush(timeout_s: float = 5.0) -> bool:
+    """Send what waits: spans and settlements. False where that took longer than `timeout_s`."""
+    if _runtime is None:
+        return True
+    settled = _runtime.control.flush(timeout_s) if _runtime.control is not None else True
+    return _runtime.exporting.force_flush(int(timeout_s * 1000)) and settled
+
+
+def shutdown(timeout_s: float = 5.0) -> None:
+    """Send what waits and undo `configure`; harmless when nothing is configured."""
+    global _runtime
+    runtime, _runtime = _runtime, None
+    if runtime is None:
+        return
+    hooks.install(None)
+    threads.stop()
+    if runtime.control is not None:
+        runtime.control.close(timeout_s)
+    runtime.exporting.force_flush(int(timeout_s * 1000))
+    runtime.exporting.shutdown()  # type: ignore[no-untyped-call]
+    atexit.unregister(shutdown)
+
+
+def guard_or_none() -> Guard | None:
+    """The guard of this process, None where nothing is configured or guarding is off."""
+    return _runtime.guard if _runtime is not None else None
+
+
+def _global_provider() -> TracerProvider:
+    current = trace.get_tracer_provider()
+    if isinstance(current, TracerProvider):
+        return current
+    made = TracerProvider(resource=Resource.create())
+    trace.set_tracer_provider(made)
+    return made
