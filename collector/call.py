@@ -29,6 +29,7 @@ class State(StrEnum):
 class Reported(IntFlag):
     """Which counts a span really named; the others stand as 0 in its `Usage` and are not known."""
 
+    NOTHING = 0
     INPUT = 1
     OUTPUT = 2
     CACHE_READ = 4
@@ -71,7 +72,7 @@ class Call:
     request_model: str | None = None
     response_id: str | None = None
     usage: Usage | None = None
-    reported: Reported = Reported(0)
+    reported: Reported = Reported.NOTHING
     """Which counts of `usage` come from a span."""
     attempts: int = 1
     """HTTP requests made for this call, >= 1."""

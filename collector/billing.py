@@ -1,0 +1,164 @@
+"""Billing: one span -> the call that it tells of, or the reason why it is none; and what a call costs.
+
+Only leaves are billed: a span that asked a model. Agent, chain, workflow and tool spans are not, whatever
+usage they carry, since it is the sum of their calls.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from switchgear import attributes
+
+from . import dialects
+from .call import UNATTRIBUTED, Call, NotBilled, Reported, State
+from .dialects import Dialect, reading
+from .dialects.reading import BadValueError
+from .pricing import PriceCall
+from .span import Span
+
+__all__ = ["ATTRIBUTES", "MAX_NAME_CHARS", "bill", "priced"]
+
+MAX_NAME_CHARS = 128
+MAX_MODEL_CHARS = 256
+
+_RESENDS = "http.request.resend_count"
+_HTTP_STATUS = "http.response.status_code"
+_ERROR_TYPE = "error.type"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OURS = (
+    *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
+    *(attributes.TASK_ROOT_ID, attributes.TIER, attributes.ATTEMPT, attributes.LEASE_ID),
+)
+
+ATTRIBUTES: frozenset[str] = dialects.ATTRIBUTES.union(_OURS, (_RESENDS, _HTTP_STATUS, _ERROR_TYPE))
+"""Every attribute that billing reads: a decoder drops all others."""
+
+
+def bill(span: Span) -> Call | NotBilled:
+    """The call that `span` tells of, not yet priced, or why it is none."""
+    dialect = dialects.detect(span)
+    if dialect is None:
+        return _none(span, None, "no_dialect", "says nothing of a model: no dialect knows it")
+    try:
+        return _bill(span, dialect)
+    except BadValueError as problem:
+        return replace(_none(span, dialect, "bad_value", str(problem)), rejected=True)
+
+
+def priced(call: Call, price: PriceCall) -> Call:
+    """`call` with its state, cost and the price book that said so. Unknown is never zero."""
+    if call.usage is None:
+        return replace(call, state=State.INCOMPLETE, cost=None, currency=None, price_version=None)
+    quote = price(call.provider, call.model, call.usage, call.started_at)
+    known = State.UNPRICED if quote.cost is None else State.COMPLETE
+    state = known if call.reported.complete else State.INCOMPLETE
+    return replace(call, state=state, cost=quote.cost, currency=quote.currency, price_version=quote.version)
+
+
+def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
+    billable, stated = reading.kind(dialect, span)
+    if not billable and stated:
+        return _none(span, dialect, "wrong_kind", f"{stated}: only requests to a model are billed")
+    request_model = reading.text(span, dialect.request_model)
+    model = reading.text(span, dialect.response_model) or request_model
+    counts = reading.counts(dialect, span, output_expected="embedding" not in stated)
+    if not billable and not (dialect.bills_unnamed and model and counts):
+        return _none(span, dialect, "wrong_kind", "states no kind, and not both a model and usage")
+    answer = reading.response_id(dialect, span)
+    if counts is None and answer is None:
+        # A request that failed was not billed. With an id an answer had begun, and what it cost is unknown.
+        if failure := _failure(span):
+            return _none(span, dialect, "failed", f"{failure}, and no usage: the request failed, unbilled")
+        if model is None:
+            return _none(span, dialect, "no_model", "names no model, no usage and no response id")
+    return Call(
+        tenant=_name(span, attributes.TENANT) or UNATTRIBUTED,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        started_at=_instant(span.start_ns),
+        ended_at=_instant(span.end_ns) if span.end_ns >= span.start_ns else None,
+        workload=_name(span, attributes.WORKLOAD),
+        task_id=_name(span, attributes.TASK_ID),
+        parent_task_id=_name(span, attributes.TASK_PARENT_ID),
+        root_task_id=_name(span, attributes.TASK_ROOT_ID),
+        tier=_name(span, attributes.TIER),
+        provider=_short(reading.text(span, dialect.provider)),
+        model=_short(model),
+        request_model=_short(request_model),
+        response_id=_short(answer),
+        usage=counts.usage if counts else None,
+        reported=counts.reported if counts else Reported.NOTHING,
+        attempts=_attempts(span),
+        dialect=dialect.name,
+        scope=_short(f"{span.scope_name}@{span.scope_version}") or "",
+        lease_id=_name(span, attributes.LEASE_ID),
+    )
+
+
+def _none(span: Span, dialect: Dialect | None, code: str, reason: str) -> NotBilled:
+    tenant = span.attributes.get(attributes.TENANT)
+    return NotBilled(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        code=code,
+        reason=reason,
+        dialect=dialect.name if dialect else None,
+        tenant=tenant[:MAX_NAME_CHARS] if isinstance(tenant, str) else None,
+    )
+
+
+def _failure(span: Span) -> str | None:
+    """What shows that the request failed, or None."""
+    status = span.attributes.get(_HTTP_STATUS)
+    if isinstance(status, int) and status >= 400:
+        return f"HTTP {status}"
+    error = span.attributes.get(_ERROR_TYPE)
+    if isinstance(error, str) and error:
+        return f"{_ERROR_TYPE} = {error[:64]!r}"
+    return "status ERROR" if span.error else None
+
+
+def _attempts(span: Span) -> int:
+    """HTTP requests made: as the guard counted them, else one more than the resends, else one."""
+    for name, first in ((attributes.ATTEMPT, 0), (_RESENDS, 1)):
+        value = span.attributes.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value + first <= 10_000:
+            return value + first
+    return 1
+
+
+def _name(span: Span, attribute: str) -> str | None:
+    """A name that a user chose: NFC, no NUL, at most 128 characters. Empty counts as absent."""
+    value = span.attributes.get(attribute)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadValueError(f"{attribute}: a name is text")
+    if value.isascii():
+        name = value
+    else:
+        name = unicodedata.normalize("NFC", value)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise BadValueError(f"{attribute}: holds half a surrogate pair, which is no text") from None
+    if "\0" in name:
+        raise BadValueError(f"{attribute}: a name holds no NUL")
+    if len(name) > MAX_NAME_CHARS:
+        raise BadValueError(f"{attribute}: {len(name)} characters; a name has at most {MAX_NAME_CHARS}")
+    return name
+
+
+def _short(value: str | None) -> str | None:
+    """A name that a provider or an instrumentation chose: cut rather than refused, so that it still bills."""
+    if value is None:
+        return None
+    return value[:MAX_MODEL_CHARS].replace("\0", "").encode(errors="replace").decode() or None
+
+
+def _instant(nanoseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)

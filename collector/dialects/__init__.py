@@ -1,0 +1,43 @@
+"""The dialects that are understood, and which of them a span speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from ..span import Scalar, Span
+from .dialect import Dialect, Kind
+from .genai import ANTHROPIC_SDK, GENAI
+from .openinference import OPENINFERENCE
+from .openllmetry import OPENLLMETRY
+
+__all__ = ["ATTRIBUTES", "DIALECTS", "TRUST", "Dialect", "Kind", "detect"]
+
+# In order of detection: the most particular first, the one whose names the others borrow last.
+DIALECTS = (ANTHROPIC_SDK, OPENINFERENCE, OPENLLMETRY, GENAI)
+
+ATTRIBUTES: frozenset[str] = frozenset().union(*(dialect.attributes for dialect in DIALECTS))
+TRUST: Mapping[str, int] = {dialect.name: dialect.trust for dialect in DIALECTS}
+
+
+def detect(span: Span) -> Dialect | None:
+    """The dialect that `span` speaks: by what its scope is known for, else by its attributes."""
+    known = _of_scope(span.scope_name)
+    if known is not None and not known.attributes.isdisjoint(span.attributes):
+        return known
+    return _of_attributes(span.attributes)
+
+
+def _of_attributes(attributes: Mapping[str, Scalar]) -> Dialect | None:
+    for dialect in DIALECTS:
+        if not dialect.marks.isdisjoint(attributes):
+            return dialect
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _of_scope(scope: str) -> Dialect | None:
+    for dialect in DIALECTS:
+        if dialect.speaks(scope):
+            return dialect
+    return None

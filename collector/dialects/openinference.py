@@ -1,0 +1,33 @@
+"""OpenInference: llm.token_count.*, one span kind that decides; the response id only inside the answer."""
+
+from __future__ import annotations
+
+from .dialect import Dialect, Kind
+
+__all__ = ["OPENINFERENCE"]
+
+OPENINFERENCE = Dialect(
+    name="openinference",
+    trust=30,
+    scopes=("openinference.instrumentation.",),
+    marks=frozenset({"openinference.span.kind"}),
+    kinds=(Kind("openinference.span.kind", bills=frozenset({"llm", "embedding"})),),
+    provider=("llm.provider", "llm.system", "gen_ai.provider.name", "gen_ai.system"),
+    request_model=("llm.request.model_name", "gen_ai.request.model"),
+    response_model=(
+        "llm.response.model_name",
+        "llm.model_name",
+        "embedding.model_name",
+        "gen_ai.response.model",
+    ),
+    response_id=("gen_ai.response.id",),
+    input=("llm.token_count.prompt", "gen_ai.usage.input_tokens"),
+    output=("llm.token_count.completion", "gen_ai.usage.output_tokens"),
+    cache_read=("llm.token_count.prompt_details.cache_read", "gen_ai.usage.cache_read.input_tokens"),
+    cache_write=("llm.token_count.prompt_details.cache_write", "gen_ai.usage.cache_write.input_tokens"),
+    reasoning=(
+        "llm.token_count.completion_details.reasoning",
+        "gen_ai.usage.reasoning.output_tokens",
+    ),
+    answer="output.value",
+)
