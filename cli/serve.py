@@ -52,10 +52,15 @@ def policies(
     """Decide by `policy_file` on what the collector books, on `port`, until a signal; the exit code."""
 
     def build() -> Any:
+        from analytics.prices import PriceBook
         from policies.service import create_app
 
         return create_app(
-            policy_file=policy_path(policy_file), data=data, collector=collector, api_key=api_key
+            policy_file=policy_path(policy_file),
+            data=data,
+            price=PriceBook().quote,
+            collector=collector,
+            api_key=api_key,
         )
 
     return _serve("policies", build, host=host, port=port, api_key=api_key, supervised=supervised)
@@ -116,13 +121,19 @@ def _serve(
     """Bind, build, run; every refusal to start is one line and an exit code."""
     from collector.errors import StoreError
     from policies.files import PolicyFileError
+    from policies.transitions import BrokenChainError
 
     refused = refusal(host, api_key)
     if refused:
         return misuse(f"{name}: {refused}")
     try:
         with bind(host, port, option=_port_option(name, supervised=supervised)) as listener:
-            app = build()
+            try:
+                app = build()
+            except OSError as problem:
+                return fail(
+                    f"{name}: {problem.filename}: {problem.strerror}; choose another folder with --data"
+                )
             if not supervised:
                 _announce(name, local_url(host, listener.getsockname()[1]), api_key)
             else:
@@ -130,7 +141,7 @@ def _serve(
             return _run(app, listener)
     except PolicyFileError as problem:
         return fail(f"{name}: {_first(str(problem))}")
-    except (ListenError, StoreError) as problem:
+    except (ListenError, StoreError, BrokenChainError) as problem:
         return fail(f"{name}: {problem}")
 
 
