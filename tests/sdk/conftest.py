@@ -1,0 +1,126 @@
+"""A real engine and a real (local, fake) provider for the SDK's tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import switchgear as sg
+from cli.demo import provider as fake
+from cli.demo.rates import RATES, bill
+from collector.pricing import Quote
+from policies.service import create_app
+from switchgear.usage import Usage
+
+POLICY = """
+version: 1
+currency: USD
+tenants:
+  acme:
+    workloads:
+      writer: {owner: docs, cost_centre: CC-1, tier: interactive, degrade: [{from: gpt-4o, to: gpt-4o-mini}]}
+ceilings:
+  - {name: acme-hour, scope: {tenant: acme}, limit: LIMIT USD, window: 1h, ladder: LADDER}
+"""
+
+
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+    cost = bill(model, usage) if model in RATES else None
+    return Quote(cost, "USD" if cost is not None else None, "the fake provider's own rates")
+
+
+@dataclass
+class RunningEngine:
+    url: str
+
+    def budget(self, ceiling: str = "acme-hour") -> dict[str, Any]:
+        found = httpx.get(f"{self.url}/v1/budgets").json()["budgets"]
+        return next(budget for budget in found if budget["ceiling"] == ceiling)
+
+    def force_open(self) -> None:
+        body = {"ceiling": "*", "do": "open", "by": "ann", "reason": "a test"}
+        httpx.post(f"{self.url}/v1/breakers", json=body).raise_for_status()
+
+
+@contextmanager
+def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
+    data.mkdir(parents=True, exist_ok=True)
+    file = data / "policies.yaml"
+    file.write_text(policy)
+    app = create_app(policy_file=file, data=data, price=price, collector=None)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield RunningEngine(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def provider() -> Iterator[fake.Running]:
+    with fake.running() as running:
+        yield running
+
+
+@pytest.fixture
+def engine_of(tmp_path: Path) -> Iterator[Callable[..., RunningEngine]]:
+    """Start an engine: `engine_of(limit="5")`, `engine_of(ladder="[...]")`."""
+    with ExitStack() as stack:
+
+        def start(limit: str = "100", ladder: str = "[]") -> RunningEngine:
+            policy = POLICY.replace("LIMIT", limit).replace("LADDER", ladder)
+            return stack.enter_context(running_engine(tmp_path / "engine", policy))
+
+        yield start
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def configured(spans: InMemorySpanExporter) -> Iterator[Callable[..., TracerProvider]]:
+    """Configure the SDK against an engine, with a tracer provider of its own; undone after the test."""
+
+    def configure(policies: str = "http://127.0.0.1:9", **options: Any) -> TracerProvider:
+        tracers = TracerProvider()
+        tracers.add_span_processor(SimpleSpanProcessor(spans))
+        # Nothing listens on the discard port: what is exported there is lost, and here nobody misses it.
+        sg.configure(collector="http://127.0.0.1:9", policies=policies, tracer_provider=tracers, **options)
+        return tracers
+
+    yield configure
+    sg.shutdown(timeout_s=0.2)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool], str], None]:
+    """Wait for what another thread or process brings about: `until(lambda: ..., "what should come")`."""
+
+    def wait(condition: Callable[[], bool], what: str, timeout_s: float = 5.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, f"within {timeout_s} s: {what}"
+            pause.wait(0.01)
+
+    return wait

@@ -1,0 +1,184 @@
+"""Task context: six attributes on every span of a task, wherever its code runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+
+import switchgear as sg
+
+
+@pytest.fixture
+def tracer(configured: Callable[..., TracerProvider]) -> Iterator[Tracer]:
+    yield configured(guard=False).get_tracer("tests")
+
+
+def tenant_of(span: object) -> object:
+    return span.attributes.get("switchgear.tenant")  # type: ignore[attr-defined]
+
+
+def test_a_span_in_a_sub_task_carries_all_six_attributes(tracer: Tracer, spans: InMemorySpanExporter) -> None:
+    with sg.task("report", tenant="acme", tier="interactive", id="t-1"), sg.task("search", id="t-2"):
+        tracer.start_span("call").end()
+
+    (span,) = spans.get_finished_spans()
+    assert dict(span.attributes or {}) == {
+        "switchgear.tenant": "acme",
+        "switchgear.workload": "search",
+        "switchgear.task.id": "t-2",
+        "switchgear.task.parent_id": "t-1",
+        "switchgear.task.root_id": "t-1",
+        "switchgear.tier": "interactive",
+    }
+
+
+def test_a_span_outside_any_task_is_left_alone(tracer: Tracer, spans: InMemorySpanExporter) -> None:
+    with sg.task("report", tenant="acme"):
+        pass
+    tracer.start_span("call").end()
+
+    assert not spans.get_finished_spans()[0].attributes
+
+
+async def in_await(call: Callable[[], None]) -> None:
+    async def deeper() -> None:
+        await asyncio.sleep(0)
+        call()
+
+    await deeper()
+
+
+async def in_create_task(call: Callable[[], None]) -> None:
+    await asyncio.create_task(in_await(call))
+
+
+async def in_gather(call: Callable[[], None]) -> None:
+    await asyncio.gather(in_await(call))
+
+
+async def in_to_thread(call: Callable[[], None]) -> None:
+    await asyncio.to_thread(call)
+
+
+async def in_run_in_executor(call: Callable[[], None]) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def in_thread(call: Callable[[], None]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+async def in_pool(call: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call).result()
+
+
+async def in_pool_map(call: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        list(pool.map(lambda _: call(), [0]))
+
+
+WAYS = [
+    in_await,
+    in_create_task,
+    in_gather,
+    in_to_thread,
+    in_run_in_executor,
+    in_thread,
+    in_pool,
+    in_pool_map,
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_the_task_survives(way: Callable, tracer: Tracer, spans: InMemorySpanExporter) -> None:
+    async with sg.task("report", tenant="acme"):
+        await way(lambda: tracer.start_span("call").end())
+
+    assert [tenant_of(span) for span in spans.get_finished_spans()] == ["acme"]
+
+
+def test_a_pool_thread_started_inside_a_task_does_not_stay_in_it(
+    tracer: Tracer, spans: InMemorySpanExporter
+) -> None:
+    def call() -> None:
+        tracer.start_span("call").end()
+
+    with ThreadPoolExecutor(1) as pool:
+        with sg.task("report", tenant="acme"):
+            pool.submit(call).result()
+        pool.submit(call).result()
+        with sg.task("report", tenant="zenith"):
+            pool.submit(call).result()
+
+    assert [tenant_of(span) for span in spans.get_finished_spans()] == ["acme", None, "zenith"]
+
+
+def test_a_decorated_function_is_a_task_of_its_own_at_each_call() -> None:
+    seen = []
+
+    @sg.task("report", tenant="acme")
+    def run() -> None:
+        seen.append(sg.current_task())
+
+    run()
+    run()
+    assert [task.workload for task in seen] == ["report", "report"]
+    assert seen[0].id != seen[1].id
+
+
+async def test_a_decorated_coroutine_may_run_many_times_at_once() -> None:
+    @sg.task("report", tenant="acme")
+    async def run() -> str:
+        before = sg.current_task().id
+        await asyncio.sleep(0)
+        assert sg.current_task().id == before
+        return before
+
+    assert len(set(await asyncio.gather(*(run() for _ in range(20))))) == 20
+
+
+def test_one_task_object_can_be_entered_twice() -> None:
+    scope = sg.task("report", tenant="acme")
+    with scope as outer, scope as inner:
+        assert inner.parent_id == outer.id
+    assert sg.current_task() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"workload": "a"}, 'task("a") has no tenant'),
+        ({"workload": " ", "tenant": "acme"}, "workload: ' ' is no name"),
+        ({"workload": "a", "tenant": "x" * 129}, "tenant: 'xxx"),
+        ({"workload": "a", "tenant": "a\x00b"}, "unprintable"),
+        (
+            {"workload": "a", "tenant": "acme", "tier": "urgent"},
+            '"urgent" is no tier; there are: interactive',
+        ),
+        ({"workload": "a", "tenant": "acme", "budget": "5"}, 'write "5 USD"'),
+    ],
+    ids=["no tenant", "blank workload", "long tenant", "NUL", "unknown tier", "budget without currency"],
+)
+def test_a_task_that_cannot_be_is_refused_at_once(arguments: dict[str, str], says: str) -> None:
+    with pytest.raises(sg.ConfigError) as refused, sg.task(**arguments):
+        pass
+    assert says in str(refused.value)
+
+
+def test_a_task_tree_belongs_to_one_tenant() -> None:
+    with (
+        sg.task("report", tenant="acme"),
+        pytest.raises(sg.ConfigError, match="belongs to one tenant"),
+        sg.task("search", tenant="zenith"),
+    ):
+        pass
