@@ -35,6 +35,8 @@ def rounded(values: Sequence[Decimal], quantum: Decimal) -> list[Decimal]:
         floors = [(value / quantum).to_integral_value(ROUND_FLOOR) for value in values]
         total = (sum(values, Decimal(0)) / quantum).to_integral_value(ROUND_HALF_EVEN)
         left = int(total - sum(floors, Decimal(0)))
-        by_remainder = sorted(range(len(values)), key=lambda place: (floors[place] - values[place] / quantum, place))
+        by_remainder = sorted(
+            range(len(values)), key=lambda place: (floors[place] - values[place] / quantum, place)
+        )
         up = set(by_remainder[:left])
         return [(floor + (1 if place in up else 0)) * quantum for place, floor in enumerate(floors)]

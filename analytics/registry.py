@@ -30,10 +30,6 @@ _AMOUNT = pa.decimal128(18, 6)
 class RegistryError(ValueError):
     """A registry document that cannot be taken: one line for each finding, each naming where and the value."""
 
-    def __init__(self, findings: Sequence[str]) -> None:
-        super().__init__("\n".join(findings))
-        self.findings = tuple(findings)
-
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -64,7 +60,10 @@ class Registry:
 
 
 def parse(document: Mapping[str, Any]) -> Registry:
-    """The registry that `{"workloads": [...], "plans": [...]}` describes. Raises RegistryError."""
+    """The registry that `{"workloads": [...], "plans": [...]}` describes.
+
+    Raises RegistryError with one line for each finding, each naming where it is and the value.
+    """
     findings = [
         f"{name}: unknown; a registry has workloads and plans"
         for name in sorted(set(document) - {"workloads", "plans"})
@@ -80,21 +79,15 @@ def parse(document: Mapping[str, Any]) -> Registry:
     findings += _repeated("workloads", ((w.tenant, w.workload) for w in workloads if w))
     findings += _repeated("plans", ((p.cost_centre, f"{p.month:%Y-%m}") for p in plans if p))
     if findings:
-        raise RegistryError(findings)
+        raise RegistryError("\n".join(findings))
     return Registry(tuple(w for w in workloads if w), tuple(p for p in plans if p))
 
 
 def replace(con: duckdb.DuckDBPyConnection, document: Mapping[str, Any]) -> None:
-    """Put this registry in place of the one before: both tables, or neither. Raises RegistryError."""
+    """Put this registry in place of the one before, inside the caller's transaction. Raises RegistryError."""
     registry = parse(document)
-    con.execute("BEGIN TRANSACTION")
-    try:
-        _refill(con, "registry_workloads", _workload_table(registry.workloads))
-        _refill(con, "plans", _plan_table(registry.plans))
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
+    _refill(con, "registry_workloads", _workload_table(registry.workloads))
+    _refill(con, "plans", _plan_table(registry.plans))
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -167,8 +160,8 @@ def _amount(where: str, value: object, findings: list[str]) -> Decimal:
 
 
 def _only(where: str, line: Mapping[str, Any], known: tuple[str, ...], findings: list[str]) -> None:
-    for name in sorted(set(line) - set(known)):
-        findings.append(f"{where}.{name}: unknown; there are: {', '.join(known)}")
+    extra = sorted(set(line) - set(known))
+    findings.extend(f"{where}.{name}: unknown; there are: {', '.join(known)}" for name in extra)
 
 
 def _name(where: str, line: Mapping[str, Any], field: str, findings: list[str]) -> str:

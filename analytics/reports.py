@@ -139,7 +139,9 @@ def iso_week(text: str) -> tuple[date, date]:
     Raises ValueError that says how a week is written, or that the year has no such week.
     """
     year, dash, week = text.partition("-W")
-    if not (dash and len(year) == 4 and len(week) == 2 and (year + week).isascii() and (year + week).isdigit()):
+    if not (
+        dash and len(year) == 4 and len(week) == 2 and (year + week).isascii() and (year + week).isdigit()
+    ):
         raise ValueError(f'{text!r} is no ISO week; write the year and the week, such as "2026-W47"')
     try:
         monday = date.fromisocalendar(int(year), int(week), 1)
@@ -196,7 +198,9 @@ def _currency(
         {"start": start, "stop": stop},
     ).fetchall()
     if len(found) > 1:
-        raise ReportError(f"the range holds calls in {', '.join(row[0] for row in found)}: choose with currency=")
+        raise ReportError(
+            f"the range holds calls in {', '.join(row[0] for row in found)}: choose with currency="
+        )
     return ""
 
 
@@ -220,7 +224,9 @@ def _instant(params: Mapping[str, str], name: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise ReportError(f'{name}: {text!r} is no time; write RFC 3339, such as "2026-11-16T00:00:00Z"') from None
+        raise ReportError(
+            f'{name}: {text!r} is no time; write RFC 3339, such as "2026-11-16T00:00:00Z"'
+        ) from None
     if instant.tzinfo is None:
         raise ReportError(f'{name}: {text!r} has no offset; write one, such as "2026-11-16T00:00:00Z"')
     return instant.astimezone(UTC)
@@ -243,7 +249,7 @@ def _top(params: Mapping[str, str], *, default: int) -> int:
 
 def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **parts: str) -> pa.Table:
     sql = _statement(statement).format(filters=scope.conditions, **parts)
-    return con.execute(sql, scope.values).to_arrow_table()
+    return con.sql(sql, params=scope.values).to_arrow_table()
 
 
 @cache

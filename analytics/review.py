@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -96,6 +96,25 @@ class Review:
         spent = self.total.actual or _ZERO
         owned = sum((row.actual or _ZERO for row in self.rows if row.owner is not None), _ZERO)
         return owned / spent if spent else None
+
+    @property
+    def last_day(self) -> date:
+        """The Sunday of the week."""
+        return self.stop - timedelta(days=1)
+
+    def headline(self, money: Callable[[Decimal | None], str]) -> str:
+        """The week in two or three sentences; `money` writes an amount."""
+        total = self.total
+        if not total.calls:
+            return f"No calls were booked in {self.week}."
+        said = [f"{money(total.actual)} was spent on {total.calls:,} calls{_against(total, money)}."]
+        if total.previous:
+            direction = "more" if (total.change or _ZERO) >= 0 else "less"
+            said.append(f"That is {money(abs(total.change or _ZERO))} {direction} than the week before.")
+        unowned = self.rows[-1]
+        if unowned.calls:
+            said.append(f"{money(unowned.actual)} of it on {unowned.calls:,} calls has no owner.")
+        return " ".join(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +265,15 @@ def _known_cost(lines: Iterable[Mapping[str, Any]]) -> Decimal | None:
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
     return sum((amount for amount in amounts if amount is not None), _ZERO)
+
+
+def _against(total: Row, money: Callable[[Decimal | None], str]) -> str:
+    if total.plan is None or total.variance is None:
+        return ", without a plan to compare with"
+    if not total.variance:
+        return ", exactly as planned"
+    side = "over" if total.variance > 0 else "under"
+    return f", {money(abs(total.variance))} {side} the plan of {money(total.plan)}"
 
 
 def _trip(line: Mapping[str, Any]) -> Trip:
