@@ -1,0 +1,78 @@
+"""The README's own agent, run as it stands, against the real services and a provider on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.demo.provider import running
+from policies.files import load
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+Ports = Callable[[int], list[int]]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("language", "file"), [("python", "agent.py"), ("yaml", "policies.yaml")])
+def test_the_readme_shows_the_example_files_as_they_are(language: str, file: str) -> None:
+    assert _blocks(language) == [(ROOT / "examples" / file).read_text()]
+
+
+def test_the_agent_takes_twelve_lines() -> None:
+    assert len([line for line in _blocks("python")[0].splitlines() if line]) == 12
+
+
+def test_the_example_policy_file_uses_every_setting_and_is_fine() -> None:
+    policies = load(ROOT / "examples" / "policies.yaml")
+    assert [ceiling.per_task for ceiling in policies.ceilings] == [False, True]
+    assert policies.plans
+    assert policies.capacity
+
+
+def test_the_readme_agent_runs_and_its_call_is_booked_once_at_its_cost(
+    start: Start, run: Run, free_ports: Ports, tmp_path: Path
+) -> None:
+    collector, policies = free_ports(2)
+    urls = {
+        "SWITCHGEAR_COLLECTOR": f"http://127.0.0.1:{collector}",
+        "SWITCHGEAR_POLICIES": f"http://127.0.0.1:{policies}",
+    }
+    services = [
+        start("serve", "collector", "--port", str(collector)),
+        start("serve", "policies", "--port", str(policies), env=urls),
+    ]
+    for service in services:
+        assert service.stderr is not None
+        while "listens on" not in service.stderr.readline():
+            assert service.poll() is None
+    with running() as provider:
+        agent = subprocess.run(
+            [sys.executable, str(ROOT / "examples" / "agent.py")],
+            env={**urls, "OPENAI_BASE_URL": provider.base_url_openai, "OPENAI_API_KEY": "none"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (agent.returncode, agent.stderr) == (0, "")
+        (served,) = provider.log().served
+    # The agent's exit flushed its spans, and an answer to them means that they are committed.
+    sql = "select tenant, workload, tier, model, output, cost, lease_id is not null from calls"
+    asked = run("query", sql, "--json", env=urls)
+    assert asked.returncode == 0, asked.stderr
+    ((tenant, workload, tier, model, output, cost, leased),) = json.loads(asked.stdout)["rows"]
+    assert (tenant, workload, tier) == ("acme", "summarize-sales", "interactive")
+    assert (model, output, leased) == (served.model, served.usage.output, True)
+    assert float(cost) == float(served.cost)
