@@ -68,7 +68,7 @@ CREATE TABLE plans (
 
 CREATE TABLE audit (
     id         VARCHAR     NOT NULL,
-    at         TIMESTAMPTZ NOT NULL,
+    "at"       TIMESTAMPTZ NOT NULL,
     policy     VARCHAR     NOT NULL,
     scope      STRUCT(tenant VARCHAR, workload VARCHAR, tier VARCHAR, task VARCHAR),
     "from"     VARCHAR     NOT NULL,

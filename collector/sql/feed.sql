@@ -1,0 +1,13 @@
+-- What was booked after $after, in order; a retraction takes the money of its key back.
+SELECT * FROM (
+    SELECT seq, tenant, trace_id, span_id, workload, task_id, parent_task_id, root_task_id, tier, provider, model,
+           started_at, state, cost, currency, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
+           reasoning, attempts, lease_id, NULL AS merged_into
+    FROM booked WHERE seq > $after
+    UNION ALL BY NAME
+    SELECT seq, tenant, trace_id, span_id, started_at, 'complete' AS state, 0::DECIMAL(18, 12) AS cost,
+           1 AS attempts, into_key AS merged_into
+    FROM retractions WHERE seq > $after
+)
+ORDER BY seq
+LIMIT $limit
