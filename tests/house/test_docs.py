@@ -95,7 +95,10 @@ def test_help_loads_nothing_that_only_a_verb_needs() -> None:
     assert answer.stdout.splitlines()[-1] == "LOADED []"
 
 
-@pytest.mark.parametrize("target", ["install", "demo", "up", "test", "check", "bench", "lock", "clean"])
-def test_bare_make_lists_every_target_in_one_line(target: str) -> None:
-    lines = re.findall(rf"^{target}:.* ## (\S.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert len(lines) == 1
+def test_bare_make_lists_every_target_in_one_line() -> None:
+    answer = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    listed = [line.split()[:2] for line in answer.stdout.splitlines()]
+    targets = ["help", "install", "demo", "up", "test", "check", "bench", "lock", "clean"]
+    assert listed == [["make", target] for target in targets]
