@@ -1,0 +1,225 @@
+"""The Live page: what is burning, what is cut and until when. Read again each second; charts each five."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from dashboard import board, charts, look, session
+from dashboard.services import Answer
+
+_LOOK_BACK = timedelta(minutes=15)
+_HEALTH = timedelta(hours=1)
+_EVERY = "1s"
+_CHARTS_EVERY = "5s"
+_LEGEND = (
+    '<span class="key"><span><i style="background:var(--sg-calm)"></i>spent</span>'
+    '<span><i style="background:var(--sg-calm);opacity:.38"></i>held</span>'
+    '<span><i style="background:var(--sg-calm);opacity:.55;height:4px"></i>to the projection</span>'
+    '<span><i style="background:var(--sg-ink);width:2px;height:12px;vertical-align:-1px"></i>limit</span></span>'
+)
+
+
+@st.fragment(run_every=_EVERY)
+def now_burning() -> None:
+    """The part that changes by the second."""
+    both, now = session.services(), session.now()
+    hour = {"from": (now - _HEALTH).isoformat(), "to": now.isoformat()}
+    minute = {"from": (now - timedelta(minutes=1)).isoformat(), "to": now.isoformat()}
+    ages = {"max_age_s": 0.8}
+    answers = both.together(
+        {
+            "breakers": lambda: both.policies.document("/v1/breakers", **ages),
+            "shares": lambda: both.policies.document("/v1/shares", **ages),
+            "policies": lambda: both.policies.document("/v1/policies", max_age_s=5),
+            "hour": lambda: both.collector.document("/v1/reports/coverage", _steady(hour), max_age_s=2),
+            "minute": lambda: both.collector.document("/v1/reports/coverage", _steady(minute), max_age_s=2),
+        }
+    )
+    st.html(_head(answers, now) + _notices(answers, now))
+    breakers = answers["breakers"].value or {"breakers": [], "transitions": []}
+    shares = (answers["shares"].value or {"providers": []})["providers"]
+    st.html(board.figures(_figures(answers, breakers["breakers"], shares)))
+    left, right = st.columns([2.45, 1], gap="medium")
+    with left:
+        st.html(f'<div class="sg sg-h">Ceilings and breakers <small>most urgent first</small>{_LEGEND}</div>')
+        if breakers["breakers"]:
+            st.html(board.ceilings(breakers["breakers"], at=answers["breakers"].at or now, now=now))
+        else:
+            st.html(
+                board.empty(
+                    "No ceiling has been touched yet.", "Ceilings appear with the first call in their scope."
+                )
+            )
+    with right:
+        st.html(
+            '<div class="sg sg-h">Provider capacity <small>last minute; calls waiting by tier</small></div>'
+        )
+        if shares:
+            st.html(board.providers(shares, now=now))
+        else:
+            st.html(board.empty("No provider in use yet.", "Limits come from `capacity` in the policy file."))
+
+
+@st.fragment(run_every=_CHARTS_EVERY)
+def lately() -> None:
+    """The part that changes by the bucket: spend over a quarter of an hour, and the last transitions."""
+    both, now = session.services(), session.now()
+    # Whole buckets, so that bars keep their place from one look to the next.
+    stop = datetime.fromtimestamp(now.timestamp() // 10 * 10 + 10, now.tzinfo)
+    span = {"from": (stop - _LOOK_BACK).isoformat(), "to": stop.isoformat(), "bucket": "10s", "top": "7"}
+    answers = both.together(
+        {
+            "spend": lambda: both.collector.report("timeline", span, max_age_s=2),
+            "breakers": lambda: both.policies.document("/v1/breakers", max_age_s=2),
+        }
+    )
+    left, right = st.columns([2.45, 1], gap="medium")
+    with left:
+        st.html(
+            '<div class="sg sg-h">Spend by tenant <small>each 10 s of the last 15 minutes, UTC</small></div>'
+        )
+        table = answers["spend"].value
+        if table is None or not table.num_rows:
+            st.html(
+                board.empty(
+                    "No spend in the last 15 minutes.", "It shows here within a second of being booked."
+                )
+            )
+        else:
+            figure = charts.spend_over_time(
+                table,
+                session.palette(),
+                start=stop - _LOOK_BACK,
+                stop=stop,
+                bucket_s=10,
+                unnamed="no tenant",
+            )
+            st.plotly_chart(
+                figure, theme=None, config=session.PLOT, key="live-spend", alt="Spend by tenant over time"
+            )
+    with right:
+        st.html('<div class="sg sg-h">Transitions <small>newest first, UTC</small></div>')
+        transitions = (answers["breakers"].value or {"transitions": []})["transitions"]
+        if transitions:
+            st.html(board.events(transitions, now=now, limit=7))
+        else:
+            st.html(
+                board.empty("No breaker has changed its state.", "Each change is kept here with its reason.")
+            )
+
+
+def _steady(params: Mapping[str, str]) -> dict[str, str]:
+    """The range at whole seconds: one question for all who look in the same second."""
+    return {
+        name: datetime.fromisoformat(value).replace(microsecond=0).isoformat()
+        for name, value in params.items()
+    }
+
+
+def _head(answers: Mapping[str, Answer], now: datetime) -> str:
+    policies = answers["policies"].value or {}
+    version = str(policies.get("version") or "")[:10]
+    policy = f'<span class="sg-badge">policies <b>{look.text(version or "none")}</b></span>'
+    return (
+        '<div class="sg sg-head"><h1>Live</h1><span class="grow"></span>'
+        f"{policy}{_freshness(answers['hour'], now)}</div>"
+    )
+
+
+def _freshness(answer: Answer, now: datetime) -> str:
+    watermark = (answer.value or {}).get("watermark")
+    if answer.error:
+        return '<span class="sg-badge bad">facts <b>stale</b></span>'
+    if not watermark:
+        return '<span class="sg-badge">facts <b>none yet</b></span>'
+    at = datetime.fromisoformat(watermark)
+    return f'<span class="sg-badge">booked up to <b>{look.clock(at)} UTC</b>, {look.ago(at, now)}</span>'
+
+
+def _notices(answers: Mapping[str, Answer], now: datetime) -> str:
+    both = session.services()
+    of_policies = {name: answers[name] for name in ("breakers", "shares", "policies")}
+    of_collector = {name: answers[name] for name in ("hour", "minute")}
+    notices = session.away(both.policies, of_policies, now) + session.away(both.collector, of_collector, now)
+    refused = (answers["policies"].value or {}).get("error")
+    if refused:
+        notices += board.banner(
+            "The last change of the policy file was refused; the policies before it are in force.",
+            look.text(str(refused).splitlines()[0]),
+            mild=True,
+        )
+    return notices
+
+
+def _figures(
+    answers: Mapping[str, Answer], budgets: Sequence[Mapping[str, Any]], shares: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str, str]]:
+    hour, minute = _row(answers["hour"]), _row(answers["minute"])
+    acting = [budget for budget in budgets if not budget.get("shadow")]
+    cut = sum(budget["state"] in ("open", "forced_open") for budget in acting)
+    slowed = sum(budget["state"] in ("throttled", "half_open") for budget in acting)
+    waiting = {
+        tier: sum((share.get("queued") or {}).get(tier, 0) for share in shares)
+        for tier in ("interactive", "batch", "background")
+    }
+    currency = hour.get("currency") or "USD"
+    unknown = _number(hour, "unpriced_calls") + _number(hour, "incomplete_calls")
+    tone = "sg-hot" if cut else "sg-warm" if slowed else ""
+    return [
+        (
+            "Breakers open",
+            f'<span class="{tone}">{cut}</span> <small>of {len(acting)}</small>',
+            f"{slowed} slowed or on trial",
+        ),
+        (
+            "Spend in the last minute",
+            look.money(_money(minute), currency),
+            f"{look.count(_number(minute, 'calls'))} calls",
+        ),
+        (
+            "Spend in the last hour",
+            look.money(_money(hour), currency),
+            f"{look.count(_number(hour, 'calls'))} calls",
+        ),
+        (
+            "Calls waiting",
+            str(sum(waiting.values())),
+            f"{waiting['interactive']} interactive, {waiting['batch']} batch",
+        ),
+        (
+            "Cost not known, last hour",
+            f'<span class="{"sg-warm" if unknown else ""}">{look.count(unknown)}</span> <small>calls</small>',
+            f"{_number(hour, 'unpriced_calls')} unpriced, {_number(hour, 'incomplete_calls')} incomplete",
+        ),
+        (
+            "Without an owner, last hour",
+            look.percent(_money(hour, "unowned_cost"), _money(hour)),
+            f"{look.count(_number(hour, 'unowned_calls'))} calls",
+        ),
+    ]
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    value = answer.value
+    return dict(zip(value["columns"], value["rows"][0], strict=True)) if value and value["rows"] else {}
+
+
+def _money(row: Mapping[str, Any], name: str = "cost") -> Decimal | None:
+    value = row.get(name)
+    if value is not None:
+        return Decimal(str(value))
+    # No calls cost nothing; calls of which none has a price cost nobody knows what.
+    return None if name == "cost" and row.get("calls") else Decimal(0)
+
+
+def _number(row: Mapping[str, Any], name: str) -> int:
+    return int(row.get(name) or 0)
+
+
+now_burning()
+lately()
