@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .console import fail, misuse, note
+from .console import fail, misuse, note, say
 from .listener import ListenError, bind, is_loopback, local_url
 
 __all__ = ["KEYLESS", "collector", "dashboard", "policies", "policy_path", "refusal"]
@@ -22,6 +23,7 @@ KEYLESS = (
     "set SWITCHGEAR_API_KEY to require one"
 )
 _LAST_REQUESTS_S = 2
+_ENDS_WITHIN_S = 8
 
 
 def collector(*, data: Path, host: str, port: int, api_key: str | None, supervised: bool = False) -> int:
@@ -86,7 +88,7 @@ def dashboard(
     if not is_loopback(host):
         note(f"dashboard: it has no sign-in: whoever reaches {host}:{port} sees every tenant")
     if supervised:
-        _stop_with_parent()
+        _report_to_parent()
     os.environ["SWITCHGEAR_COLLECTOR"] = collector
     os.environ["SWITCHGEAR_POLICIES"] = policies
     if api_key:
@@ -137,7 +139,7 @@ def _serve(
             if not supervised:
                 _announce(name, local_url(host, listener.getsockname()[1]), api_key)
             else:
-                _stop_with_parent()
+                _report_to_parent()
             return _run(app, listener)
     except PolicyFileError as problem:
         return fail(f"{name}: {_first(str(problem))}")
@@ -185,14 +187,22 @@ def _first(report: str) -> str:
     return f"{first} ({len(rest)} more: switchgear policies check lists them)" if rest else first
 
 
-def _stop_with_parent() -> None:
-    """End this process when the supervisor's end of stdin closes, however the supervisor died."""
+def _report_to_parent() -> None:
+    """Say that the port is ours, and end with the supervisor: its end of stdin closes however it died."""
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
 
     def watch() -> None:
         while os.read(0, 1):
             pass
+        # Nobody reads what is written now, and a write that fails must not keep the service from ending.
+        os.dup2(nowhere, 2)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_ENDS_WITHIN_S)
+        os._exit(1)
 
+    say("listening")
+    os.dup2(nowhere, 1)
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from .console import FAILED, fail, misuse, note, say
+from .console import fail, misuse, note, say
 from .listener import local_url
 from .serve import KEYLESS, policy_path, refusal
 
@@ -44,8 +44,17 @@ class Child:
     process: asyncio.subprocess.Process
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     passing: bool = False
+    bound: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the port is this child's: until then another process may answer there."""
+
+    async def listen(self) -> None:
+        """Take the one line that a child says on stdout, once it is bound."""
+        assert self.process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        if await self.process.stdout.readline():
+            self.bound.set()
 
     async def read(self) -> None:
+        """Keep what the child writes to stderr."""
         assert self.process.stderr is not None  # noqa: S101 - it was opened as a pipe
         async for raw in self.process.stderr:
             line = raw.decode(errors="replace").rstrip()
@@ -136,9 +145,10 @@ async def _supervise(services: Sequence[Service], environment: Mapping[str, str]
         loop.add_signal_handler(number, stop.set)
     children = [await _start(service, environment) for service in services]
     readers = [asyncio.create_task(child.read()) for child in children]
+    listeners = [asyncio.create_task(child.listen()) for child in children]
     stopped = asyncio.create_task(stop.wait())
     died = asyncio.create_task(_first_death(children))
-    ready = asyncio.create_task(_all_ready(services))
+    ready = asyncio.create_task(_all_ready(children))
     try:
         await asyncio.wait(
             {stopped, died, ready}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
@@ -151,7 +161,7 @@ async def _supervise(services: Sequence[Service], environment: Mapping[str, str]
         stopped.cancel()
         early = await _reported(died, readers)
         await _stop(children)
-        await asyncio.gather(ready, died, stopped, *readers, return_exceptions=True)
+        await asyncio.gather(ready, died, stopped, *readers, *listeners, return_exceptions=True)
     if stop.is_set():
         return 0
     if early is None:
@@ -160,11 +170,14 @@ async def _supervise(services: Sequence[Service], environment: Mapping[str, str]
 
 
 async def _start(service: Service, environment: Mapping[str, str]) -> Child:
-    """A child in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
+    """A child in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone.
+
+    `-P` keeps the folder that the command runs in off the import path: a folder `cli` there is not ours.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "serve", *service.arguments, "--supervised"),
+        *(sys.executable, "-P", "-m", "cli", "serve", *service.arguments, "--supervised"),
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=dict(environment),
         start_new_session=True,
@@ -183,10 +196,11 @@ async def _first_death(children: Sequence[Child]) -> Child:
     return waits[done.pop()]
 
 
-async def _all_ready(services: Sequence[Service]) -> None:
+async def _all_ready(children: Sequence[Child]) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
-        for service in services:
-            while not await _answers(client, service.ready):  # noqa: ASYNC110 - another process sets no event
+        for child in children:
+            await child.bound.wait()
+            while not await _answers(client, child.service.ready):  # noqa: ASYNC110 - a process sets no event
                 await asyncio.sleep(_POLL_S)
 
 
@@ -240,5 +254,4 @@ def _explain(dead: Child) -> int:
         for line in list(dead.tail)[:-1]:
             sys.stderr.write(f"{line}\n")
     last = last.removeprefix(_OURS).removeprefix(f"{dead.service.name}: ")
-    fail(f"{dead.service.name} stopped (exit {dead.process.returncode}), so all were stopped: {last}")
-    return FAILED
+    return fail(f"{dead.service.name} stopped (exit {dead.process.returncode}), so all were stopped: {last}")

@@ -113,6 +113,17 @@ def test_a_taken_port_stops_up_with_one_line_that_names_the_service(
     ]
 
 
+def test_a_second_up_on_the_same_ports_is_one_line_and_leaves_the_first_alone(
+    run: Run, start: Start, free_ports: Ports
+) -> None:
+    ports = free_ports(3)
+    key = {"SWITCHGEAR_API_KEY": "k"}
+    _until_up(start("up", *_flags(ports), env=key))
+    second = run("up", *_flags(ports), env=key)
+    assert (second.returncode, second.stdout, len(second.stderr.splitlines())) == (1, "", 1), second.stderr
+    assert httpx.get(f"http://127.0.0.1:{ports[0]}/readyz", trust_env=False).status_code == 200
+
+
 def test_up_refuses_one_port_for_two_services(run: Run) -> None:
     answer = run("up", "--policies-port", "4318")
     assert (answer.returncode, len(answer.stderr.splitlines())) == (2, 1)
