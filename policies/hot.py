@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -54,7 +55,7 @@ class HotRoutes:
         try:
             self._check_key(scope, path)
             if path == "/v1/decisions" and scope["method"] == "GET":
-                await self._decision(scope, send)
+                await self._decision(scope, receive, send)
             elif path == "/v1/decisions:batch" and scope["method"] == "POST":
                 await self._decisions(receive, send)
             elif path == "/v1/grants" and scope["method"] == "POST":
@@ -78,13 +79,14 @@ class HotRoutes:
         if not hmac.compare_digest(given, self._key):
             raise _Refused(401, "Not authorised", "send the API key as 'Authorization: Bearer KEY'")
 
-    async def _decision(self, scope: MutableMapping[str, Any], send: Send) -> None:
+    async def _decision(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         wait = query.pop("wait", "0")
         body = _valid(ScopesBody, {"scopes": [query], "wait": wait})
         etag = next((v.decode().strip('"') for n, v in scope["headers"] if n == b"if-none-match"), None)
         who = [one.who(self._runtime.engine.policies) for one in body.scopes]
-        tag, decisions = await self._runtime.decisions(who, etag, body.wait)
+        async with _listening(receive) as gone:
+            tag, decisions = await self._runtime.decisions(who, etag, body.wait, gone)
         headers = [(b"etag", f'"{tag}"'.encode())]
         if tag == etag:
             await _reply(send, 304, None, headers)
@@ -94,7 +96,8 @@ class HotRoutes:
     async def _decisions(self, receive: Receive, send: Send) -> None:
         body = _valid(ScopesBody, await _json(receive))
         who = [one.who(self._runtime.engine.policies) for one in body.scopes]
-        tag, decisions = await self._runtime.decisions(who, body.etag, body.wait)
+        async with _listening(receive) as gone:
+            tag, decisions = await self._runtime.decisions(who, body.etag, body.wait, gone)
         await _reply(send, 200, {"etag": tag, "decisions": [decision.to_wire() for decision in decisions]})
 
     async def _grant(self, receive: Receive, send: Send) -> None:
@@ -103,11 +106,8 @@ class HotRoutes:
             request = body.request(self._runtime.engine.policies)
         except ValueError as error:
             raise _Refused(422, "Invalid request", str(error)) from None
-        gone = asyncio.ensure_future(_hung_up(receive))
-        try:
+        async with _listening(receive) as gone:
             decision, grant = await self._runtime.grant(request, body.wait, gone)
-        finally:
-            gone.cancel()
         await _reply(send, 200, granted(decision, grant))
 
     async def _finish(self, grant_id: str, verb: str, receive: Receive, send: Send) -> None:
@@ -206,6 +206,16 @@ async def _json(receive: Receive) -> Any:
         return orjson.loads(b"".join(chunks))
     except orjson.JSONDecodeError as error:
         raise _Refused(400, "Not JSON", str(error)) from None
+
+
+@asynccontextmanager
+async def _listening(receive: Receive) -> AsyncIterator[asyncio.Future[None]]:
+    """A future that completes when the asker hangs up."""
+    gone = asyncio.ensure_future(_hung_up(receive))
+    try:
+        yield gone
+    finally:
+        gone.cancel()
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -54,11 +54,11 @@ class Runtime:
         self, request: GrantRequest, wait_s: float, gone: asyncio.Future[Any]
     ) -> tuple[Decision, Grant | None]:
         """The answer to a request, waiting up to `wait_s` for it; `gone` completes when the asker hangs up."""
-        answered = asyncio.get_running_loop().create_future()
         ticket = self.engine.request(request, self.clock())
         if ticket.decision is None:
-            ticket.on_answer = lambda: None if answered.done() else answered.set_result(None)
-            await asyncio.wait({answered, gone}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            answered = asyncio.Event()
+            ticket.on_answer = answered.set
+            await _first(answered, gone, wait_s)
         self.after_change()
         if ticket.decision is not None:
             return ticket.decision, ticket.grant
@@ -68,7 +68,7 @@ class Runtime:
         return decision, None
 
     async def decisions(
-        self, who: Sequence[Who], etag: str | None, wait_s: float
+        self, who: Sequence[Who], etag: str | None, wait_s: float, gone: asyncio.Future[Any]
     ) -> tuple[str, list[Decision]]:
         """Decisions for several scopes and their tag; waits up to `wait_s` while the tag is still `etag`."""
         deadline = self.clock() + wait_s
@@ -76,12 +76,9 @@ class Runtime:
             now = self.clock()
             decisions = [self.engine.decide(one, now) for one in who]
             tag = _tag(decisions)
-            if tag != etag or now >= deadline:
+            if tag != etag or now >= deadline or gone.done():
                 return tag, decisions
-            try:
-                await asyncio.wait_for(self._changed.wait(), deadline - now)
-            except TimeoutError:
-                continue
+            await _first(self._changed, gone, deadline - now)
 
     def settle(self, lease: str, model: str | None, usage: Usage | None) -> bool:
         settled = self.engine.settle(lease, model, usage, self.clock())
@@ -151,6 +148,15 @@ class Runtime:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size
+
+
+async def _first(event: asyncio.Event, gone: asyncio.Future[Any], timeout_s: float) -> None:
+    """Wait for the event, for the asker to hang up, or for the time to be over."""
+    happened = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({happened, gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        happened.cancel()
 
 
 def _tag(decisions: Sequence[Decision]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -10,7 +11,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from . import hooks, threads
+from . import hooks
+from . import threads as task_threads
 from .context import Task
 from .control import Control, Scope
 from .decision import Decision
@@ -36,8 +38,9 @@ class Runtime:
         self.control = Control(settings) if guarded else None
         self.guard = Guard(self.control, settings) if self.control is not None else None
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else None
-        self.exporting = BatchSpanProcessor(
-            OTLPSpanExporter(endpoint=f"{settings.collector}/v1/traces", headers=headers),
+        self._exporter = OTLPSpanExporter(endpoint=f"{settings.collector}/v1/traces", headers=headers)
+        self._exporting = BatchSpanProcessor(
+            self._exporter,
             max_queue_size=_QUEUE,
             max_export_batch_size=_BATCH,
             schedule_delay_millis=settings.flush_ms,
@@ -46,7 +49,26 @@ class Runtime:
     def attach(self, provider: TracerProvider) -> None:
         """Tag and export the spans of a tracer provider."""
         provider.add_span_processor(CostSpanProcessor())
-        provider.add_span_processor(self.exporting)
+        provider.add_span_processor(self._exporting)
+
+    def export(self, timeout_s: float) -> bool:
+        """Send the spans that wait; False where that took longer than `timeout_s`.
+
+        The processor's own force_flush knows no time limit: with the collector away it takes the exporter's whole
+        series of retries.
+        """
+        flushing = threading.Thread(target=self._exporting.force_flush, daemon=True)
+        flushing.start()
+        flushing.join(timeout_s)
+        return not flushing.is_alive()
+
+    def close(self, timeout_s: float) -> None:
+        """Send what waits, as far as the time allows, and stop."""
+        if self.control is not None:
+            self.control.close(timeout_s)
+        if not self.export(timeout_s):
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends a retry that is under way
+        self._exporting.shutdown()  # type: ignore[no-untyped-call]
 
     def task_begins(self, task: Task) -> None:
         if self.control is not None:
@@ -96,7 +118,7 @@ def configure(
     _runtime = Runtime(settings, guarded=guard)
     _runtime.attach(tracer_provider or _global_provider())
     hooks.install(_runtime)
-    threads.carry()
+    task_threads.carry()
     atexit.register(shutdown)
 
 
@@ -105,7 +127,7 @@ def flush(timeout_s: float = 5.0) -> bool:
     if _runtime is None:
         return True
     settled = _runtime.control.flush(timeout_s) if _runtime.control is not None else True
-    return _runtime.exporting.force_flush(int(timeout_s * 1000)) and settled
+    return _runtime.export(timeout_s) and settled
 
 
 def shutdown(timeout_s: float = 5.0) -> None:
@@ -115,11 +137,8 @@ def shutdown(timeout_s: float = 5.0) -> None:
     if runtime is None:
         return
     hooks.install(None)
-    threads.stop()
-    if runtime.control is not None:
-        runtime.control.close(timeout_s)
-    runtime.exporting.force_flush(int(timeout_s * 1000))
-    runtime.exporting.shutdown()  # type: ignore[no-untyped-call]
+    task_threads.stop()
+    runtime.close(timeout_s)
     atexit.unregister(shutdown)
 
 

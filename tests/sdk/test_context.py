@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,8 +16,8 @@ import switchgear as sg
 
 
 @pytest.fixture
-def tracer(configured: Callable[..., TracerProvider]) -> Iterator[Tracer]:
-    yield configured(guard=False).get_tracer("tests")
+def tracer(configured: Callable[..., TracerProvider]) -> Tracer:
+    return configured(guard=False).get_tracer("tests")
 
 
 def tenant_of(span: object) -> object:

@@ -198,7 +198,9 @@ def test_a_denial_known_locally_needs_no_round_trip(
 
 @pytest.mark.parametrize("for_", ["openai", "anthropic"])
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_a_guarded_http_client_keeps_the_sdk_s_own_timeouts_and_limits(for_: str, asynchronous: bool) -> None:
+def test_a_guarded_http_client_keeps_the_sdk_s_own_timeouts_and_limits(
+    for_: str, *, asynchronous: bool
+) -> None:
     sdk: Any = {"openai": openai, "anthropic": anthropic}[for_]
     own = sdk.DefaultAsyncHttpxClient() if asynchronous else sdk.DefaultHttpxClient()
     guarded = sg.http_client(for_=for_, asynchronous=asynchronous)
@@ -336,5 +338,5 @@ def test_wrapping_twice_changes_nothing(provider: fake.Running) -> None:
 
 
 def test_a_client_of_another_kind_is_refused() -> None:
-    with pytest.raises(sg.ConfigError, match="builtins.dict is no client of anthropic or openai"):
+    with pytest.raises(sg.ConfigError, match=r"builtins\.dict is no client of anthropic or openai"):
         sg.wrap({})
