@@ -68,11 +68,10 @@ def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
     if not billable and not (dialect.bills_unnamed and model and counts):
         return _none(span, dialect, "wrong_kind", "states no kind, and not both a model and usage")
     answer = reading.response_id(dialect, span)
-    if counts is None and answer is None:
-        # A request that failed was not billed. With an id an answer had begun, and what it cost is unknown.
-        if failure := _failure(span):
+    if counts is None:
+        if failure := _failure(span, answered=answer is not None):
             return _none(span, dialect, "failed", f"{failure}, and no usage: the request failed, unbilled")
-        if model is None:
+        if model is None and answer is None:
             return _none(span, dialect, "no_model", "names no model, no usage and no response id")
     return Call(
         tenant=_name(span, attributes.TENANT) or UNATTRIBUTED,
@@ -111,12 +110,18 @@ def _none(span: Span, dialect: Dialect | None, code: str, reason: str) -> NotBil
     )
 
 
-def _failure(span: Span) -> str | None:
-    """What shows that the request failed, or None."""
-    status = span.attributes.get(_HTTP_STATUS)
-    if isinstance(status, int) and status >= 400:
-        return f"HTTP {status}"
+def _failure(span: Span, *, answered: bool) -> str | None:
+    """What shows that the provider billed nothing, or None.
+
+    An error without an HTTP status is none where the provider had begun to answer (there is a response id):
+    what that cost is unknown, which is not zero.
+    """
     error = span.attributes.get(_ERROR_TYPE)
+    for status in (span.attributes.get(_HTTP_STATUS), error):
+        if str(status).isdigit() and int(str(status)) >= 400:
+            return f"HTTP {str(status)[:8]}"
+    if answered:
+        return None
     if isinstance(error, str) and error:
         return f"{_ERROR_TYPE} = {error[:64]!r}"
     return "status ERROR" if span.error else None

@@ -28,10 +28,8 @@ OPENLLMETRY = replace(
             "traceloop.entity.path",
             "traceloop.workflow.name",
             "llm.request.type",
-            "llm.is_streaming",
             "llm.usage.total_tokens",
             "gen_ai.is_streaming",
-            "gen_ai.usage.total_tokens",
         }
     ),
     kinds=(

@@ -1,0 +1,190 @@
+"""`switchgear inspect`: the calls that trace files would book, and each span that they would not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from analytics.prices import PriceBook
+from collector.billing import ATTRIBUTES, bill, priced
+from collector.call import UNATTRIBUTED, Call, NotBilled
+from collector.errors import DecodeError
+from collector.merge import Outcome, Shelf
+from collector.otlp import JSON, PROTOBUF, Decoded, decode
+from collector.wire import decimal_text, dump
+from switchgear.usage import COUNTS
+
+from .console import misuse, note, plain, say
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One span of the files: the call that it is booked as, or why it is not booked."""
+
+    span: Call | NotBilled
+    booked: Call | None
+    reason: str | None
+
+
+def run(files: list[Path], *, as_json: bool) -> int:
+    """Print what the files, seen together, would book; 0, or 2 where one cannot be read."""
+    seen: list[Call | NotBilled] = []
+    for file in files:
+        try:
+            decoded = _read(file)
+        except OSError as problem:
+            return misuse(f"{file}: {problem.strerror or problem}; name a file with OTLP traces")
+        except DecodeError as problem:
+            return misuse(
+                f"{file}: {plain(str(problem))[:500]}; it must hold OTLP/JSON, lines of it, or protobuf"
+            )
+        if not decoded.spans and not decoded.rejected:
+            note(f"{file}: holds no spans (resourceSpans / scopeSpans / spans)")
+        seen += decoded.rejected
+        seen += [bill(span) for span in decoded.spans]
+    findings = _findings(seen)
+    if as_json:
+        for finding in findings:
+            say(dump(_document(finding)).decode())
+    else:
+        _print(findings)
+    return 0
+
+
+def _read(file: Path) -> Decoded:
+    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if not data.lstrip().startswith(b"{"):
+        return decode(data, PROTOBUF, ATTRIBUTES)
+    try:
+        return _read_json(data)
+    except DecodeError:
+        # A protobuf request begins with a newline byte and a length, and 123 is the code of "{".
+        if data.startswith(b"\n"):
+            return decode(data, PROTOBUF, ATTRIBUTES)
+        raise
+
+
+def _read_json(data: bytes) -> Decoded:
+    """One document, or one on each line."""
+    try:
+        return decode(data, JSON, ATTRIBUTES)
+    except DecodeError:
+        lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+        if len(lines) < 2:
+            raise
+    together = Decoded()
+    for number, line in lines:
+        try:
+            decoded = decode(line, JSON, ATTRIBUTES)
+        except DecodeError as problem:
+            raise DecodeError(f"line {number}: {problem}") from problem
+        together.spans += decoded.spans
+        together.rejected += decoded.rejected
+    return together
+
+
+def _findings(seen: Sequence[Call | NotBilled]) -> list[Finding]:
+    shelf = Shelf()
+    outcomes = [shelf.put(each) if isinstance(each, Call) else None for each in seen]
+    price = PriceBook().quote
+    records = {id(group): priced(group.record(), price) for group in shelf.groups}
+    findings: list[Finding] = []
+    for each, outcome in zip(seen, outcomes, strict=True):
+        if isinstance(each, NotBilled):
+            findings.append(Finding(each, None, each.reason))
+            continue
+        record = records[id(shelf.group_of(each))]
+        if outcome is Outcome.DUPLICATE:
+            findings.append(Finding(each, None, "sent again: the same span is here already"))
+        elif outcome is Outcome.CONFLICT:
+            findings.append(Finding(each, None, "sent again with other content: the first is kept"))
+        elif record.identity != each.identity:
+            findings.append(Finding(each, None, f"merged into {record.span}: both tell of one call"))
+        else:
+            findings.append(Finding(each, record, None))
+    return findings
+
+
+def _document(finding: Finding) -> dict[str, Any]:
+    if isinstance(finding.span, NotBilled):
+        none = finding.span
+        return {
+            **_empty(),
+            "span": none.span,
+            "reason": none.reason,
+            "dialect": none.dialect,
+            "tenant": none.tenant,
+        }
+    call = finding.booked or finding.span
+    cost = call.cost
+    return {
+        "span": call.span,
+        "booked": finding.booked is not None,
+        "reason": finding.reason,
+        "dialect": call.dialect,
+        "tenant": None if call.tenant == UNATTRIBUTED else call.tenant,
+        "workload": call.workload,
+        "task": call.task_id,
+        "tier": call.tier,
+        "provider": call.provider,
+        "model": call.model,
+        "usage": {name: getattr(call.usage, name) for name in COUNTS} if call.usage else None,
+        "attempts": call.attempts,
+        "state": call.state.value if finding.booked else None,
+        "cost": None if cost is None else decimal_text(cost),
+        "currency": call.currency,
+        "price_version": call.price_version,
+    }
+
+
+def _empty() -> dict[str, Any]:
+    names = (
+        *("span", "booked", "reason", "dialect", "tenant", "workload", "task", "tier", "provider", "model"),
+        *("usage", "attempts", "state", "cost", "currency", "price_version"),
+    )
+    return {**dict.fromkeys(names), "booked": False}
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    calls = Table(
+        "span", "tenant / workload", "model", "input", "cached", "output", "state", "cost", title="Booked"
+    )
+    for name in ("input", "cached", "output", "cost"):
+        next(column for column in calls.columns if column.header == name).justify = "right"
+    others = Table("span", "dialect", "reason", title="Not booked")
+    for finding in findings:
+        if finding.booked is not None:
+            calls.add_row(*(Text(plain(cell)) for cell in _cells(finding.booked)))
+        else:
+            dialect = finding.span.dialect or "-"
+            reason = plain(finding.reason or "")
+            others.add_row(Text(finding.span.span), Text(dialect), Text(reason))
+    console = Console(highlight=False)
+    if calls.row_count:
+        console.print(calls)
+    if others.row_count:
+        console.print(others)
+    booked = [finding.booked for finding in findings if finding.booked is not None]
+    known = [call.cost for call in booked if call.cost is not None]
+    total = f"{decimal_text(sum(known, Decimal(0)))} USD" if known else "not known"
+    unknown = f", {len(booked) - len(known)} without a known cost" if len(known) < len(booked) else ""
+    say(f"{len(findings)} spans: {len(booked)} calls, cost {total}{unknown}")
+
+
+def _cells(call: Call) -> tuple[str, ...]:
+    who = f"{call.tenant} / {call.workload or '-'}"
+    cost = "-" if call.cost is None else f"{decimal_text(call.cost)} {call.currency}"
+    if call.usage is None:
+        return (call.span, who, call.model or "-", "-", "-", "-", call.state.value, cost)
+    cached = call.usage.cache_read + call.usage.cache_write_5m + call.usage.cache_write_1h
+    counts = (call.usage.input_total, cached, call.usage.output)
+    return (call.span, who, call.model or "-", *(f"{count:,}" for count in counts), call.state.value, cost)

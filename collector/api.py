@@ -1,0 +1,242 @@
+"""API: the routes of the collector beside POST /v1/traces. Errors are RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, TypeVar
+
+import duckdb
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from .asgi import PROBLEM, problem
+from .audit import Transitions, keep
+from .errors import BusyError, CollectorError, QueryError, StoreError
+from .feed import Feed, page
+from .metrics import Metrics
+from .query import Checker, run
+from .reader import Reader
+from .reporting import Registry, Report, ReportError
+from .store import Store
+from .tables import ENCODERS
+from .wire import dump, rfc3339
+from .writer import Writer
+
+__all__ = ["Parts", "add_routes"]
+
+MAX_WAIT_S = 60.0
+Format = Literal["json", "arrow"]
+Scalar = str | int | float | bool | None
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes work with."""
+
+    store: Store
+    writer: Writer
+    feed: Feed
+    reader: Reader
+    checker: Checker
+    metrics: Metrics
+    reports: Mapping[str, Report]
+    registry: Registry | None
+
+
+class Sql(BaseModel):
+    """One SELECT over the views `calls`, `transitions`, `registry` and `plans`, with its parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: Annotated[str, Field(min_length=1)]
+    params: list[Scalar] | dict[str, Scalar] = []
+    format: Format = "json"
+
+
+class Problem(Exception):  # noqa: N818 - it is named for the document that it becomes
+    """An answer other than 2xx."""
+
+    def __init__(self, status: int, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+def add_routes(app: FastAPI, parts: Parts) -> None:
+    """Put every route on `app`."""
+    _add_health(app, parts)
+    _add_reading(app, parts)
+    _add_writing(app, parts)
+    _add_errors(app)
+
+
+def _add_health(app: FastAPI, parts: Parts) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> dict[str, str]:
+        """The store can be written."""
+        if not parts.writer.healthy:
+            raise Problem(503, "the store cannot be written; see the log", retry_after_s=1)
+        return {"status": "ready"}
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def metrics() -> Response:
+        """Counters in the Prometheus text format."""
+        text = parts.metrics.render(
+            {
+                "waiting_calls": parts.writer.waiting_calls,
+                "feed_seq": parts.store.last_seq,
+                "healthy": float(parts.writer.healthy),
+            }
+        )
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_reading(app: FastAPI, parts: Parts) -> None:
+    @app.get("/v1/feed", tags=["facts"], response_class=Response)
+    async def feed(
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+    ) -> Response:
+        """What was booked after a place in the feed; waits up to `wait` seconds for something new.
+
+        A call that became richer comes again under its key; one with `merged_into` was another call's twin.
+        """
+        await parts.feed.wait(after, wait)
+        calls = await parts.reader.run(partial(page, after=after, limit=limit))
+        at = parts.store.last_booked_at
+        reached = calls[-1]["seq"] if calls else min(after, parts.store.last_seq)
+        return _json({"calls": calls, "next": reached, "watermark": rfc3339(at) if at else None})
+
+    @app.post("/v1/query", tags=["facts"], response_class=Response)
+    async def query(asked: Sql) -> Response:
+        """The rows of one SELECT, as JSON or as an Arrow stream."""
+
+        def work(con: duckdb.DuckDBPyConnection) -> Response:
+            watermark = parts.store.last_booked_at
+            parts.checker.check(asked.sql, _names(con))
+            table = run(con, asked.sql, asked.params)
+            kind, encode = ENCODERS[asked.format]
+            return Response(encode(table, watermark), media_type=kind)
+
+        return await parts.reader.run(work)
+
+    @app.get("/v1/reports", tags=["facts"])
+    async def reports() -> dict[str, list[str]]:
+        """The names of the reports."""
+        return {"reports": sorted(parts.reports)}
+
+    @app.get("/v1/reports/{name}", tags=["facts"], response_class=Response)
+    async def report(name: str, request: Request, format: Format = "json") -> Response:  # noqa: A002
+        """One report; its parameters are those of the URL."""
+        chosen = parts.reports.get(name)
+        if chosen is None:
+            raise Problem(404, f"no report {name[:64]!r}; there are {', '.join(sorted(parts.reports))}")
+        params = {key: value for key, value in request.query_params.items() if key != "format"}
+
+        def work(con: duckdb.DuckDBPyConnection) -> Response:
+            watermark = parts.store.last_booked_at
+            kind, encode = ENCODERS[format]
+            return Response(encode(chosen(con, params), watermark), media_type=kind)
+
+        return await parts.reader.run(work)
+
+
+def _add_writing(app: FastAPI, parts: Parts) -> None:
+    async def in_transaction(work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        def whole() -> T:
+            with parts.store.transaction() as con:
+                return work(con)
+
+        return await asyncio.to_thread(whole)
+
+    def registry() -> Registry:
+        if parts.registry is None:
+            raise Problem(404, "this collector was started without a registry")
+        return parts.registry
+
+    @app.get("/v1/registry", tags=["registry"], response_class=Response)
+    async def read_registry() -> Response:
+        """Who owns which workload, and what is planned."""
+        return _json(await parts.reader.run(registry().read))
+
+    @app.put("/v1/registry", tags=["registry"], response_class=Response)
+    async def replace_registry(document: dict[str, Any]) -> Response:
+        """Put this in place of everything that was registered."""
+        book = registry()
+        try:
+            await in_transaction(lambda con: book.replace(con, document))
+        except ValueError as unfit:
+            raise Problem(422, str(unfit)) from unfit
+        return _json(await parts.reader.run(book.read))
+
+    @app.post("/v1/audit", tags=["audit"], response_class=Response)
+    async def audit(batch: Transitions) -> Response:
+        """Keep transitions of breakers, each once by its id."""
+        kept = await in_transaction(lambda con: keep(con, batch.transitions))
+        return _json({"received": len(batch.transitions), "kept": kept})
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def of_problem(_: Request, error: Problem) -> Response:
+        return _problem(error.status, error.detail, error.retry_after_s)
+
+    @app.exception_handler(CollectorError)
+    async def of_collector(_: Request, error: CollectorError) -> Response:
+        if isinstance(error, BusyError | StoreError):
+            return _problem(503, str(error), 1)
+        return _problem(error.status if isinstance(error, QueryError) else 422, str(error))
+
+    @app.exception_handler(ReportError)
+    async def of_report(_: Request, error: ReportError) -> Response:
+        return _problem(422, str(error))
+
+    @app.exception_handler(duckdb.Error)
+    async def of_duckdb(_: Request, error: duckdb.Error) -> Response:
+        if isinstance(error, duckdb.InterruptException):
+            return _problem(422, "it did not finish in time; ask for less")
+        return _problem(503, f"the store does not answer: {str(error).splitlines()[0][:200]}", 1)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_request(_: Request, error: RequestValidationError) -> Response:
+        found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10]]
+        return _problem(422, "; ".join(found)[:2000])
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: HTTPException) -> Response:
+        answer = _problem(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+
+def _names(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The names of every table and view that there is, the system's too."""
+    rows = con.execute(
+        "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
+    ).fetchall()
+    return frozenset(row[0].lower() for row in rows)
+
+
+def _json(document: Mapping[str, Any]) -> Response:
+    return Response(dump(document), media_type="application/json")
+
+
+def _problem(status: int, detail: str, retry_after_s: int | None = None) -> Response:
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else None
+    return Response(
+        problem(status, HTTPStatus(status).phrase, detail), status, headers=headers, media_type=PROBLEM
+    )

@@ -1,0 +1,113 @@
+"""Service: the collector put together: store, writer, lane and API as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from .api import Parts, add_routes
+from .asgi import App
+from .feed import Feed
+from .guard import Guard
+from .lane import TRACES, Lane
+from .metrics import Metrics
+from .otlp import JSON, PROTOBUF
+from .pricing import PriceCall
+from .query import Checker
+from .reader import Reader
+from .reporting import Registry, Report
+from .store import Store
+from .writer import Writer
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    *,
+    data: Path,
+    price: PriceCall,
+    reports: Mapping[str, Report] | None = None,
+    registry: Registry | None = None,
+    api_key: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> App:
+    """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
+
+    The store is opened here and closed with the application's lifespan, after everything that was taken in
+    has been written.
+    """
+    store = Store(data)
+    metrics = Metrics()
+    feed = Feed(store)
+    writer = Writer(store, price, metrics, now=now, committed=feed.announce)
+    lane = Lane(writer, metrics)
+    reader = Reader(store)
+    checker = Checker()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        feed.bind()
+        writer.start()
+        try:
+            yield
+        finally:
+            writer.close()
+            feed.wake()
+            lane.close()
+            reader.close()
+            checker.close()
+            store.close()
+
+    api = FastAPI(title="switchgear collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    add_routes(
+        api,
+        Parts(
+            store=store,
+            writer=writer,
+            feed=feed,
+            reader=reader,
+            checker=checker,
+            metrics=metrics,
+            reports=reports or {},
+            registry=registry,
+        ),
+    )
+    _document_traces(api)
+    return Guard(lane, api, api_key=api_key)
+
+
+def _document_traces(api: FastAPI) -> None:
+    """Show POST /v1/traces in the OpenAPI document: it is served before the framework sees it."""
+    generated = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generated()
+        binary = {
+            PROTOBUF: {"schema": {"type": "string", "format": "binary"}},
+            JSON: {"schema": {"type": "object"}},
+        }
+        document["paths"].setdefault(
+            TRACES,
+            {
+                "post": {
+                    "tags": ["facts"],
+                    "summary": "OTLP traces; answered when they are on disk.",
+                    "requestBody": {"required": True, "content": binary},
+                    "responses": {
+                        "200": {"description": "ExportTraceServiceResponse", "content": binary},
+                        **{
+                            str(status): {"description": "google.rpc.Status", "content": binary}
+                            for status in (400, 401, 408, 413, 415, 503)
+                        },
+                    },
+                }
+            },
+        )
+        return document
+
+    api.openapi = openapi  # type: ignore[method-assign]
