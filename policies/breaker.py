@@ -21,10 +21,9 @@ from .model import Ceiling, Step
 __all__ = ["PROBES", "Reading", "State", "next_state"]
 
 # Near: from this share of the limit on, a projection past the limit opens the breaker.
-_NEAR = Decimal("0.97")
+_NEAR = Decimal("0.99")
 _RECOVERED = Decimal("0.90")
 _HYSTERESIS = Decimal("0.10")
-_DEFAULT_THROTTLE_AT = Decimal("0.85")
 
 # Calls in flight that a half-open breaker lets through at a time.
 PROBES = 3
@@ -49,10 +48,10 @@ class Reading:
     gate_refused: bool = False
 
 
-def throttle_at(ceiling: Ceiling) -> Decimal:
-    """The share of the limit from which on the breaker throttles; 85 % without a throttle rung."""
+def throttle_at(ceiling: Ceiling) -> Decimal | None:
+    """The share of the limit from which on the breaker throttles; None where the ladder has no such rung."""
     rungs = [rung.at for rung in ceiling.ladder if rung.step is Step.THROTTLE]
-    return min(rungs) if rungs else _DEFAULT_THROTTLE_AT
+    return min(rungs) if rungs else None
 
 
 def next_state(
@@ -76,7 +75,10 @@ def next_state(
         return State.OPEN, f"projected {reading.projected:f} passes {ceiling.limit:f} with {level:f} in use"
     if state is State.HALF_OPEN:
         return (State.CLOSED, f"no reason to open for {ceiling.cooldown_s:g} s") if cooled else None
-    edge = throttle_at(ceiling) * ceiling.limit
+    share = throttle_at(ceiling)
+    if share is None:
+        return None
+    edge = share * ceiling.limit
     if state is State.CLOSED and reading.projected >= edge:
         return State.THROTTLED, f"projected {reading.projected:f} reaches {edge:f} of {ceiling.limit:f}"
     if state is State.THROTTLED and cooled and reading.projected <= edge - _HYSTERESIS * ceiling.limit:

@@ -34,7 +34,10 @@ _LEASE_S = 300.0
 _VALID_S = 30.0
 _PLACE_KEPT_S = 10.0
 _MILLION = Decimal(1_000_000)
-_TASK_IDLE_S = 3600.0
+# A task may wait for a person for days; what it spent must still be known then.
+_TASK_IDLE_S = 7 * 86400.0
+# For how long a richer record of a call replaces the earlier one rather than adding to it.
+_REPLACEABLE_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,8 @@ class Engine:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
         for lease in self.book.expire(now):
             self._running.pop(lease, None)
-        longest = max((a.ceiling.window_s or _TASK_IDLE_S for a in self.accounts), default=_TASK_IDLE_S)
-        self.book.forget(now - 2 * longest)
+        longest = max((a.ceiling.window_s or 0.0 for a in self.accounts), default=0.0)
+        self.book.forget(now - max(longest, _REPLACEABLE_S))
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         for request_id in [
             i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S

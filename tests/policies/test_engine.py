@@ -1,0 +1,493 @@
+"""The engine in virtual time: ceilings hold, queues are fair, counters are the ledger's."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from policies.admission import GrantRequest, Ticket
+from policies.breaker import State
+from policies.engine import BookedCall, Engine
+from policies.files import parse
+from policies.model import Who
+from policies.sizing import Request
+from switchgear.decision import Action
+from switchgear.tier import Tier
+from switchgear.usage import Usage
+
+# One token costs a millionth of a dollar, in or out, so that money can be read off token counts.
+MICRO = Decimal(1) / 1_000_000
+
+
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
+    return None if model == "unknown" else usage.total * MICRO
+
+
+def engine(ceilings: str, more: str = "") -> Engine:
+    made = Engine(parse(f"version: 1\n{more}\nceilings:\n{ceilings}", name="p.yaml"), price)
+    made.accounts.open_windows(0.0)
+    return made
+
+
+@dataclass
+class Caller:
+    """Asks for grants with ids that count up."""
+
+    engine: Engine
+    asked: int = 0
+
+    def ask(
+        self,
+        now: float,
+        *,
+        tenant: str = "acme",
+        tier: str = "interactive",
+        task: str | None = None,
+        output: int = 1000,
+        model: str = "m",
+        needs: tuple[str, ...] = (),
+        budget: Decimal | None = None,
+    ) -> Ticket:
+        self.asked += 1
+        who = Who(tenant, "w", Tier(tier), task)
+        call = Request("openai", model, 0, output)
+        return self.engine.request(GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budget), now)
+
+
+# With no input bytes the bound is 16 tokens of slack and the output limit.
+def bound(output: int) -> Decimal:
+    return (16 + output) * MICRO
+
+
+HOUR = "  - {name: hour, limit: 0.01 USD, window: 1h}\n"
+
+
+def test_what_is_held_counts_until_it_is_settled_to_what_it_cost() -> None:
+    caller = Caller(engine(HOUR))
+    ticket = caller.ask(0.0)
+    (account,) = caller.engine.accounts
+    assert ticket.grant is not None
+    assert account.held == ticket.grant.amount == bound(1000)
+
+    assert caller.engine.settle(ticket.grant.lease, "m", Usage(input_uncached=10, output=100), 1.0)
+    assert (account.held, account.total.spent(1.0)) == (0, 110 * MICRO)
+
+
+def test_settling_twice_counts_once() -> None:
+    caller = Caller(engine(HOUR))
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    assert caller.engine.settle(lease, "m", Usage(output=100), 1.0)
+    assert not caller.engine.settle(lease, "m", Usage(output=100), 2.0)
+    assert not caller.engine.release(lease, 3.0)
+    (account,) = caller.engine.accounts
+    assert account.total.spent(3.0) == 100 * MICRO
+
+
+def test_asking_again_gets_the_same_grant() -> None:
+    caller = Caller(engine(HOUR))
+    first = caller.ask(0.0)
+    assert caller.engine.request(first.request, 1.0) is first
+    (account,) = caller.engine.accounts
+    assert account.holds == 1
+
+
+def test_a_hold_whose_process_died_is_given_back_at_its_time_limit() -> None:
+    caller = Caller(engine(HOUR))
+    caller.ask(0.0)
+    (account,) = caller.engine.accounts
+    caller.engine.tick(299.9)
+    assert account.held == bound(1000)
+    caller.engine.tick(300.0)
+    assert account.held == 0
+
+
+def test_busy_is_a_wait_and_exceeded_is_a_refusal() -> None:
+    caller = Caller(engine("  - {name: hour, limit: 0.0025 USD, window: 1h}\n"))
+    first, second = caller.ask(0.0), caller.ask(0.0)
+    # 2 x 0.001016 is held; a third would make 0.003048 of 0.0025.
+    third = caller.ask(0.0)
+    assert third.decision is None
+    assert caller.engine.waiting("g3", 0.0).action is Action.QUEUE
+
+    assert first.grant is not None
+    assert second.grant is not None
+    caller.engine.settle(first.grant.lease, "m", Usage(output=100), 1.0)
+    assert third.grant is not None
+    caller.engine.settle(second.grant.lease, "m", Usage(output=1000), 2.0)
+    caller.engine.settle(third.grant.lease, "m", Usage(output=1000), 3.0)
+    # 0.0021 is spent for good: what is left is less than such a call may cost.
+    fourth = caller.ask(4.0)
+    assert fourth.decision is not None
+    assert fourth.decision.action is Action.DENY
+    assert "0.000400 of 0.0025 is left" in fourth.decision.reason
+
+
+def test_a_refusal_of_one_large_call_far_from_the_ceiling_opens_nothing() -> None:
+    caller = Caller(engine(HOUR))
+    refused = caller.ask(0.0, output=20_000)
+    assert refused.decision is not None
+    assert refused.decision.action is Action.DENY
+    assert caller.ask(0.0).grant is not None
+
+
+def test_an_open_breaker_recovers_through_half_open_as_the_window_moves_on() -> None:
+    caller = Caller(engine("  - {name: minute, limit: 0.00205 USD, window: 60s, cooldown: 5s}\n"))
+    (account,) = caller.engine.accounts
+    for _ in range(2):
+        granted = caller.ask(0.0).grant
+        assert granted is not None
+        caller.engine.settle(granted.lease, "m", Usage(output=1000), 0.0)
+    assert caller.ask(1.0).decision.action is Action.DENY  # type: ignore[union-attr]
+    assert account.state is State.OPEN
+
+    caller.engine.tick(59.0)
+    assert account.state is State.OPEN
+    caller.engine.tick(61.0)
+    assert account.state is State.HALF_OPEN
+    assert caller.ask(61.0).grant is not None
+    caller.engine.tick(66.5)
+    assert account.state is State.CLOSED
+    assert [t.after for t in caller.engine.outbox][-3:] == ["open", "half_open", "closed"]
+
+
+def test_the_tree_under_a_root_task_shares_one_ceiling() -> None:
+    caller = Caller(engine("  - {name: task, limit: 0.0015 USD, per: task}\n"))
+    granted = caller.ask(0.0, task="t1").grant
+    assert granted is not None
+    caller.engine.settle(granted.lease, "m", Usage(output=900), 0.0)
+    assert caller.ask(1.0, task="t1").decision.action is Action.DENY  # type: ignore[union-attr]
+    assert caller.ask(1.0, task="t2").grant is not None
+    assert caller.ask(1.0, task="t1", tenant="zenith").grant is not None
+
+
+def test_a_task_s_own_budget_can_be_lowered_but_not_raised() -> None:
+    caller = Caller(engine(HOUR))
+    assert caller.ask(0.0, task="t", budget=Decimal("0.0011")).grant is not None
+    assert caller.ask(0.0, task="t", budget=Decimal("5")).decision is None
+    (_, own) = caller.engine.accounts
+    assert own.ceiling.limit == Decimal("0.0011")
+
+
+def test_a_model_without_a_price_is_worth_the_worst_rate() -> None:
+    caller = Caller(engine("  - {name: hour, limit: 1 USD, window: 1h}\n", more="unpriced_rate: 60 USD"))
+    granted = caller.ask(0.0, model="unknown").grant
+    assert granted is not None
+    assert granted.amount == 60 * bound(1000)
+
+
+def test_a_shadow_ceiling_records_and_lets_everything_through() -> None:
+    caller = Caller(engine("  - {name: s, limit: 0.001 USD, window: 1h, shadow: true}\n"))
+    for _ in range(3):
+        granted = caller.ask(0.0).grant
+        assert granted is not None
+        caller.engine.settle(granted.lease, "m", Usage(output=1000), 0.0)
+    (account,) = caller.engine.accounts
+    assert account.state is State.OPEN
+    assert caller.engine.outbox[0].shadow
+    assert caller.engine.decide(Who("acme", "w", Tier.BATCH), 0.0).action is Action.ALLOW
+
+
+def test_disabled_lets_everything_through_and_forced_open_nothing_until_its_time_is_over() -> None:
+    caller = Caller(engine("  - {name: hour, limit: 0.001 USD, window: 1h}\n"))
+    caller.engine.force("*", State.DISABLED, "ann", "incident", 60.0, 0.0)
+    assert caller.ask(1.0).grant is not None
+    caller.engine.force("hour", State.FORCED_OPEN, "ann", "incident", 120.0, 2.0)
+    assert caller.ask(3.0, output=1).decision.action is Action.DENY  # type: ignore[union-attr]
+    caller.engine.tick(120.0)
+    (account,) = caller.engine.accounts
+    assert account.state is State.CLOSED
+    assert [(t.after, t.by) for t in caller.engine.outbox] == [
+        ("disabled", "ann"),
+        ("forced_open", "ann"),
+        ("closed", "engine"),
+    ]
+
+
+LADDER = (
+    "  - {name: hour, limit: 0.01 USD, window: 1h, ladder: "
+    "[{at: 10%, do: warn}, {at: 30%, do: throttle}, {at: 40%, do: queue}, {at: 60%, do: degrade}]}\n"
+)
+DEGRADE = "tenants: {acme: {workloads: {w: {degrade: [{from: m, to: small, min_output_tokens: 50}]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("spent", "tier", "expected"),
+    [
+        (900, "background", Action.ALLOW),
+        (1100, "background", Action.ALLOW),
+        (3100, "background", Action.THROTTLE),
+        (4100, "background", Action.QUEUE),
+        (4100, "interactive", Action.THROTTLE),
+        (6100, "background", Action.QUEUE),
+        (6100, "interactive", Action.DEGRADE),
+        (6100, "batch", Action.DEGRADE),
+    ],
+)
+def test_the_ladder_climbs_with_the_projection(spent: int, tier: str, expected: Action) -> None:
+    one = engine(LADDER)
+    who = Who("acme", "w", Tier(tier))
+    # Spent three quarters of an hour ago: all of it is kept, none of it is a rate of the last minutes.
+    one.booked([BookedCall("k", who, Usage(output=spent), spent * MICRO, 0.0, None)], 2700.0)
+    assert one.decide(who, 2700.0).action is expected
+
+
+@pytest.mark.parametrize(
+    ("output", "needs", "model"),
+    [(1000, (), "small"), (49, (), None), (1000, ("tools",), None)],
+    ids=["fits", "too little output", "needs tools"],
+)
+def test_a_call_is_degraded_only_to_what_can_do_it(
+    output: int, needs: tuple[str, ...], model: str | None
+) -> None:
+    one = engine(LADDER, more=DEGRADE)
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    one.booked([BookedCall("k", who, Usage(output=6100), 6100 * MICRO, 0.0, None)], 2700.0)
+    ticket = Caller(one).ask(2700.0, output=output, needs=needs)
+    assert ticket.decision is not None
+    assert (ticket.decision.action, ticket.decision.caps.model) == (Action.DEGRADE, model)
+    assert ticket.grant is not None
+
+
+def test_a_booked_call_replaces_its_hold_its_settlement_and_its_earlier_record() -> None:
+    caller = Caller(engine(HOUR))
+    (account,) = caller.engine.accounts
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    who = Who("acme", "w", Tier.INTERACTIVE)
+
+    caller.engine.booked([BookedCall("k", who, None, 300 * MICRO, 1.0, lease)], 1.0)
+    assert (account.held, account.total.spent(1.0)) == (0, 300 * MICRO)
+    caller.engine.settle(lease, "m", Usage(output=999), 2.0)
+    caller.engine.booked([BookedCall("k", who, None, 310 * MICRO, 1.0, lease)], 3.0)
+    caller.engine.booked([BookedCall("k", who, None, 310 * MICRO, 1.0, None)], 4.0)
+    assert account.total.spent(4.0) == 310 * MICRO
+
+
+def test_a_new_policy_set_keeps_what_was_spent_under_a_ceiling_of_the_same_extent() -> None:
+    caller = Caller(engine(HOUR))
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, Decimal("0.004"), 1.0, None)], 1.0)
+    caller.engine.replace(parse("version: 1\nceilings:\n" + HOUR.replace("0.01", "0.002"), name="p"), 2.0)
+    assert caller.ask(3.0).decision.action is Action.DENY  # type: ignore[union-attr]
+
+
+CAPACITY = "capacity: [{provider: openai, requests_per_minute: 60}]"
+
+
+def test_interactive_work_goes_first_and_background_is_not_starved_for_ever() -> None:
+    caller = Caller(engine(HOUR.replace("0.01", "100"), more=CAPACITY))
+    order: list[str] = []
+
+    def noted(ticket: Ticket, name: str) -> None:
+        if ticket.decision is not None:
+            order.append(name)
+        else:
+            ticket.on_answer = lambda: order.append(name)
+
+    noted(caller.ask(0.0, tier="background"), "first")
+    for n in range(3):
+        noted(caller.ask(0.0, tier="background", output=1), f"background {n}")
+    noted(caller.ask(0.1, tier="interactive"), "interactive")
+    for step in range(1, 60):
+        now = step * 1.1
+        if step >= 2:
+            noted(caller.ask(now, tier="interactive"), "flood")
+            noted(caller.ask(now, tier="interactive"), "flood")
+        caller.engine.tick(now)
+
+    assert order[:2] == ["first", "interactive"]
+    # 60 a minute at 95 % is less than the flood of two a second; two promotions of 20 s bring them to the front.
+    assert {"background 0", "background 1", "background 2"} <= set(order)
+    assert all(name == "flood" for name in order[2:30])
+
+
+def test_a_tier_is_shared_between_tenants_by_weight() -> None:
+    weights = "tenants: {heavy: {weight: 3}, light: {weight: 1}}\n" + CAPACITY.replace("60", "600")
+    caller = Caller(engine(HOUR.replace("0.01", "100"), more=weights))
+    served = {"heavy": 0, "light": 0}
+    for tenant in served:
+        for _ in range(400):
+            ticket = caller.ask(0.0, tenant=tenant)
+
+            def count(tenant: str = tenant) -> None:
+                served[tenant] += 1
+
+            ticket.on_answer = count
+    for step in range(1, 301):
+        caller.engine.tick(step * 0.1)
+    # 600 a minute at 95 %: 9.5 a second, about 285 in 30 s, three to one.
+    assert 280 <= sum(served.values()) <= 295
+    assert served["heavy"] == pytest.approx(3 * served["light"], abs=3)
+
+
+def test_after_a_429_nothing_goes_out_before_the_provider_said_so() -> None:
+    caller = Caller(engine(HOUR, more=CAPACITY.replace("60", "6000")))
+    granted = caller.ask(0.0).grant
+    assert granted is not None
+    caller.engine.release(granted.lease, 0.0, throttled_for_s=3.0)
+    waiting = caller.ask(0.1)
+    caller.engine.tick(2.9)
+    assert waiting.decision is None
+    caller.engine.tick(3.0)
+    assert waiting.grant is not None
+
+
+def test_a_request_that_nobody_waits_for_is_not_granted_but_keeps_its_place() -> None:
+    caller = Caller(engine(HOUR, more=CAPACITY))
+    caller.ask(0.0)
+    left = caller.ask(0.0)
+    caller.engine.leave("g2", 0.0)
+    caller.engine.tick(2.0)
+    assert left.decision is None
+    assert caller.engine.request(left.request, 3.0) is left
+    assert left.grant is not None
+
+
+@dataclass
+class World:
+    """100 agents of 80 calls each against a ceiling of a tenth of what they want, in virtual time."""
+
+    seed: int
+    caller: Caller = field(init=False)
+    spent: Decimal = Decimal(0)
+    largest: Decimal = Decimal(0)
+    refused_with_room: int = 0
+
+    def run(self, limit: Decimal) -> None:
+        draw = random.Random(self.seed)  # noqa: S311 - a workload, not a secret
+        self.caller = Caller(engine(f"  - {{name: hour, limit: {limit} USD, window: 24h}}\n"))
+        events: list[tuple[float, int, Callable[[float], None]]] = []
+        number = iter(range(10**9))
+
+        def later(at: float, act: Callable[[float], None]) -> None:
+            heapq.heappush(events, (at, next(number), act))
+
+        def call(now: float, left: int) -> None:
+            # Log-normal with p99/p50 = 10; 4,000 tokens at most, as the request says.
+            tokens = min(4000, max(1, round(draw.lognormvariate(5.3, 0.99))))
+            ticket = self.caller.ask(now, output=4000)
+
+            def answered() -> None:
+                if ticket.grant is None:
+                    if limit - self.spent > bound(4000) * 2:
+                        self.refused_with_room += 1
+                    return
+                later(now + draw.uniform(0.5, 3.0), lambda at: done(at, left, tokens))
+
+            def done(at: float, left: int, tokens: int) -> None:
+                cost = tokens * MICRO
+                self.spent += cost
+                self.largest = max(self.largest, cost)
+                assert ticket.grant is not None
+                self.caller.engine.settle(ticket.grant.lease, "m", Usage(output=tokens), at)
+                if left > 1:
+                    call(at, left - 1)
+
+            if ticket.decision is not None:
+                answered()
+            else:
+                ticket.on_answer = answered
+
+        for _ in range(100):
+            later(draw.uniform(0, 1), lambda now: call(now, 80))
+        while events:
+            at, _, act = heapq.heappop(events)
+            act(at)
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_a_hundred_agents_never_pass_a_ceiling_and_use_nearly_all_of_it(seed: int) -> None:
+    # 100 x 80 calls at a mean of about 330 tokens want about 2.6 dollars.
+    world = World(seed)
+    world.run(Decimal("0.25"))
+    assert world.spent <= Decimal("0.25")
+    assert world.spent >= Decimal("0.98") * Decimal("0.25")
+    assert world.refused_with_room == 0
+
+
+class CounterIsLedger(RuleBasedStateMachine):
+    """Whatever comes in whatever order: counter = booked + settled but not booked + held, in every account."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caller = Caller(
+            engine("  - {name: hour, limit: 100 USD, window: 24h}\n  - {name: t, limit: 50 USD, per: task}\n")
+        )
+        self.now = 0.0
+        self.held: dict[str, Decimal] = {}
+        self.settled: dict[str, Decimal] = {}
+        self.booked: dict[str, Decimal] = {}
+        self.lease_of: dict[str, str] = {}
+
+    @rule(output=st.integers(1, 5000))
+    def grant(self, output: int) -> None:
+        granted = self.caller.ask(self.now, output=output, task="t").grant
+        assert granted is not None
+        self.held[granted.lease] = granted.amount
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), output=st.one_of(st.none(), st.integers(0, 5000)))
+    def settle(self, data: st.DataObject, output: int | None) -> None:
+        lease = data.draw(st.sampled_from(sorted(self.held)))
+        usage = None if output is None else Usage(output=output)
+        assert self.caller.engine.settle(lease, "m", usage, self.now)
+        amount = self.held.pop(lease)
+        self.settled[lease] = amount if output is None else output * MICRO
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(sorted(self.held)))
+        assert self.caller.engine.release(lease, self.now)
+        del self.held[lease]
+
+    @precondition(lambda self: self.held or self.settled)
+    @rule(data=st.data(), cost=st.integers(0, 5000))
+    def book(self, data: st.DataObject, cost: int) -> None:
+        lease = data.draw(st.sampled_from(sorted([*self.held, *self.settled])))
+        key = f"call of {lease}"
+        self._book(key, lease, cost)
+        self.held.pop(lease, None)
+        self.settled.pop(lease, None)
+        self.lease_of[key] = lease
+
+    @precondition(lambda self: self.booked)
+    @rule(data=st.data(), cost=st.integers(0, 5000))
+    def book_again(self, data: st.DataObject, cost: int) -> None:
+        key = data.draw(st.sampled_from(sorted(self.booked)))
+        self._book(key, self.lease_of.get(key), cost)
+
+    @rule(cost=st.integers(0, 5000))
+    def book_without_a_hold(self, cost: int) -> None:
+        self._book(f"unguarded {len(self.booked)}", None, cost)
+
+    @rule()
+    def a_holder_dies(self) -> None:
+        self.now += 301.0
+        self.caller.engine.tick(self.now)
+        self.held.clear()
+
+    def _book(self, key: str, lease: str | None, cost: int) -> None:
+        who = Who("acme", "w", Tier.INTERACTIVE, "t")
+        self.caller.engine.booked([BookedCall(key, who, None, cost * MICRO, self.now, lease)], self.now)
+        self.booked[key] = cost * MICRO
+
+    @invariant()
+    def counters_are_the_ledger(self) -> None:
+        for account in self.caller.engine.accounts:
+            if account.task is None and not (self.held or self.settled or self.booked):
+                continue
+            assert account.held == sum(self.held.values())
+            assert account.total.spent(self.now) == sum(self.settled.values()) + sum(self.booked.values())
+
+
+CounterIsLedger.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestCounterIsLedger = CounterIsLedger.TestCase
