@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import look, session
 
-st.set_page_config(page_title="switchgear", page_icon=":material/electric_meter:", layout="wide")
+# A file of ours: a material icon or an emoji here would be fetched from elsewhere.
+ICON = Path(__file__).with_name("icon.png")
+
+st.set_page_config(page_title="switchgear", page_icon=str(ICON), layout="wide")
+st.logo(str(ICON), size="medium")
 st.html(look.sheet(session.palette()))
 st.navigation(
     [

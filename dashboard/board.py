@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from .look import STATES, clock, count, money, span, text
+from .look import STATES, clock, count, money, period, span, text
 
 __all__ = ["banner", "ceilings", "empty", "events", "figures", "providers", "scope_name", "urgent"]
 
@@ -101,7 +101,7 @@ def _ceiling(budget: Mapping[str, Any], at: datetime, now: datetime) -> str:
     shadow = bool(budget.get("shadow"))
     word = f"{state.word}{' · shadow' if shadow else ''}"
     tone = "" if shadow or state.colour in ("calm", "off") else state.colour
-    window = "per task" if budget.get("window_s") is None else f"in {span(float(budget['window_s']))}"
+    window = "per task" if budget.get("window_s") is None else f"in {period(float(budget['window_s']))}"
     rate = money(_amount(budget, "rate_per_s") * 60, currency)
     return (
         f'<div class="sg-row {tone}{" shadow" if shadow else ""}">'
@@ -123,7 +123,7 @@ def _track(spent: Decimal, held: Decimal, projected: Decimal, limit: Decimal, co
     solid, with_held, mark = (_place(amount, limit) for amount in (spent, spent + held, projected))
     paint = f"background:var(--sg-{colour})"
     label = f"spent {money(spent)}, held {money(held)}, projected {money(projected)}, limit {money(limit)}"
-    past = f'<span class="past sg-{colour}">›</span>' if projected > limit * _TRACK else ""
+    past = f'<span class="past sg-{colour}">&rsaquo;</span>' if projected > limit * _TRACK else ""
     return (
         f'<div class="sg-track" role="img" aria-label="{label}">'
         f'<i class="held" style="width:{with_held}%;{paint}"></i><i style="width:{solid}%;{paint}"></i>'
@@ -172,7 +172,8 @@ def _provider(share: Mapping[str, Any], now: datetime) -> str:
 
 def _meter(name: str, used: int | None, limit: int | None) -> str:
     if not limit:
-        return f'<div class="sg-meter"><span>{name}</span><span class="sg-soft">no limit is declared</span><span></span></div>'
+        note = '<span class="sg-soft">no limit is declared</span>'
+        return f'<div class="sg-meter"><span>{name}</span>{note}<span></span></div>'
     share = min(1.0, (used or 0) / limit)
     tone = "hot" if share >= 0.95 else "warm" if share >= 0.8 else "calm"
     return (

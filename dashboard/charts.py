@@ -74,6 +74,8 @@ def spend_over_time(
         zerolinecolor=palette.line,
         tickfont={"color": palette.soft},
         rangemode="tozero",
+        automargin=True,
+        nticks=5,
     )
     return figure
 

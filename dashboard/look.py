@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from importlib.resources import files
 
 __all__ = [
     "STATES",
@@ -25,6 +27,7 @@ __all__ = [
     "light",
     "money",
     "percent",
+    "period",
     "sheet",
     "span",
     "text",
@@ -162,6 +165,14 @@ def span(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def period(seconds: float) -> str:
+    """The length of a window, in its largest whole unit: 60 s is "1 min", 5400 s is "90 min"."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:g} s"
+
+
 def ago(then: datetime, now: datetime) -> str:
     """How long ago: "12 s ago"; "just now" within a second."""
     seconds = (now - then).total_seconds()
@@ -177,66 +188,9 @@ def sheet(palette: Palette) -> str:
     """The style sheet of every page, in one <style>."""
     names = ("ground", "panel", "ink", "soft", "line", "track", "calm", "warm", "trial", "hot", "off")
     variables = ";".join(f"--sg-{name}:{getattr(palette, name)}" for name in names)
-    return f"<style>:root{{{variables}}}{_RULES}</style>"
+    return f"<style>:root{{{variables}}}{_rules()}</style>"
 
 
-_RULES = """
-[data-testid="stMainBlockContainer"]{padding:4.2rem 2rem 3rem;max-width:1680px}
-[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"]{gap:.75rem}
-[data-stale="true"]{opacity:1!important}
-.sg{color:var(--sg-ink);font-size:14px;line-height:1.4;font-variant-numeric:tabular-nums}
-.sg *{box-sizing:border-box}
-.sg-head{display:flex;align-items:baseline;gap:14px;flex-wrap:wrap}
-.sg-head h1{font-size:25px;font-weight:650;letter-spacing:-.01em;margin:0;padding:0;line-height:1.25}
-.sg-head .grow{flex:1}
-.sg-soft{color:var(--sg-soft)}
-.sg-badge{font-size:12.5px;color:var(--sg-soft);border:1px solid var(--sg-line);border-radius:20px;padding:3px 11px;white-space:nowrap}
-.sg-badge b{font-weight:550;color:var(--sg-ink)}
-.sg-badge.bad{border-color:var(--sg-hot);color:var(--sg-hot)} .sg-badge.bad b{color:var(--sg-hot)}
-.sg-banner{border:1px solid var(--sg-line);border-left:4px solid var(--sg-hot);background:var(--sg-panel);border-radius:6px;padding:10px 14px;font-size:14px;margin-bottom:6px;overflow-wrap:anywhere}
-.sg-banner.mild{border-left-color:var(--sg-warm)}
-.sg-banner b{font-weight:620}
-.sg-figures{display:grid;grid-template-columns:repeat(6,1fr);border:1px solid var(--sg-line);border-radius:8px;overflow:hidden}
-.sg-figures>div{padding:11px 16px 10px;border-left:1px solid var(--sg-line);min-width:0}
-.sg-figures>div:first-child{border-left:0}
-.sg-figures .l{font-size:12.5px;color:var(--sg-soft)}
-.sg-figures .v{font-size:25px;font-weight:620;line-height:1.3;letter-spacing:-.015em;white-space:nowrap}
-.sg-figures .v small{font-size:15px;font-weight:450;color:var(--sg-soft);letter-spacing:0}
-.sg-figures .a{font-size:12.5px;color:var(--sg-soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
-.sg-h{font-size:15px;font-weight:630;margin:14px 0 6px;display:flex;gap:10px;align-items:baseline;flex-wrap:wrap}
-.sg-h small{font-weight:400;font-size:12.5px;color:var(--sg-soft)}
-.sg-h .key{margin-left:auto;display:flex;gap:14px;font-weight:400;font-size:12px;color:var(--sg-soft)}
-.sg-h .key i{display:inline-block;width:14px;height:8px;margin-right:5px;border-radius:1px;vertical-align:1px}
-.sg-hot{color:var(--sg-hot)} .sg-warm{color:var(--sg-warm)} .sg-trial{color:var(--sg-trial)} .sg-calm{color:var(--sg-calm)} .sg-off{color:var(--sg-off)}
-.sg-chip{font-size:13px;font-weight:600;white-space:nowrap} .sg-chip i{font-style:normal;font-size:11px;margin-right:6px}
-.sg-grid{border-top:1px solid var(--sg-line)}
-.sg-row{display:grid;grid-template-columns:118px minmax(150px,1.1fr) minmax(180px,1.6fr) 88px 92px 96px 74px;gap:0 16px;align-items:center;padding:7px 0 7px 10px;border-bottom:1px solid var(--sg-line);border-left:3px solid transparent}
-.sg-row.head{font-size:12px;color:var(--sg-soft);padding-top:5px;padding-bottom:5px}
-.sg-row.hot{border-left-color:var(--sg-hot);background:color-mix(in srgb,var(--sg-hot) 7%,transparent)}
-.sg-row.warm{border-left-color:var(--sg-warm)} .sg-row.trial{border-left-color:var(--sg-trial)}
-.sg-row.shadow .sg-chip{opacity:.75}
-.sg-row .n{text-align:right;white-space:nowrap} .sg-row .n small,.sg-row .t small{display:block;font-size:12px;color:var(--sg-soft)}
-.sg-row .t{min-width:0} .sg-row .t b{font-weight:600;display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.sg-row .t small{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.sg-why{font-size:12px;color:var(--sg-soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap;margin-top:3px}
-.sg-track{position:relative;height:14px;background:var(--sg-track);border-radius:2px}
-.sg-track i{position:absolute;top:0;bottom:0;left:0;border-radius:2px 0 0 2px}
-.sg-track .held{opacity:.38}
-.sg-track .band{top:5px;bottom:5px;opacity:.55;border-radius:0}
-.sg-track .mark{position:absolute;top:-2px;bottom:-2px;width:3px;margin-left:-1.5px;border-radius:1px}
-.sg-track .limit{position:absolute;top:-4px;bottom:-4px;width:2px;margin-left:-1px;background:var(--sg-ink)}
-.sg-track .past{position:absolute;right:-12px;top:-3px;font-size:13px;font-weight:700}
-.sg-card{border:1px solid var(--sg-line);border-radius:8px;padding:11px 14px 12px;margin-bottom:9px}
-.sg-card .top{display:flex;justify-content:space-between;gap:10px;font-weight:600;margin-bottom:6px}
-.sg-meter{display:grid;grid-template-columns:66px 1fr 116px;gap:10px;align-items:center;font-size:12.5px;margin:4px 0}
-.sg-meter .sg-track{height:9px} .sg-meter .n{text-align:right;color:var(--sg-soft);white-space:nowrap}
-.sg-queue{display:grid;grid-template-columns:repeat(3,1fr);gap:8px;margin-top:9px;border-top:1px solid var(--sg-line);padding-top:8px;font-size:12.5px;color:var(--sg-soft)}
-.sg-queue b{display:block;font-size:17px;font-weight:600;color:var(--sg-ink);line-height:1.25} .sg-queue .none b{color:var(--sg-off);font-weight:450}
-.sg-event{display:grid;grid-template-columns:64px 1fr;gap:10px;padding:7px 0;border-bottom:1px solid var(--sg-line);font-size:13px}
-.sg-event time{color:var(--sg-soft)} .sg-event .w{min-width:0;overflow-wrap:anywhere}
-.sg-event .w small{display:block;font-size:12px;color:var(--sg-soft)}
-.sg-empty{border:1px dashed var(--sg-line);border-radius:8px;padding:22px 18px;color:var(--sg-soft);text-align:center}
-.sg-empty b{display:block;color:var(--sg-ink);font-weight:600;margin-bottom:2px}
-@media(max-width:1100px){.sg-figures{grid-template-columns:repeat(3,1fr)}.sg-figures>div:nth-child(4){border-left:0}.sg-figures>div:nth-child(n+4){border-top:1px solid var(--sg-line)}
-.sg-row{grid-template-columns:104px minmax(110px,1fr) minmax(100px,1.2fr) 76px 80px}.sg-row>.opt{display:none}}
-"""
+@cache
+def _rules() -> str:
+    return files("dashboard").joinpath("look.css").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The Live page: what is burning, what is cut and until when. Read again each second; charts each five."""
+"""The Live page: what is burning, what is cut and until when. Read again each second; the chart each five."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dashboard.services import Answer
 
 _LOOK_BACK = timedelta(minutes=15)
 _HEALTH = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
+_BUCKET_S = 10
 _EVERY = "1s"
 _CHARTS_EVERY = "5s"
 _LEGEND = (
@@ -25,100 +27,101 @@ _LEGEND = (
 
 
 @st.fragment(run_every=_EVERY)
-def now_burning() -> None:
-    """The part that changes by the second."""
+def summary() -> None:
+    """What is wrong with what is shown, and the figures of the moment."""
     both, now = session.services(), session.now()
-    hour = {"from": (now - _HEALTH).isoformat(), "to": now.isoformat()}
-    minute = {"from": (now - timedelta(minutes=1)).isoformat(), "to": now.isoformat()}
-    ages = {"max_age_s": 0.8}
+    hour, minute = _range(now, _HEALTH), _range(now, _MINUTE)
     answers = both.together(
         {
-            "breakers": lambda: both.policies.document("/v1/breakers", **ages),
-            "shares": lambda: both.policies.document("/v1/shares", **ages),
+            "breakers": _breakers,
+            "shares": _shares,
             "policies": lambda: both.policies.document("/v1/policies", max_age_s=5),
-            "hour": lambda: both.collector.document("/v1/reports/coverage", _steady(hour), max_age_s=2),
-            "minute": lambda: both.collector.document("/v1/reports/coverage", _steady(minute), max_age_s=2),
+            "hour": lambda: both.collector.document("/v1/reports/coverage", hour, max_age_s=2),
+            "minute": lambda: both.collector.document("/v1/reports/coverage", minute, max_age_s=2),
         }
     )
     st.html(_head(answers, now) + _notices(answers, now))
-    breakers = answers["breakers"].value or {"breakers": [], "transitions": []}
-    shares = (answers["shares"].value or {"providers": []})["providers"]
-    st.html(board.figures(_figures(answers, breakers["breakers"], shares)))
-    left, right = st.columns([2.45, 1], gap="medium")
-    with left:
-        st.html(f'<div class="sg sg-h">Ceilings and breakers <small>most urgent first</small>{_LEGEND}</div>')
-        if breakers["breakers"]:
-            st.html(board.ceilings(breakers["breakers"], at=answers["breakers"].at or now, now=now))
-        else:
-            st.html(
-                board.empty(
-                    "No ceiling has been touched yet.", "Ceilings appear with the first call in their scope."
-                )
+    st.html(
+        board.figures(
+            _figures(
+                answers, _listed(answers["breakers"], "breakers"), _listed(answers["shares"], "providers")
             )
-    with right:
-        st.html(
-            '<div class="sg sg-h">Provider capacity <small>last minute; calls waiting by tier</small></div>'
         )
-        if shares:
-            st.html(board.providers(shares, now=now))
-        else:
-            st.html(board.empty("No provider in use yet.", "Limits come from `capacity` in the policy file."))
+    )
+
+
+@st.fragment(run_every=_EVERY)
+def ceilings() -> None:
+    """Every ceiling and its breaker, with countdowns."""
+    answer, now = _breakers(), session.now()
+    st.html(f'<div class="sg sg-h">Ceilings and breakers <small>most urgent first</small>{_LEGEND}</div>')
+    if budgets := _listed(answer, "breakers"):
+        st.html(board.ceilings(budgets, at=answer.at or now, now=now))
+    else:
+        st.html(
+            board.empty(
+                "No ceiling has been touched yet.", "A ceiling appears with the first call in its scope."
+            )
+        )
+
+
+@st.fragment(run_every=_EVERY)
+def capacity() -> None:
+    """The providers' limits, what is used of them, and who waits."""
+    st.html('<div class="sg sg-h">Provider capacity <small>last minute; calls waiting by tier</small></div>')
+    if shares := _listed(_shares(), "providers"):
+        st.html(board.providers(shares, now=session.now()))
+    else:
+        st.html(board.empty("No provider is in use yet.", "Limits come from capacity in the policy file."))
+
+
+@st.fragment(run_every=_EVERY)
+def transitions() -> None:
+    """What the breakers did lately."""
+    st.html('<div class="sg sg-h">Transitions <small>newest first, UTC</small></div>')
+    if events := _listed(_breakers(), "transitions"):
+        st.html(board.events(events, now=session.now(), limit=10))
+    else:
+        st.html(board.empty("No breaker has changed its state.", "Each change is kept here with its reason."))
 
 
 @st.fragment(run_every=_CHARTS_EVERY)
-def lately() -> None:
-    """The part that changes by the bucket: spend over a quarter of an hour, and the last transitions."""
-    both, now = session.services(), session.now()
-    # Whole buckets, so that bars keep their place from one look to the next.
-    stop = datetime.fromtimestamp(now.timestamp() // 10 * 10 + 10, now.tzinfo)
+def spend() -> None:
+    """Spend over a quarter of an hour, in whole buckets, so that bars keep their place between two looks."""
+    now = session.now()
+    stop = datetime.fromtimestamp(now.timestamp() // _BUCKET_S * _BUCKET_S + _BUCKET_S, now.tzinfo)
     span = {"from": (stop - _LOOK_BACK).isoformat(), "to": stop.isoformat(), "bucket": "10s", "top": "7"}
-    answers = both.together(
-        {
-            "spend": lambda: both.collector.report("timeline", span, max_age_s=2),
-            "breakers": lambda: both.policies.document("/v1/breakers", max_age_s=2),
-        }
-    )
-    left, right = st.columns([2.45, 1], gap="medium")
-    with left:
+    table = session.services().collector.report("timeline", span, max_age_s=2).value
+    st.html('<div class="sg sg-h">Spend by tenant <small>each 10 s of the last 15 minutes, UTC</small></div>')
+    if table is None or not table.num_rows:
         st.html(
-            '<div class="sg sg-h">Spend by tenant <small>each 10 s of the last 15 minutes, UTC</small></div>'
+            board.empty("No spend in the last 15 minutes.", "It shows here within seconds of being booked.")
         )
-        table = answers["spend"].value
-        if table is None or not table.num_rows:
-            st.html(
-                board.empty(
-                    "No spend in the last 15 minutes.", "It shows here within a second of being booked."
-                )
-            )
-        else:
-            figure = charts.spend_over_time(
-                table,
-                session.palette(),
-                start=stop - _LOOK_BACK,
-                stop=stop,
-                bucket_s=10,
-                unnamed="no tenant",
-            )
-            st.plotly_chart(
-                figure, theme=None, config=session.PLOT, key="live-spend", alt="Spend by tenant over time"
-            )
-    with right:
-        st.html('<div class="sg sg-h">Transitions <small>newest first, UTC</small></div>')
-        transitions = (answers["breakers"].value or {"transitions": []})["transitions"]
-        if transitions:
-            st.html(board.events(transitions, now=now, limit=7))
-        else:
-            st.html(
-                board.empty("No breaker has changed its state.", "Each change is kept here with its reason.")
-            )
+        return
+    figure = charts.spend_over_time(
+        table, session.palette(), start=stop - _LOOK_BACK, stop=stop, bucket_s=_BUCKET_S, unnamed="no tenant"
+    )
+    st.plotly_chart(
+        figure, theme=None, config=session.PLOT, key="live-spend", alt="Spend by tenant over time"
+    )
 
 
-def _steady(params: Mapping[str, str]) -> dict[str, str]:
-    """The range at whole seconds: one question for all who look in the same second."""
-    return {
-        name: datetime.fromisoformat(value).replace(microsecond=0).isoformat()
-        for name, value in params.items()
-    }
+def _breakers() -> Answer:
+    return session.services().policies.document("/v1/breakers", max_age_s=0.8)
+
+
+def _shares() -> Answer:
+    return session.services().policies.document("/v1/shares", max_age_s=0.8)
+
+
+def _listed(answer: Answer, name: str) -> list[dict[str, Any]]:
+    return list((answer.value or {}).get(name) or ())
+
+
+def _range(now: datetime, length: timedelta) -> dict[str, str]:
+    """The last `length`, at whole seconds: one question for all who look within one second."""
+    stop = now.replace(microsecond=0) + timedelta(seconds=1)
+    return {"from": (stop - length).isoformat(), "to": stop.isoformat()}
 
 
 def _head(answers: Mapping[str, Answer], now: datetime) -> str:
@@ -221,5 +224,11 @@ def _number(row: Mapping[str, Any], name: str) -> int:
     return int(row.get(name) or 0)
 
 
-now_burning()
-lately()
+summary()
+left, right = st.columns([2.45, 1], gap="medium")
+with left:
+    ceilings()
+    spend()
+with right:
+    capacity()
+    transitions()

@@ -1,0 +1,121 @@
+"""Tables: an Arrow report as a data grid, which shows foreign text as text, and as CSV with every digit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import streamlit as st
+
+from analytics.rendering import plain_cell
+
+__all__ = ["NAMES", "columns", "csv_bytes", "download", "frame"]
+
+# What stands for a missing name. A word in brackets is no name that anyone chose.
+NAMES: Mapping[str, str] = {
+    "tenant": "(no tenant)",
+    "workload": "(no workload)",
+    "task": "(no task id)",
+    "task_id": "(no task id)",
+    "owner": "(unowned)",
+    "cost_centre": "(no cost centre)",
+    "tier": "(no tier)",
+    "provider": "(no provider)",
+    "model": "(no model)",
+}
+_TITLES = {
+    "calls": "Calls",
+    "attempts": "Attempts",
+    "tokens_in": "Tokens in",
+    "cached": "of it cached",
+    "output": "Tokens out",
+    "unpriced_calls": "Unpriced",
+    "incomplete_calls": "Incomplete",
+    "unowned_calls": "Unowned",
+    "tasks": "Tasks",
+}
+
+
+def frame(table: pa.Table, names: Sequence[str]) -> pl.DataFrame:
+    """What the grid draws: names, cost (as a float: for drawing only), its share, and counts.
+
+    A row that has calls and no known cost keeps an empty cost, which is not 0.
+    """
+    rows = table.to_pylist()
+    total = sum((row["cost"] for row in rows if row["cost"] is not None), Decimal(0))
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        rest = bool(row.get("rest"))
+        named = {
+            name: "(all others)" if rest else row[name] if row[name] is not None else NAMES[name]
+            for name in names
+        }
+        cost = row["cost"]
+        share = None if cost is None or not total else float(100 * cost / total)
+        counts = {name: row[name] for name in _TITLES if name in row}
+        tokens = _tokens(row) if "input_uncached" in row else {}
+        times = {name: row[name] for name in ("first_at", "last_at") if name in row}
+        shown.append(
+            named | {"cost": None if cost is None else float(cost), "share": share} | tokens | counts | times
+        )
+    return pl.DataFrame(shown, infer_schema_length=None)
+
+
+def columns(names: Sequence[str], currency: str, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """How the grid writes each column of `frame`."""
+    number = st.column_config.NumberColumn
+    config: dict[str, Any] = {
+        name: st.column_config.TextColumn(
+            (titles or {}).get(name, name.replace("_", " ").capitalize()), width="medium"
+        )
+        for name in names
+    }
+    config["cost"] = number(f"Cost, {currency}", format="%.4f")
+    config["share"] = st.column_config.ProgressColumn(
+        "Share", format="%.1f %%", min_value=0, max_value=100, width="small", color="primary"
+    )
+    for name, title in _TITLES.items():
+        config[name] = number(title, format="localized")
+    for name, title in (("first_at", "First call"), ("last_at", "Last call")):
+        config[name] = st.column_config.DatetimeColumn(
+            f"{title}, UTC", format="D MMM HH:mm:ss", timezone="UTC"
+        )
+    return config
+
+
+def csv_bytes(table: pa.Table) -> bytes:
+    """The report as it came: amounts in full, unknown cost empty, text that looks like a formula guarded."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow(
+            plain_cell(value.isoformat() if hasattr(value, "isoformat") else value) for value in row.values()
+        )
+    return buffer.getvalue().encode()
+
+
+def download(table: pa.Table, name: str) -> None:
+    """A button that hands out the report as CSV."""
+    st.download_button(
+        "CSV",
+        csv_bytes(table),
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv-{name}",
+        icon=":material/download:",
+        type="tertiary",
+    )
+
+
+def _tokens(row: Mapping[str, Any]) -> dict[str, int]:
+    cached = row["cache_read"]
+    return {
+        "tokens_in": row["input_uncached"] + cached + row["cache_write_5m"] + row["cache_write_1h"],
+        "cached": cached,
+    }
