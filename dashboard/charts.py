@@ -58,6 +58,7 @@ def spend_over_time(
             "y": -0.16,
             "x": 0,
             "yanchor": "top",
+            "traceorder": "normal",
             "font": {"size": 12, "color": palette.soft},
         },
     )
@@ -127,7 +128,7 @@ def treemap(
             branchvalues="total",
             texttemplate="%{label}<br>%{value:,.2f}",
             hovertemplate="%{label}<br>%{value:,.4f}<br>%{percentRoot:.1%} of all<extra></extra>",
-            textfont={"size": 13},
+            textfont={"size": 13, "color": [palette.ink, *([palette.ground] * (len(ranked) + len(leaves)))]},
             tiling={"pad": 2},
             pathbar={"visible": False},
         )

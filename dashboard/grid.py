@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -14,7 +14,7 @@ import streamlit as st
 
 from analytics.rendering import plain_cell
 
-__all__ = ["NAMES", "columns", "csv_bytes", "download", "frame"]
+__all__ = ["NAMES", "columns", "csv_bytes", "download", "frame", "height"]
 
 # What stands for a missing name. A word in brackets is no name that anyone chose.
 NAMES: Mapping[str, str] = {
@@ -28,6 +28,7 @@ NAMES: Mapping[str, str] = {
     "provider": "(no provider)",
     "model": "(no model)",
 }
+_TALLEST = 12
 _TITLES = {
     "calls": "Calls",
     "attempts": "Attempts",
@@ -57,12 +58,9 @@ def frame(table: pa.Table, names: Sequence[str]) -> pl.DataFrame:
         }
         cost = row["cost"]
         share = None if cost is None or not total else float(100 * cost / total)
-        counts = {name: row[name] for name in _TITLES if name in row}
-        tokens = _tokens(row) if "input_uncached" in row else {}
-        times = {name: row[name] for name in ("first_at", "last_at") if name in row}
-        shown.append(
-            named | {"cost": None if cost is None else float(cost), "share": share} | tokens | counts | times
-        )
+        counted = {**row, **_tokens(row)}
+        counts = {name: counted[name] for name in (*_TITLES, "first_at", "last_at") if name in counted}
+        shown.append(named | {"cost": None if cost is None else float(cost), "share": share} | counts)
     return pl.DataFrame(shown, infer_schema_length=None)
 
 
@@ -86,6 +84,11 @@ def columns(names: Sequence[str], currency: str, titles: Mapping[str, str] | Non
             f"{title}, UTC", format="D MMM HH:mm:ss", timezone="UTC"
         )
     return config
+
+
+def height(table: pa.Table) -> int | Literal["content"]:
+    """As tall as its rows, up to a dozen; then it scrolls."""
+    return "content" if table.num_rows <= _TALLEST else 36 * (_TALLEST + 1)
 
 
 def csv_bytes(table: pa.Table) -> bytes:
@@ -114,6 +117,8 @@ def download(table: pa.Table, name: str) -> None:
 
 
 def _tokens(row: Mapping[str, Any]) -> dict[str, int]:
+    if "cache_read" not in row:
+        return {}
     cached = row["cache_read"]
     return {
         "tokens_in": row["input_uncached"] + cached + row["cache_write_5m"] + row["cache_write_1h"],

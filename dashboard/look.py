@@ -90,7 +90,7 @@ light = Palette(
     trial="#7048a8",
     hot="#b8391a",
     off="#6a7583",
-    series=("#2f6296", "#c98a1b", "#4f9d94", "#8a63b8", "#c2613f", "#6f8f3a", "#a8577e", "#5a6f86"),
+    series=("#2f6296", "#9a6a10", "#2f7d74", "#7550a8", "#ad4f2c", "#5c7728", "#99496e", "#5a6f86"),
     rest="#b6bec8",
 )
 dark = Palette(

@@ -198,7 +198,8 @@ def _table(place: drill.Place, answers: Mapping[str, Answer], currency: str) -> 
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        height=min(36 * (table.num_rows + 1) + 2, 420),
+        height=grid.height(table),
+        placeholder="—",
         key=f"rows-{level}-{st.session_state.get('steps', 0)}",
         alt=f"Cost by {level}",
     )
@@ -229,7 +230,8 @@ def _cut(title: str, table: pa.Table | None, names: list[str], currency: str, *,
         column_config=grid.columns(names, currency),
         column_order=[*names, "cost", "share", *counts] if brief else None,
         hide_index=True,
-        height=min(36 * (table.num_rows + 1) + 2, 330),
+        height=grid.height(table),
+        placeholder="—",
         alt=f"Cost by {' and '.join(names)}",
     )
 
