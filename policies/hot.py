@@ -44,7 +44,7 @@ class HotRoutes:
 
     def __init__(self, app: App, runtime: Runtime, api_key: str | None) -> None:
         self._app = app
-        self._runtime = runtime
+        self.runtime = runtime
         self._key = f"Bearer {api_key}".encode() if api_key else None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -64,6 +64,10 @@ class HotRoutes:
                 await self._finish(match["id"], match["verb"], receive, send)
             else:
                 await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops and does not wait for long polls any longer.
+            stopping = problem(503, "Stopping", "the policy engine is stopping; ask again")
+            await _reply(send, 503, stopping, [(b"retry-after", b"1")], problem_type=True)
         except _Refused as refused:
             await _reply(
                 send,
@@ -84,9 +88,9 @@ class HotRoutes:
         wait = query.pop("wait", "0")
         body = _valid(ScopesBody, {"scopes": [query], "wait": wait})
         etag = next((v.decode().strip('"') for n, v in scope["headers"] if n == b"if-none-match"), None)
-        who = [one.who(self._runtime.engine.policies) for one in body.scopes]
+        who = [one.who(self.runtime.engine.policies) for one in body.scopes]
         async with _listening(receive) as gone:
-            tag, decisions = await self._runtime.decisions(who, etag, body.wait, gone)
+            tag, decisions = await self.runtime.decisions(who, etag, body.wait, gone)
         headers = [(b"etag", f'"{tag}"'.encode())]
         if tag == etag:
             await _reply(send, 304, None, headers)
@@ -95,19 +99,19 @@ class HotRoutes:
 
     async def _decisions(self, receive: Receive, send: Send) -> None:
         body = _valid(ScopesBody, await _json(receive))
-        who = [one.who(self._runtime.engine.policies) for one in body.scopes]
+        who = [one.who(self.runtime.engine.policies) for one in body.scopes]
         async with _listening(receive) as gone:
-            tag, decisions = await self._runtime.decisions(who, body.etag, body.wait, gone)
+            tag, decisions = await self.runtime.decisions(who, body.etag, body.wait, gone)
         await _reply(send, 200, {"etag": tag, "decisions": [decision.to_wire() for decision in decisions]})
 
     async def _grant(self, receive: Receive, send: Send) -> None:
         body = _valid(GrantBody, await _json(receive))
         try:
-            request = body.request(self._runtime.engine.policies)
+            request = body.request(self.runtime.engine.policies)
         except ValueError as error:
             raise _Refused(422, "Invalid request", str(error)) from None
         async with _listening(receive) as gone:
-            decision, grant = await self._runtime.grant(request, body.wait, gone)
+            decision, grant = await self.runtime.grant(request, body.wait, gone)
         await _reply(send, 200, granted(decision, grant))
 
     async def _finish(self, grant_id: str, verb: str, receive: Receive, send: Send) -> None:
@@ -119,9 +123,9 @@ class HotRoutes:
                 usage = body.usage.usage() if body.usage is not None else None
             except ValueError as error:
                 raise _Refused(422, "Invalid usage", str(error)) from None
-            known = self._runtime.settle(lease, body.model, usage)
+            known = self.runtime.settle(lease, body.model, usage)
         else:
-            known = self._runtime.release(lease, _valid(ReleaseBody, content).throttled_for_s)
+            known = self.runtime.release(lease, _valid(ReleaseBody, content).throttled_for_s)
         # Settling again, or after the call's span was booked, changes nothing and is no error.
         await _reply(send, 200, {"lease": lease, "held": known})
 

@@ -1,0 +1,213 @@
+"""The engine over HTTP: hot routes, pages' routes, the key, and policy files that change while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from collector.pricing import Quote
+from policies.files import PolicyFileError
+from policies.service import create_app
+from switchgear.usage import Usage
+
+POLICY = """\
+version: 1
+tenants: {acme: {workloads: {w: {owner: ann, cost_centre: CC-1, tier: background}}}}
+ceilings:
+  - {name: hour, scope: {tenant: acme}, limit: 0.0025 USD, window: 1h}
+"""
+WHO = {"tenant": "acme", "workload": "w"}
+
+
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+    return Quote(Decimal(usage.total) / 1_000_000, "USD", "a test's rates")
+
+
+def ask(id_: str, **more: Any) -> dict[str, Any]:
+    call = {"provider": "openai", "model": "m", "input_bytes": 0, "max_output_tokens": 1000}
+    return {**WHO, **call, "id": f"request-{id_}", **more}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "policies.yaml"
+    path.write_text(POLICY)
+    return path
+
+
+@asynccontextmanager
+async def serving(file: Path, api_key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(policy_file=file, data=file.parent, price=price, collector=None, api_key=api_key)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
+        yield client
+
+
+@pytest.fixture
+async def client(file: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(file) as client:
+        yield client
+
+
+async def test_a_grant_is_drawn_settled_and_shown(client: httpx.AsyncClient) -> None:
+    granted = (await client.post("/v1/grants", json=ask("1"))).json()
+    assert granted["decision"]["action"] == "allow"
+    assert granted["grant"]["amount"] == "0.001016"
+
+    usage = {"input_uncached": 100, "output": 50}
+    settled = await client.post("/v1/grants/request-1:settle", json={"model": "m", "usage": usage})
+    assert settled.json() == {"lease": "request-1:1", "held": True}
+    (budget,) = (await client.get("/v1/budgets")).json()["budgets"]
+    assert (budget["spent"], Decimal(budget["held"]), budget["state"]) == ("0.00015", 0, "closed")
+
+
+async def test_a_request_that_must_wait_is_answered_when_its_turn_comes(client: httpx.AsyncClient) -> None:
+    for name in ("1", "2"):
+        await client.post("/v1/grants", json=ask(name))
+    waiting = asyncio.create_task(client.post("/v1/grants", json=ask("3", wait=10)))
+    while not (await client.get("/metrics")).text.count("switchgear_queue_length 1"):
+        await asyncio.sleep(0)
+    await client.post("/v1/grants/request-1:release", json={})
+    assert (await waiting).json()["grant"]["lease"] == "request-3:1"
+
+
+async def test_a_request_whose_wait_is_over_learns_why_and_when(client: httpx.AsyncClient) -> None:
+    for name in ("1", "2"):
+        await client.post("/v1/grants", json=ask(name))
+    answer = (await client.post("/v1/grants", json=ask("3"))).json()
+    assert answer["grant"] is None
+    assert answer["decision"]["action"] == "queue"
+    assert answer["decision"]["reason"] == "hour: calls in flight hold what is left"
+    assert answer["decision"]["retry_after_s"] > 0
+
+
+async def test_a_long_poll_ends_with_the_change_it_waits_for(client: httpx.AsyncClient) -> None:
+    first = await client.post("/v1/decisions:batch", json={"scopes": [WHO]})
+    etag = first.json()["etag"]
+    assert first.json()["decisions"][0]["action"] == "allow"
+
+    waiting = asyncio.create_task(
+        client.post("/v1/decisions:batch", json={"scopes": [WHO], "etag": etag, "wait": 20})
+    )
+    await asyncio.sleep(0)
+    force = {"ceiling": "hour", "do": "open", "by": "ann", "reason": "incident 12", "for_s": 60}
+    assert (await client.post("/v1/breakers", json=force)).json() == {"ceilings": 1}
+    changed = (await waiting).json()
+    assert changed["etag"] != etag
+    assert (changed["decisions"][0]["action"], changed["decisions"][0]["reason"]) == ("deny", "incident 12")
+
+    (transition,) = (await client.get("/v1/breakers")).json()["transitions"]
+    assert (transition["to"], transition["by"], transition["reason"]) == ("forced_open", "ann", "incident 12")
+
+
+async def test_an_unchanged_decision_is_304(client: httpx.AsyncClient) -> None:
+    first = await client.get("/v1/decisions", params=WHO)
+    again = await client.get("/v1/decisions", params=WHO, headers={"if-none-match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "says"),
+    [
+        ("POST", "/v1/grants", b"{", 400, "unexpected end"),
+        ("POST", "/v1/grants", b"[]", 422, "body: Input should be"),
+        ("POST", "/v1/grants", b'{"tenant": "acme"}', 422, "workload: Field required"),
+        (
+            "POST",
+            "/v1/decisions:batch",
+            b'{"scopes": [], "wait": 1e9}',
+            422,
+            "wait: Input should be less than",
+        ),
+        ("GET", "/v1/decisions?tenant=acme", b"", 422, "scopes.0.workload: Field required"),
+        (
+            "POST",
+            "/v1/grants/x:settle",
+            b'{"usage": {"output": -1}}',
+            422,
+            "usage.output: Input should be greater",
+        ),
+        (
+            "POST",
+            "/v1/grants/x:settle",
+            b'{"usage": {"reasoning": 5}}',
+            422,
+            "reasoning: 5 tokens is more than",
+        ),
+        (
+            "POST",
+            "/v1/breakers",
+            b'{"ceiling": "x", "do": "open", "by": "a", "reason": "b"}',
+            404,
+            'no ceiling "x"',
+        ),
+        ("POST", "/v1/breakers", b'{"ceiling": "x", "do": "explode"}', 422, "do: Input should be"),
+    ],
+)
+async def test_what_cannot_be_is_answered_with_problem_details(
+    client: httpx.AsyncClient, method: str, path: str, body: bytes, status: int, says: str
+) -> None:
+    reply = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert says in reply.json()["detail"]
+
+
+async def test_a_budget_in_another_currency_is_refused(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/grants", json=ask("1", task="t", budget="5 EUR"))
+    assert reply.status_code == 422
+    assert reply.json()["detail"] == 'budget "5 EUR" is not in the policies\' currency USD'
+
+
+async def test_settling_what_is_not_known_changes_nothing_and_is_no_error(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/grants/nobody:settle", json={"usage": None})
+    assert (reply.status_code, reply.json()["held"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/budgets", "/v1/decisions?tenant=acme&workload=w", "/v1/grants", "/openapi.json"]
+)
+async def test_with_a_key_nothing_is_answered_without_it(file: Path, path: str) -> None:
+    async with serving(file, api_key="right") as client:
+        for given in ({}, {"authorization": "Bearer wrong"}, {"authorization": "right"}):
+            assert (await client.get(path, headers=given)).status_code == 401
+        allowed = await client.get(path, headers={"authorization": "Bearer right"})
+        assert allowed.status_code != 401
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_the_openapi_document_names_every_route(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {"/v1/decisions", "/v1/decisions:batch", "/v1/grants", "/v1/grants/{id}:settle"} <= set(paths)
+    assert {"/v1/budgets", "/v1/breakers", "/v1/shares", "/v1/policies", "/healthz", "/metrics"} <= set(paths)
+
+
+def test_a_bad_policy_file_keeps_the_engine_from_starting(file: Path) -> None:
+    file.write_text(POLICY.replace("0.0025 USD", "5"))
+    with pytest.raises(PolicyFileError, match=rf"{file.name}:4: .*limit: 5 has no currency"):
+        create_app(policy_file=file, data=file.parent, price=price, collector=None)
+
+
+async def test_a_bad_change_is_refused_and_the_last_good_file_stays(file: Path) -> None:
+    app = create_app(policy_file=file, data=file.parent, price=price, collector=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:  # type: ignore[arg-type]
+        good = (await client.get("/v1/policies")).json()
+        file.write_text(POLICY.replace("0.0025 USD", "5"))
+        app.runtime.reload()
+        refused = (await client.get("/v1/policies")).json()
+        assert refused["version"] == good["version"]
+        assert "policies.yaml:4: ceilings[0].limit" in refused["error"]
+        assert (await client.post("/v1/grants", json=ask("1"))).json()["grant"] is not None
+
+        file.write_text(POLICY.replace("0.0025", "0.0001"))
+        app.runtime.reload()
+        mended = (await client.get("/v1/policies")).json()
+        assert (mended["error"], mended["version"] != good["version"]) == (None, True)
+        assert (await client.post("/v1/grants", json=ask("2"))).json()["decision"]["action"] == "deny"
