@@ -22,7 +22,6 @@ KEYLESS = (
     "no API key is set: every process on this machine may read and write; "
     "set SWITCHGEAR_API_KEY to require one"
 )
-_LAST_REQUESTS_S = 2
 _ENDS_WITHIN_S = 8
 
 
@@ -148,17 +147,9 @@ def _serve(
 
 
 def _run(app: Any, listener: Any) -> int:
-    import uvicorn
+    from .drain import Server
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=_LAST_REQUESTS_S,
-        )
-    )
+    server = Server(app)
 
     def stop(*_: object) -> None:
         server.should_exit = True

@@ -12,7 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVER_PACKAGES = ("analytics", "cli", "collector", "dashboard", "policies")
-DATA_SUFFIXES = {".sql", ".j2", ".yaml", ".typed"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_everything_that_a_package_reads_is_in_the_wheel(
     on_disk = {
         str(file.relative_to(ROOT))
         for file in (ROOT / package).rglob("*")
-        if file.suffix in DATA_SUFFIXES | {".py"}
+        if file.is_file() and "__pycache__" not in file.parts
     }
     assert f"{package}/py.typed" in on_disk
     assert on_disk - wheels["switchgear_server"] == set()
