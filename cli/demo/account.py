@@ -13,7 +13,9 @@ from typing import Any
 
 from switchgear.usage import Usage
 
-__all__ = ["Log", "Refused", "Served"]
+__all__ = ["TOO_MANY", "Log", "Refused", "Served"]
+
+TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Log:
                 for one in self.served
             ],
             "refused": [asdict(one) | {"at": one.at.isoformat()} for one in self.refused],
+        }
+
+    def totals(self) -> dict[str, Any]:
+        """How many were served, how many refused for a limit (429), and what the served ones cost."""
+        return {
+            "served": len(self.served),
+            "limited": sum(one.status == TOO_MANY for one in self.refused),
+            "cost": str(sum((one.cost for one in self.served), Decimal(0))),
         }
 
     @classmethod

@@ -7,7 +7,7 @@
 
 It answers `POST /v1/chat/completions` as OpenAI and `POST /v1/messages` as Anthropic, streamed or whole.
 An account is an API key; the tenant in its log is the header `x-demo-tenant`, else the key.
-`GET /admin/log` returns the log, `POST /admin/reset` empties it and fills the limits again.
+`GET /admin/log` returns the log, `GET /admin/totals` its sums, `POST /admin/reset` empties it and fills the limits.
 What it "answers" is fixed by the request: see `wire`.
 """
 
@@ -34,6 +34,7 @@ import uvicorn
 from . import wire
 from .account import Log, Refused, Served
 from .limits import Account, Limits
+from .parent import stop_with_parent
 from .rates import RATES, Rates, bill, marked_up
 
 __all__ = ["Latency", "Limits", "Provider", "Running", "running"]
@@ -94,6 +95,8 @@ class Provider:
             raise RuntimeError(f"{scope['type']}: the fake provider speaks HTTP only")
         if route == ("GET", "/admin/log"):
             await _send_json(send, 200, self.log().to_json())
+        elif route == ("GET", "/admin/totals"):
+            await _send_json(send, 200, self.log().totals())
         elif route == ("POST", "/admin/reset"):
             self.reset()
             await _send_json(send, 200, {})
@@ -265,7 +268,7 @@ async def _send_json(
 
 
 def main() -> None:
-    """`python -m cli.demo.provider`: serve until stopped; the limits are the openai account's."""
+    """`python -m cli.demo.provider`: serve until standard input closes; the limits are the openai account's."""
     parser = argparse.ArgumentParser(description="A fake model provider with real limits.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--requests-per-minute", type=float, default=math.inf)
@@ -274,6 +277,7 @@ def main() -> None:
     parser.add_argument("--per-output-token-s", type=float, default=0.0, help="latency of each token")
     parser.add_argument("--markup", type=Decimal, default=Decimal(1), help="multiplies every rate")
     given = parser.parse_args()
+    stop_with_parent()
     provider = Provider(
         limits={"openai": Limits(given.requests_per_minute, given.tokens_per_minute)},
         latency=Latency(given.first_s, given.per_output_token_s),
