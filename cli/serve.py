@@ -205,6 +205,7 @@ def _streamlit_options(host: str, port: int) -> list[str]:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        "logger.level": "warning",
         "logger.hideWelcomeMessage": "true",
         "client.toolbarMode": "minimal",
     }
