@@ -77,6 +77,7 @@ def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "provider": row["provider"],
         "model": row["model"],
         "started_at": rfc3339(row["started_at"]),
+        "ended_at": None if row["ended_at"] is None else rfc3339(row["ended_at"]),
         "state": row["state"],
         "cost": None if cost is None else decimal_text(cost),
         "currency": row["currency"],

@@ -1,7 +1,7 @@
 -- What was booked after $after, in order; a retraction takes the money of its key back.
 SELECT * FROM (
     SELECT seq, tenant, trace_id, span_id, workload, task_id, parent_task_id, root_task_id, tier, provider, model,
-           started_at, state, cost, currency, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
+           started_at, ended_at, state, cost, currency, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
            reasoning, attempts, lease_id, NULL AS merged_into
     FROM booked WHERE seq > $after
     UNION ALL BY NAME
