@@ -36,7 +36,7 @@ _MINUS = "\u2212"
 def csv_text(review: Review) -> str:
     """One line an owner, the unowned line and the total (`kind`), amounts in full, a dot before decimals."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")
     table = parquet_table(review)
     writer.writerow(table.column_names)
     for row in table.to_pylist():

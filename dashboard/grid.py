@@ -38,7 +38,6 @@ _TITLES = {
     "unpriced_calls": "Unpriced",
     "incomplete_calls": "Incomplete",
     "unowned_calls": "Unowned",
-    "tasks": "Tasks",
 }
 
 
@@ -52,10 +51,7 @@ def frame(table: pa.Table, names: Sequence[str]) -> pl.DataFrame:
     shown: list[dict[str, Any]] = []
     for row in rows:
         rest = bool(row.get("rest"))
-        named = {
-            name: "(all others)" if rest else row[name] if row[name] is not None else NAMES[name]
-            for name in names
-        }
+        named = {name: f"(all {row['tasks']} others)" if rest else _name(row, name) for name in names}
         cost = row["cost"]
         share = None if cost is None or not total else float(100 * cost / total)
         counted = {**row, **_tokens(row)}
@@ -94,7 +90,7 @@ def height(table: pa.Table) -> int | Literal["content"]:
 def csv_bytes(table: pa.Table) -> bytes:
     """The report as it came: amounts in full, unknown cost empty, text that looks like a formula guarded."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(table.column_names)
     for row in table.to_pylist():
         writer.writerow(
@@ -114,6 +110,10 @@ def download(table: pa.Table, name: str) -> None:
         icon=":material/download:",
         type="tertiary",
     )
+
+
+def _name(row: Mapping[str, Any], name: str) -> str:
+    return NAMES[name] if row[name] is None else str(row[name])
 
 
 def _tokens(row: Mapping[str, Any]) -> dict[str, int]:

@@ -60,12 +60,13 @@ def _controls(place: drill.Place) -> drill.Place:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for depth, name in enumerate(("All tenants", *place.path)):
             missing = grid.NAMES[drill.LEVELS[depth - 1]] if depth else ""
-            words = name if depth == 0 else look.label(name) if name else missing
-            last = depth == len(place.path)
-            if st.button(words, key=f"crumb-{depth}", type="tertiary", disabled=last):
+            words = name or missing
+            if depth == len(place.path):
+                st.html(f'<span class="sg sg-here">{look.text(words)}</span>', width="content")
+                continue
+            if st.button(look.label(words), key=f"crumb-{depth}", type="tertiary"):
                 _go(place.up_to(depth))
-            if not last:
-                st.html('<span class="sg sg-soft">/</span>', width="content")
+            st.html('<span class="sg sg-soft">/</span>', width="content")
     if chosen and chosen != place.range:
         _go(drill.Place(chosen, place.path))
     return place

@@ -1,0 +1,253 @@
+"""Reports: whatever is asked, the rows add up to the calls of the range, and nothing unknown becomes 0."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics import registry
+from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
+from collector.call import Call, Reported
+from collector.pricing import Quote
+from collector.reporting import ReportError
+from collector.store import Store
+from switchgear.usage import Usage
+
+MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
+WEEK = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-23T00:00:00Z"}
+REGISTRY = {
+    "workloads": [
+        {"tenant": "acme", "workload": "writer", "owner": "docs", "cost_centre": "CC-1"},
+        {"tenant": "acme", "workload": "bot", "owner": "care", "cost_centre": "CC-2"},
+    ]
+}
+
+
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+    """A ten-thousandth of a cent a token of output; the model "odd" has no price."""
+    known = model != "odd"
+    cost = usage.output * Decimal("0.000001") if known else None
+    return Quote(cost, "EUR" if model == "euro" else "USD" if known else None, "by hand")
+
+
+_ids = count(1)
+
+
+def call(
+    output: int | None = 0,
+    *,
+    hours: float = 0,
+    tenant: str = "acme",
+    workload: str | None = "writer",
+    task: str | None = "t-1",
+    model: str = "m",
+    tier: str | None = "batch",
+) -> Call:
+    number = next(_ids)
+    start = MONDAY + timedelta(hours=hours)
+    return Call(
+        tenant=tenant,
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        parent_span_id=None,
+        started_at=start,
+        ended_at=start + timedelta(seconds=2),
+        workload=workload,
+        task_id=task,
+        root_task_id=task,
+        tier=tier,
+        provider="openai",
+        model=model,
+        usage=None if output is None else Usage(10, 5, 0, 0, output, 0),
+        reported=Reported.NOTHING if output is None else ~Reported.NOTHING,
+        dialect="otel",
+        scope="test@1",
+    )
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        yield store
+        store.close()
+
+
+@pytest.fixture
+def con(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    con = store.cursor()
+    registry.replace(con, REGISTRY)
+    yield con
+    con.execute("DELETE FROM booked")
+    con.execute("DELETE FROM members")
+    con.close()
+
+
+def ask(con: duckdb.DuckDBPyConnection, report: str, **params: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = REPORTS[report](con, {**WEEK, **params}).to_pylist()
+    return rows
+
+
+def fill(store: Store, *calls: Call) -> None:
+    store.book(calls, price, MONDAY + timedelta(days=7))
+
+
+def total(rows: Sequence[dict[str, Any]], name: str = "cost") -> Decimal:
+    return sum((row[name] for row in rows if row[name] is not None), Decimal(0))
+
+
+def test_a_range_is_half_open(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, call(1, hours=0), call(10, hours=168), call(100, hours=-0.001), call(1000, hours=167.999))
+    assert total(ask(con, "spend")) == (1 + 1000) * Decimal("0.000001")
+
+
+def test_unknown_cost_is_null_and_its_row_is_kept(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, call(7), call(9, model="odd", tenant="beta"), call(None, tenant="gamma"))
+    by_tenant = {row["tenant"]: row for row in ask(con, "spend", by="tenant")}
+    assert by_tenant["beta"]["cost"] is None
+    assert (by_tenant["beta"]["unpriced_calls"], by_tenant["gamma"]["incomplete_calls"]) == (1, 1)
+    assert by_tenant["gamma"]["cost"] is None
+    assert by_tenant["acme"]["cost"] == 7 * Decimal("0.000001")
+
+
+def test_unowned_cost_is_a_row_of_its_own(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, call(1), call(2, workload="stray"), call(4, workload=None, tenant="unattributed"))
+    by_owner = {row["owner"]: row["cost"] for row in ask(con, "spend", by="owner")}
+    assert by_owner == {"docs": 1 * Decimal("0.000001"), None: (2 + 4) * Decimal("0.000001")}
+    (coverage,) = ask(con, "coverage")
+    assert coverage["covered_cost"] == 1 * Decimal("0.000001")
+    assert (coverage["unowned_calls"], coverage["unattributed_calls"]) == (2, 1)
+
+
+def test_a_change_of_the_registry_shows_in_the_next_report(
+    store: Store, con: duckdb.DuckDBPyConnection
+) -> None:
+    fill(store, call(1, workload="stray"))
+    line = {"tenant": "acme", "workload": "stray", "owner": "ops", "cost_centre": "CC-9"}
+    registry.replace(con, {"workloads": [line]})
+    assert [row["owner"] for row in ask(con, "spend", by="owner")] == ["ops"]
+
+
+def test_an_empty_filter_value_means_the_calls_without_one(
+    store: Store, con: duckdb.DuckDBPyConnection
+) -> None:
+    fill(store, call(1), call(2, workload=None))
+    assert total(ask(con, "spend", workload="")) == 2 * Decimal("0.000001")
+
+
+def test_the_tasks_past_the_top_are_one_row(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, *(call(10**place, task=f"t-{place}", hours=place) for place in range(5)))
+    rows = ask(con, "tasks", top="2")
+    assert [(row["task_id"], row["tasks"], row["rest"]) for row in rows] == [
+        ("t-4", 1, False),
+        ("t-3", 1, False),
+        (None, 3, True),
+    ]
+    assert rows[2]["cost"] == (1 + 10 + 100) * Decimal("0.000001")
+    assert (rows[2]["first_at"], rows[2]["last_at"]) == (MONDAY, MONDAY + timedelta(hours=2))
+
+
+def test_the_week_and_the_week_before_stand_apart(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, call(1, hours=-168), call(2), call(4, hours=168), call(8, hours=-169))
+    rows = REPORTS["review"](con, {"week": "2026-W47"}).to_pylist()
+    assert [(row["period"], row["cost"] / Decimal("0.000001")) for row in rows] == [
+        ("week", 2),
+        ("before", 1),
+    ]
+
+
+def test_two_currencies_are_never_summed(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    fill(store, call(1), call(2, model="euro"), call(4, model="odd"))
+    with pytest.raises(ReportError, match="EUR, USD: choose with currency="):
+        ask(con, "spend")
+    (euro,) = ask(con, "spend", currency="EUR")
+    assert (euro["cost"], euro["calls"], euro["unpriced_calls"]) == (2 * Decimal("0.000001"), 2, 1)
+
+
+BAD = [
+    (
+        "by from outside the map",
+        "spend",
+        {"by": "tenant, 1; DROP TABLE booked"},
+        "by: '1; DROP TABLE booked' is unknown",
+    ),
+    ("twice the same", "spend", {"by": "tenant,tenant"}, "names something twice"),
+    ("two buckets", "spend", {"by": "hour,minute"}, "one bucket at most"),
+    ("no offset", "spend", {"from": "2026-11-16T00:00:00"}, "has no offset"),
+    ("no time", "coverage", {"to": "soon"}, "to: 'soon' is no time"),
+    ("backwards", "tasks", {"to": "2026-11-01T00:00:00Z"}, "is before from"),
+    ("top 0", "tasks", {"top": "0"}, "top: '0' is no number from 1 to 1000"),
+    ("no bucket", "timeline", {"bucket": "fortnight"}, "bucket: 'fortnight' is no bucket"),
+    ("unknown", "spend", {"tennant": "acme"}, "tennant: unknown parameter"),
+]
+
+
+@pytest.mark.parametrize(("report", "params", "said"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_bad_parameters_are_refused_by_name(
+    con: duckdb.DuckDBPyConnection, report: str, params: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ReportError, match=said):
+        ask(con, report, **params)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-47", "2026-W54", "2025-W53", "26-W47", "", "2026-W4x", "0000-W01", "\N{FULLWIDTH DIGIT TWO}026-W47"]
+)
+def test_a_week_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no ISO week|has no week"):
+        iso_week(text)
+
+
+calls = st.lists(
+    st.builds(
+        call,
+        st.one_of(st.none(), st.integers(0, 10**7)),
+        hours=st.floats(-200, 200),
+        tenant=st.sampled_from(["acme", "beta", "unattributed"]),
+        workload=st.sampled_from(["writer", "bot", None]),
+        task=st.sampled_from(["t-1", "t-2", "t-3", None]),
+        model=st.sampled_from(["m", "n", "odd"]),
+        tier=st.sampled_from(["batch", "interactive", None]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    calls=calls, keys=st.sets(st.sampled_from([*DIMENSIONS]), max_size=3), bucket=st.sampled_from([*BUCKETS])
+)
+def test_every_report_adds_up_to_the_calls_of_its_range(
+    store: Store, con: duckdb.DuckDBPyConnection, calls: list[Call], keys: set[str], bucket: str
+) -> None:
+    con.execute("DELETE FROM booked")
+    con.execute("DELETE FROM members")
+    fill(store, *calls)
+    inside = (
+        "FROM calls WHERE started_at >= '2026-11-16 00:00:00+00' AND started_at < '2026-11-23 00:00:00+00'"
+    )
+    ((truth, number),) = con.execute(f"SELECT coalesce(sum(cost), 0), count(*) {inside}").fetchall()
+    asked = {
+        "spend": {"by": ",".join([*sorted(keys), bucket])},
+        "coverage": {},
+        "timeline": {"by": "model", "bucket": bucket, "top": "1"},
+        "tasks": {"top": "1"},
+    }
+    for report, params in asked.items():
+        rows = ask(con, report, **params)
+        assert total(rows) == truth, report
+        assert sum(row["calls"] for row in rows) == number, report
+    week = [
+        row for row in REPORTS["review"](con, {"week": "2026-W47"}).to_pylist() if row["period"] == "week"
+    ]
+    assert total(week) == truth
