@@ -100,7 +100,7 @@ def _json(body: bytes, wanted: frozenset[str]) -> Decoded:
     decoded = Decoded()
     for resource in _list(_map(request, "the request"), "resourceSpans"):
         for scope in _list(_map(resource, "resourceSpans"), "scopeSpans"):
-            named = _map(_map(scope, "scopeSpans").get("scope") or {}, "scope")
+            named = _object(_map(scope, "scopeSpans"), "scope")
             for raw in _list(scope, "spans"):
                 span = _map(raw, "spans")
                 _add(
@@ -110,7 +110,7 @@ def _json(body: bytes, wanted: frozenset[str]) -> Decoded:
                     parent_span_id=_hex(span, "parentSpanId"),
                     start_ns=_nanoseconds(span, "startTimeUnixNano"),
                     end_ns=_nanoseconds(span, "endTimeUnixNano"),
-                    error=_map(span.get("status") or {}, "status").get("code") == _STATUS_ERROR,
+                    error=_object(span, "status").get("code") == _STATUS_ERROR,
                     scope=(_text(named, "name"), _text(named, "version")),
                     attributes=_json_attributes(_list(span, "attributes"), wanted),
                 )
@@ -122,7 +122,7 @@ def _json_attributes(pairs: Sequence[Any], wanted: frozenset[str]) -> dict[str, 
     for pair in pairs:
         key = _map(pair, "attributes").get("key")
         if isinstance(key, str) and key in wanted:
-            value = _json_value(_map(pair.get("value") or {}, f"attribute {key}"), key)
+            value = _json_value(_object(pair, "value"), key)
             if value is not None:
                 found[key] = value
     return found
@@ -212,7 +212,9 @@ def _unfit(identifier: str, what: str, digits: int) -> str | None:
 
 
 def _hex(span: Mapping[str, Any], name: str) -> str:
-    value = span.get(name) or ""
+    value = span.get(name)
+    if value is None:
+        return ""
     if not isinstance(value, str) or not set(value) <= _HEX_DIGITS:
         raise DecodeError(f"{name} {str(value)[:64]!r} is not hexadecimal")
     return value.lower()
@@ -222,7 +224,9 @@ _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 def _nanoseconds(span: Mapping[str, Any], name: str) -> int:
-    value = span.get(name) or 0
+    value = span.get(name)
+    if value is None:
+        return 0
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -236,15 +240,24 @@ def _map(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
+def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = holder.get(name)
+    return {} if value is None else _map(value, name)
+
+
 def _list(holder: Mapping[str, Any], name: str) -> Sequence[Any]:
-    value = holder.get(name) or []
+    value = holder.get(name)
+    if value is None:
+        return []
     if not isinstance(value, list):
         raise DecodeError(f"{name}: a list is expected, not {str(value)[:64]!r}")
     return value
 
 
 def _text(holder: Mapping[str, Any], name: str) -> str:
-    value = holder.get(name) or ""
+    value = holder.get(name)
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise DecodeError(f"{name}: text is expected, not {str(value)[:64]!r}")
     return value

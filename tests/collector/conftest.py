@@ -1,31 +1,20 @@
-"""Recorded spans as OTLP requests, calls by hand, and the real application on a real socket."""
+"""Fixtures of the collector's tests; what they are made of is in otlp_samples.py beside this file."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from analytics.prices import PriceBook
-from collector.service import create_app
+# Tests are imported each by its file, so that their folder is on no path by itself.
+sys.path.insert(0, str(Path(__file__).parent))
 
-SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-BASE_NS = 1_795_500_000_000_000_000
-JSON = "application/json"
-PROTOBUF = "application/x-protobuf"
+from otlp_samples import SHARED, Recording, Served
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +23,6 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no shared data at {SHARED}; name its folder in SWITCHGEAR_SHARED_DATA")
     return SHARED
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Spans that an instrumentation recorded, and what its provider really billed."""
-
-    name: str
-    spans: Sequence[Mapping[str, Any]]
-    truth: Mapping[str, Any]
-
-    def request(self) -> dict[str, Any]:
-        """The spans as one OTLP/JSON request; times are invented around the recorded durations."""
-        return request([otlp_span(span, place) for place, span in enumerate(self.spans)])
 
 
 @pytest.fixture(scope="session")
@@ -58,194 +34,6 @@ def recordings(shared: Path) -> Mapping[str, Recording]:
         name: Recording(name, json.loads((folder / f"{name}.json").read_text())["spans"], truth[name])
         for name in sorted(truth)
     }
-
-
-def otlp_span(span: Mapping[str, Any], place: int) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """A recorded span as (scope, OTLP/JSON span)."""
-    ended = BASE_NS + place * 1_000_000
-    started = ended - int((span.get("duration_ms") or 1) * 1_000_000)
-    code = span["status"].get("code")
-    scope = {"name": span["scope"]["name"], "version": span["scope"].get("version") or ""}
-    return scope, {
-        "traceId": span["trace_id"].upper(),
-        "spanId": span["span_id"],
-        "parentSpanId": span["parent_span_id"] or "",
-        "name": span["name"],
-        "kind": 3,
-        "startTimeUnixNano": str(started),
-        "endTimeUnixNano": str(ended),
-        "attributes": [
-            {"key": key, "value": any_value(value)}
-            for key, value in {**span["attributes"], "switchgear.tenant": "acme"}.items()
-        ],
-        "status": {"code": {"OK": 1, "ERROR": 2}.get(code, code if isinstance(code, int) else 0)},
-        "droppedAttributesCount": 0,
-        "aFieldOfTheFuture": {"x": 1},
-    }
-
-
-def any_value(value: Any) -> dict[str, Any]:
-    """The value as OTLP/JSON writes it."""
-    match value:
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case str():
-            return {"stringValue": value}
-        case list():
-            return {"arrayValue": {"values": [any_value(each) for each in value]}}
-    return {}
-
-
-def request(spans: Sequence[tuple[Mapping[str, Any], dict[str, Any]]]) -> dict[str, Any]:
-    """An OTLP/JSON request with a scope of its own for each span."""
-    return {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "agent"}}]},
-                "scopeSpans": [
-                    {"scope": {"name": scope["name"], "version": scope["version"]}, "spans": [span]}
-                    for scope, span in spans
-                ],
-            }
-        ]
-    }
-
-
-def split(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The same request as one request for each span."""
-    return [
-        {"resourceSpans": [{"scopeSpans": [{"scope": scope["scope"], "spans": [span]}]}]}
-        for resource in document["resourceSpans"]
-        for scope in resource["scopeSpans"]
-        for span in scope["spans"]
-    ]
-
-
-def to_protobuf(document: Mapping[str, Any]) -> bytes:
-    """An OTLP/JSON request as protobuf, by the generated classes."""
-    built = ExportTraceServiceRequest()
-    for resource in document["resourceSpans"]:
-        in_resource = built.resource_spans.add()
-        for scope in resource["scopeSpans"]:
-            in_scope = in_resource.scope_spans.add()
-            in_scope.scope.name, in_scope.scope.version = scope["scope"]["name"], scope["scope"]["version"]
-            for span in scope["spans"]:
-                made = in_scope.spans.add(
-                    trace_id=bytes.fromhex(span["traceId"]),
-                    span_id=bytes.fromhex(span["spanId"]),
-                    parent_span_id=bytes.fromhex(span["parentSpanId"]),
-                    name=span["name"],
-                    kind=span["kind"],
-                    start_time_unix_nano=int(span["startTimeUnixNano"]),
-                    end_time_unix_nano=int(span["endTimeUnixNano"]),
-                )
-                made.status.code = span["status"]["code"]
-                for pair in span["attributes"]:
-                    made.attributes.add(key=pair["key"], value=_protobuf_value(pair["value"]))
-    return built.SerializeToString()
-
-
-def _protobuf_value(value: Mapping[str, Any]) -> AnyValue:
-    made = AnyValue()
-    match value:
-        case {"stringValue": text}:
-            made.string_value = text
-        case {"intValue": digits}:
-            made.int_value = int(digits)
-        case {"doubleValue": number}:
-            made.double_value = float(number)
-        case {"boolValue": truth}:
-            made.bool_value = truth
-        case {"arrayValue": array}:
-            made.array_value.values.extend(_protobuf_value(each) for each in array["values"])
-    return made
-
-
-def llm_span(
-    number: int = 1,
-    attributes: Mapping[str, Any] | None = None,
-    *,
-    scope: str = "opentelemetry.instrumentation.genai.openai",
-    **fields: Any,
-) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """A hand-made chat span: 400 + 600 cached in, 50 out, of which 20 reasoning; `attributes` override."""
-    named = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
-        "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
-        "gen_ai.response.id": f"chatcmpl-{number:08x}",
-        "gen_ai.usage.input_tokens": 1000,
-        "gen_ai.usage.cache_read.input_tokens": 600,
-        "gen_ai.usage.output_tokens": 50,
-        "gen_ai.usage.reasoning.output_tokens": 20,
-        "switchgear.tenant": "acme",
-        **(attributes or {}),
-    }
-    return {"name": scope, "version": "1"}, {
-        "traceId": f"{number:032x}",
-        "spanId": f"{number:016x}",
-        "parentSpanId": "",
-        "name": "chat",
-        "kind": 3,
-        "startTimeUnixNano": str(BASE_NS),
-        "endTimeUnixNano": str(BASE_NS + 1_000_000),
-        "attributes": [
-            {"key": key, "value": any_value(value)} for key, value in named.items() if value is not None
-        ],
-        "status": {"code": 0},
-        **fields,
-    }
-
-
-class Served:
-    """The collector's application behind uvicorn in a thread of this process, on a real socket."""
-
-    def __init__(self, data: Path, **options: Any) -> None:
-        app = create_app(data=data, price=PriceBook().quote, **options)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        if not self._ready.wait(20):
-            raise RuntimeError("the application did not start")
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
-
-    def _serve(self) -> None:
-        async def serve() -> None:
-            task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-            while not self._server.started and not task.done():
-                await asyncio.sleep(0)
-            self._ready.set()
-            await task
-
-        asyncio.run(serve())
-
-    def send(self, document: Mapping[str, Any], *, protobuf: bool = False) -> httpx.Response:
-        """POST an OTLP/JSON request, or the same as protobuf."""
-        content = to_protobuf(document) if protobuf else json.dumps(document).encode()
-        return self.http.post(
-            "/v1/traces", content=content, headers={"Content-Type": PROTOBUF if protobuf else JSON}
-        )
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[list[Any]]:
-        """What a query answers."""
-        answer = self.http.post("/v1/query", json={"sql": sql, "params": list(params)})
-        assert answer.status_code == 200, answer.text
-        return answer.json()["rows"]
-
-    def stop(self) -> None:
-        self.http.close()
-        self._server.should_exit = True
-        self._thread.join(20)
-        self._socket.close()
 
 
 @pytest.fixture

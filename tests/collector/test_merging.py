@@ -1,0 +1,151 @@
+"""Which spans are one call, and that the record they make does not depend on their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.call import Call, Reported
+from collector.merge import Outcome, Shelf, merged
+from switchgear.usage import Usage
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+TOTALS = Reported.INPUT | Reported.OUTPUT
+CACHED = TOTALS | Reported.CACHE_READ | Reported.CACHE_WRITE
+
+
+def twin(number: int, **fields: object) -> Call:
+    """Span `number`, each in a trace of its own; all name the response id "r"."""
+    call = Call(
+        tenant="acme",
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        parent_span_id=None,
+        started_at=NOW + timedelta(milliseconds=number),
+        ended_at=NOW + timedelta(seconds=1),
+        response_id="r",
+        dialect="otel-genai",
+        usage=Usage(1000, output=50),
+        reported=TOTALS,
+    )
+    return replace(call, **fields)  # type: ignore[arg-type]
+
+
+def records(calls: Sequence[Call]) -> list[Call]:
+    shelf = Shelf()
+    for call in calls:
+        shelf.put(call)
+    return [group.record() for group in shelf.groups]
+
+
+calls = st.builds(
+    twin,
+    st.integers(1, 6),
+    dialect=st.sampled_from(["anthropic-sdk", "otel-genai", "openinference", "openllmetry"]),
+    workload=st.sampled_from([None, "w"]),
+    lease_id=st.sampled_from([None, "g:1"]),
+    attempts=st.integers(1, 3),
+    usage=st.sampled_from([Usage(1000, output=50), Usage(300, 600, 100, 0, 50), Usage(300, 600, 70, 30, 50)]),
+    reported=st.sampled_from([TOTALS, CACHED, CACHED | Reported.LIFETIMES]),
+)
+
+
+@given(st.lists(calls, min_size=1, max_size=5, unique_by=lambda call: call.span_id), st.randoms())
+def test_the_record_of_twins_depends_on_which_they_are_and_not_on_their_order(twins, random) -> None:
+    shuffled = list(twins)
+    random.shuffle(shuffled)
+    assert merged(twins) == merged(shuffled)
+    assert records(twins) == records(shuffled)
+    assert len(records(twins)) == 1
+
+
+@given(st.lists(calls, min_size=1, max_size=5, unique_by=lambda call: call.span_id))
+def test_putting_a_span_again_changes_nothing(twins) -> None:
+    assert records([*twins, *twins]) == records(twins)
+
+
+def test_the_most_trusted_span_gives_the_counts() -> None:
+    streamed = twin(1, dialect="openllmetry", usage=Usage(1000, output=51))
+    native = twin(2, dialect="anthropic-sdk", usage=Usage(1000, output=50))
+    assert merged([streamed, native]).usage == Usage(1000, output=50)
+
+
+def test_another_span_fills_in_the_split_that_the_best_one_does_not_name() -> None:
+    best = twin(1, usage=Usage(1000, output=50))
+    split = twin(
+        2,
+        dialect="openllmetry",
+        usage=Usage(300, 600, 70, 30, 50, 20),
+        reported=CACHED | Reported.LIFETIMES | Reported.REASONING,
+    )
+    assert merged([best, split]).usage == Usage(1000 - 600 - 70 - 30, 600, 70, 30, 50, 20)
+
+
+def test_a_split_of_another_total_is_not_mixed_in() -> None:
+    best = twin(1, usage=Usage(1000, output=50))
+    other = twin(2, dialect="openllmetry", usage=Usage(300, 600, output=50), reported=CACHED)
+    assert merged([best, other]).usage == Usage(1000, output=50)
+
+
+def test_usage_comes_from_whichever_span_has_it() -> None:
+    blind = twin(1, dialect="anthropic-sdk", usage=None, reported=Reported.NOTHING)
+    assert merged([blind, twin(2, dialect="openllmetry")]).usage == Usage(1000, output=50)
+
+
+def test_the_hold_and_the_task_come_from_whichever_span_has_them() -> None:
+    record = merged([twin(1, dialect="anthropic-sdk"), twin(2, lease_id="g:7", task_id="t", attempts=3)])
+    assert (record.lease_id, record.task_id, record.attempts) == ("g:7", "t", 3)
+
+
+def test_a_tenant_never_merges_with_another() -> None:
+    assert len(records([twin(1), twin(2, tenant="globex")])) == 2
+
+
+def test_a_wrapper_and_the_client_inside_it_are_one_call_without_any_response_id() -> None:
+    outer = twin(1, response_id=None, usage=None, reported=Reported.NOTHING)
+    inner = twin(2, trace_id=outer.trace_id, parent_span_id=outer.span_id, response_id=None)
+    for order in permutations([outer, inner]):
+        [record] = records(order)
+        assert record.usage == Usage(1000, output=50)
+
+
+def test_a_span_round_several_calls_adds_none_and_its_sum_is_not_billed() -> None:
+    outer = twin(1, response_id=None, usage=Usage(3000, output=150), dialect="anthropic-sdk")
+    inner = [
+        twin(
+            n, trace_id=outer.trace_id, parent_span_id=outer.span_id, response_id=None, dialect="openllmetry"
+        )
+        for n in (2, 3, 4)
+    ]
+    for order in permutations([outer, *inner]):
+        found = records(order)
+        assert len(found) == 3
+        assert sum(record.usage.input_total for record in found if record.usage) == 3 * 1000
+
+
+def test_parent_and_child_with_different_response_ids_are_two_calls() -> None:
+    outer = twin(1, response_id="a")
+    inner = twin(2, trace_id=outer.trace_id, parent_span_id=outer.span_id, response_id="b")
+    for order in permutations([outer, inner]):
+        assert len(records(order)) == 2
+
+
+def test_a_span_that_joins_two_calls_makes_them_one() -> None:
+    framework = twin(1)
+    wrapper = twin(2, response_id=None)
+    client = twin(3, trace_id=wrapper.trace_id, parent_span_id=wrapper.span_id)
+    for order in permutations([framework, wrapper, client]):
+        assert len(records(order)) == 1
+
+
+def test_the_same_span_with_other_content_is_a_conflict_and_the_first_is_kept() -> None:
+    shelf = Shelf()
+    assert shelf.put(twin(1)) is Outcome.NEW
+    assert shelf.put(twin(1)) is Outcome.DUPLICATE
+    assert shelf.put(twin(1, usage=Usage(9))) is Outcome.CONFLICT
+    assert [group.record().usage for group in shelf.groups] == [Usage(1000, output=50)]
