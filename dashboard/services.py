@@ -69,6 +69,10 @@ class Service:
         """A named report as an Arrow table, its amounts decimal128."""
         return self._ask(f"/v1/reports/{name}", {**params, "format": "arrow"}, _arrow, max_age_s)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
     def _ask(
         self, path: str, params: Mapping[str, str], read: Callable[[bytes], Any], max_age_s: float
     ) -> Answer:
@@ -109,7 +113,13 @@ class Services:
         key = environment.get("SWITCHGEAR_API_KEY")
         collector = environment.get("SWITCHGEAR_COLLECTOR", "http://127.0.0.1:4318")
         policies = environment.get("SWITCHGEAR_POLICIES", "http://127.0.0.1:8700")
-        return cls(Service("collector", collector, key), Service("policies", policies, key))
+        return cls(Service("collector", collector, key), Service("policy engine", policies, key))
+
+    def close(self) -> None:
+        """End the threads and give the connections back."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.collector.close()
+        self.policies.close()
 
     def together(self, questions: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
         """The answers to several questions, each asked in its own thread."""

@@ -17,7 +17,7 @@ __all__ = ["PLOT", "away", "now", "palette", "services"]
 PLOT = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Services.close)
 def services() -> Services:
     """The clients, shared by all sessions of this process."""
     return Services.from_environment()

@@ -38,7 +38,8 @@ def page() -> None:
     currency = row["currency"] or "USD"
     st.html(board.figures(_figures(row, before.to_pylist()[0] if before is not None else {}, currency)))
     if not row["calls"]:
-        st.html(board.empty("No calls in this range.", "Choose a longer range, or go one level up."))
+        way_out = "Choose a longer range, or go one level up." if place.path else "Choose a longer range."
+        st.html(board.empty("No calls in this range.", way_out))
         return
     _pictures(place, answers, now)
     _table(place, answers, currency)
@@ -123,9 +124,13 @@ def _figures(row: Mapping[str, Any], before: Mapping[str, Any], currency: str) -
         ("Cost", look.money(cost if calls else Decimal(0), currency), _change(cost, before.get("cost"))),
         ("Calls", look.count(calls), f"{look.count(row['attempts'] - calls)} retried attempts"),
         ("Cost of a call", look.money(each, currency), "mean over all calls"),
-        ("Unowned", warned(unowned), f"{look.percent(Decimal(unowned), Decimal(calls))} of calls"),
-        ("Unpriced", warned(unpriced), "in no amount here" if unpriced else "every model has a price"),
-        ("Incomplete", warned(incomplete), "usage was not sent" if incomplete else "all usage was sent"),
+        (
+            "Unowned",
+            warned(unowned),
+            f"{look.percent(Decimal(unowned), Decimal(calls))} of calls" if calls else "",
+        ),
+        ("Unpriced", warned(unpriced), "in no amount here" if unpriced else ""),
+        ("Incomplete", warned(incomplete), "usage was not sent" if incomplete else ""),
     ]
 
 

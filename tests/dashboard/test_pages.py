@@ -1,0 +1,225 @@
+"""The pages against the real services: logic by AppTest, and what a person sees in headless Chromium."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from cli import review as review_verb
+
+APP = Path(dashboard.__file__).with_name("app.py")
+FIRST_LOOK_MS = 20_000
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, full: Any) -> Iterator[AppTest]:
+    from dashboard import session
+
+    monkeypatch.setenv("SWITCHGEAR_COLLECTOR", full.collector)
+    monkeypatch.setenv("SWITCHGEAR_POLICIES", full.policies)
+    session.services.clear()
+    yield AppTest.from_file(str(APP), default_timeout=20)
+    session.services.clear()
+
+
+def html_of(app: AppTest) -> str:
+    return " ".join(str(element.proto.body) for element in app.get("html"))
+
+
+def test_live_shows_the_open_breaker_and_what_is_not_known(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    page = html_of(app)
+    assert "northwind-hour" in page
+    assert "5 unpriced, 1 incomplete" in page
+
+
+def test_live_says_that_the_services_are_away_and_goes_on(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWITCHGEAR_COLLECTOR", "http://127.0.0.1:1")
+    monkeypatch.setenv("SWITCHGEAR_POLICIES", "http://127.0.0.1:1")
+    app.run()
+    assert not app.exception
+    page = html_of(app)
+    assert "The collector is not answering." in page
+    assert "The policy engine is not answering." in page
+    assert "It has not been seen yet." in page
+
+
+def test_the_showback_opens_where_its_url_says(app: AppTest) -> None:
+    app.query_params["range"] = "1h"
+    app.query_params["tenant"] = "northwind"
+    app.switch_page("views/showback.py").run()
+    assert not app.exception
+    names = app.dataframe[0].value["workload"].tolist()
+    assert sorted(names) == ["contract-review", "nightly-ingest"]
+    assert [button.label for button in app.button] == ["All tenants"]
+
+
+def test_the_review_of_the_real_collector_adds_up(full: Any, tmp_path: Path) -> None:
+    spent = httpx.get(
+        f"{full.collector}/v1/reports/spend",
+        params={"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"},
+    ).json()
+    ((moment,),) = httpx.post(
+        f"{full.collector}/v1/query", json={"sql": "SELECT strftime(max(started_at), '%G-W%V') FROM calls"}
+    ).json()["rows"]
+    cost = Decimal(dict(zip(spent["columns"], spent["rows"][0], strict=True))["cost"])
+    assert review_verb.run(moment, out=tmp_path, collector=full.collector, api_key=None, as_json=False) == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / f"review-{moment}.csv").read_text())))
+    assert Decimal(rows[-1]["actual"]) == cost
+    assert sum(Decimal(row["actual"] or 0) for row in rows[:-1]) == cost
+    assert (tmp_path / f"review-{moment}.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_review_of_an_empty_week_says_so_and_is_written(
+    full: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        review_verb.run("2001-W07", out=tmp_path, collector=full.collector, api_key=None, as_json=False) == 0
+    )
+    assert "No calls were booked in 2001-W07." in capsys.readouterr().out
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".parquet"]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(full: Any, dashboard_of: Any) -> Iterator[str]:
+    with dashboard_of(full) as url:
+        yield url
+
+
+class Visit:
+    """A page that notes every request that leaves this machine, and every error."""
+
+    def __init__(self, browser: Browser, url: str, scheme: str = "light") -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1440, "height": 1000}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(url)
+
+    def _note(self, url: str) -> None:
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url):
+            self.strangers.append(url)
+
+    def see(self, text: str) -> None:
+        self.page.get_by_text(text).first.wait_for(timeout=FIRST_LOOK_MS)
+
+    def settle(self) -> None:
+        """Wait until the charts and tables of the page are drawn."""
+        self.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=FIRST_LOOK_MS)
+        for grid in self.page.get_by_test_id("stDataFrame").all():
+            grid.locator("canvas").first.wait_for(timeout=FIRST_LOOK_MS)
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def keep(self, folder: Path, name: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    def leave(self) -> None:
+        self.page.close()
+        assert self.strangers == []
+        assert self.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_pages_are_drawn_and_ask_no_stranger(
+    browser: Browser, address: str, pictures: Path, scheme: str
+) -> None:
+    live = Visit(browser, address, scheme)
+    live.see("northwind-hour")
+    live.settle()
+    live.keep(pictures, f"live-{scheme}")
+    live.leave()
+    showback = Visit(browser, f"{address}/showback?range=1h", scheme)
+    showback.see("Where it goes")
+    showback.settle()
+    showback.page.get_by_text("Owners").first.wait_for()
+    showback.keep(pictures, f"showback-{scheme}")
+    showback.leave()
+
+
+def test_a_hostile_name_is_text_wherever_it_stands(
+    browser: Browser, address: str, pictures: Path, hostile: str
+) -> None:
+    query = httpx.QueryParams({"range": "1h", "tenant": hostile, "workload": hostile})
+    visit = Visit(browser, f"{address}/showback?{query}")
+    visit.see("Models")
+    visit.see("Owners")
+    visit.settle()
+    assert visit.page.locator("img[src*='evil']").count() == 0
+    visit.keep(pictures, "hostile")
+    visit.leave()
+
+
+def test_the_csv_of_a_table_is_the_report(
+    browser: Browser, address: str, tmp_path: Path, full: Any, hostile: str
+) -> None:
+    visit = Visit(browser, f"{address}/showback?range=1h")
+    visit.see("Tenants")
+    with visit.page.expect_download() as download:
+        visit.page.get_by_test_id("stDownloadButton").get_by_role("button").first.click()
+    file = tmp_path / "tenants.csv"
+    shutil.copy(download.value.path(), file)
+    costs = {row["tenant"]: row["cost"] for row in csv.DictReader(io.StringIO(file.read_text()))}
+    assert Decimal(costs["northwind"]) == Decimal("1.8")  # 40 x 4,000 x 2.50 + 140,000 x 10 USD a million
+    assert costs[hostile] == ""
+    visit.leave()
+
+
+def test_nothing_yet_is_said_kindly(browser: Browser, bare: Any, dashboard_of: Any, pictures: Path) -> None:
+    with dashboard_of(bare) as url:
+        live = Visit(browser, url)
+        live.see("No spend in the last 15 minutes.")
+        live.keep(pictures, "live-empty")
+        live.page.goto(f"{url}/showback")
+        live.see("No calls in this range.")
+        live.keep(pictures, "showback-empty")
+        live.leave()
+
+
+def test_a_collector_that_went_and_came_back_needs_no_reload(
+    browser: Browser, bare: Any, dashboard_of: Any, passing_collector: Any, pictures: Path
+) -> None:
+    away = "The collector is not answering."
+    with passing_collector() as collector:
+        house = replace(bare, collector=collector.url)
+        with dashboard_of(house) as url:
+            live = Visit(browser, url)
+            live.see("none yet")
+            collector.stop()
+            live.see(away)
+            live.see("Trying again by itself.")
+            live.keep(pictures, "live-away")
+            showback = Visit(browser, f"{url}/showback")
+            showback.see(away)
+            collector.start()
+            live.page.get_by_text(away).wait_for(state="detached", timeout=FIRST_LOOK_MS)
+            showback.see("No calls in this range.")
+            showback.leave()
+            live.leave()
