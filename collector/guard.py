@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .asgi import PROBLEM, App, Message, Receive, Scope, Send, bearer, header, problem, respond
 from .lane import TRACES, Lane, refuse
 
@@ -39,7 +41,6 @@ class Guard:
 
     async def _document(self, scope: Scope, receive: Receive, send: Send) -> None:
         size = 0
-        started = False
 
         async def counted() -> Message:
             nonlocal size
@@ -49,16 +50,14 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        async def unless_too_large(message: Message) -> None:
+            # The framework answers 400 for whatever goes wrong while it reads a body.
+            if size <= MAX_DOCUMENT_BYTES:
+                await send(message)
 
-        try:
-            await self._api(scope, counted, noted)
-        except _TooLargeError:
-            if started:
-                raise
+        with suppress(_TooLargeError):
+            await self._api(scope, counted, unless_too_large)
+        if size > MAX_DOCUMENT_BYTES:
             detail = f"the body has more than the {MAX_DOCUMENT_BYTES} bytes that are taken"
             await respond(send, 413, problem(413, "Content Too Large", detail), PROBLEM)
 

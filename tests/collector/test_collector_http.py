@@ -1,0 +1,405 @@
+"""The whole collector over a real socket."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pyarrow as pa
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+from otlp_samples import JSON, PROTOBUF, Served, llm_span, request, to_protobuf
+
+from collector.reporting import ReportError
+from collector.store import Store
+
+Serve = Callable[..., Served]
+
+
+def test_spans_of_the_real_exporter_are_booked(serve: Serve) -> None:
+    served = serve()
+    results: list[SpanExportResult] = []
+    exporter = OTLPSpanExporter(endpoint=f"{served.url}/v1/traces", compression=Compression.Gzip)
+    original = exporter.export
+    exporter.export = lambda spans: results.append(original(spans)) or results[-1]  # type: ignore[func-returns-value, method-assign]
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("agent", "1")
+    with tracer.start_as_current_span("agent", attributes={"gen_ai.operation.name": "invoke_agent"}):
+        for number in range(3):
+            with tracer.start_as_current_span("chat", kind=trace.SpanKind.CLIENT) as span:
+                span.set_attributes(
+                    {
+                        "gen_ai.operation.name": "chat",
+                        "gen_ai.provider.name": "openai",
+                        "gen_ai.request.model": "gpt-4o-mini",
+                        "gen_ai.response.id": f"chatcmpl-{number}",
+                        "gen_ai.usage.input_tokens": 1000,
+                        "gen_ai.usage.output_tokens": 100,
+                        "switchgear.tenant": "acme",
+                    }
+                )
+    provider.shutdown()
+    assert results == [SpanExportResult.SUCCESS] * 4
+    # Three calls of 1,000 x 0.15 + 100 x 0.60 per million.
+    assert served.rows("SELECT count(*), sum(cost) FROM calls") == [[3, "0.00063"]]
+    metrics = served.http.get("/metrics").text
+    assert "switchgear_collector_booked_calls_total 3" in metrics
+    assert 'switchgear_collector_not_billed_spans_total{reason="wrong_kind"} 1' in metrics
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_a_malformed_body_is_400_with_a_status_in_its_own_encoding(serve: Serve, content_type: str) -> None:
+    answer = serve().http.post("/v1/traces", content=b"\xffnonsense", headers={"Content-Type": content_type})
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == content_type
+    if content_type == PROTOBUF:
+        status = Status.FromString(answer.content)
+        assert (status.code, bool(status.message)) == (3, True)
+    else:
+        assert answer.json()["code"] == 3
+        assert answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"", {"Content-Type": PROTOBUF}, 200),
+        (b"{}", {"Content-Type": JSON}, 200),
+        (b"x", {"Content-Type": "text/plain"}, 415),
+        (b"x", {"Content-Type": PROTOBUF, "Content-Encoding": "br"}, 415),
+        (gzip.compress(b"{}")[:-2], {"Content-Type": JSON, "Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b"{") + gzip.compress(b"}"), {"Content-Type": JSON, "Content-Encoding": "gzip"}, 200),
+    ],
+    ids=["empty", "empty json", "text", "brotli", "cut gzip", "two gzip members"],
+)
+def test_bodies_and_their_headers(
+    serve: Serve, content: bytes, headers: Mapping[str, str], status: int
+) -> None:
+    assert serve().http.post("/v1/traces", content=content, headers=headers).status_code == status
+
+
+def test_traces_are_posted(serve: Serve) -> None:
+    answer = serve().http.get("/v1/traces")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_gzip_bomb_is_413_quickly(serve: Serve) -> None:
+    served = serve()
+    bomb = gzip.compress(b"\0" * (256 * 1024 * 1024), 6)
+    assert len(bomb) < 300_000
+    began = time.monotonic()
+    answer = served.http.post(
+        "/v1/traces", content=bomb, headers={"Content-Type": PROTOBUF, "Content-Encoding": "gzip"}
+    )
+    assert answer.status_code == 413
+    assert time.monotonic() - began < 2
+    assert served.http.get("/healthz").status_code == 200
+
+
+def test_a_body_that_announces_too_much_is_413_before_it_is_read(serve: Serve) -> None:
+    address = httpx.URL(serve().url)
+    with socket.create_connection((address.host, address.port or 0), timeout=20) as client:
+        client.sendall(
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+            b"Content-Length: %d\r\n\r\n" % (65 * 1024 * 1024)
+        )
+        assert client.recv(64).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("protobuf", [False, True], ids=["json", "protobuf"])
+def test_spans_that_cannot_be_are_reported_and_the_rest_is_booked(serve: Serve, *, protobuf: bool) -> None:
+    served = serve()
+    bad = llm_span(2, {"gen_ai.usage.input_tokens": -1})
+    answer = served.send(request([llm_span(1), bad, llm_span(3)]), protobuf=protobuf)
+    assert answer.status_code == 200
+    if protobuf:
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        assert partial.rejected_spans == 1
+        message = partial.error_message
+    else:
+        partial_json = answer.json()["partialSuccess"]
+        assert partial_json["rejectedSpans"] == "1"
+        message = partial_json["errorMessage"]
+    assert "gen_ai.usage.input_tokens = -1" in message
+    assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
+def test_an_unknown_model_is_unpriced_and_never_free(serve: Serve) -> None:
+    served = serve()
+    model = {"gen_ai.request.model": "llm-9000", "gen_ai.response.model": "llm-9000"}
+    assert served.send(request([llm_span(1, model)])).status_code == 200
+    assert served.rows("SELECT state, cost FROM calls") == [["unpriced", None]]
+
+
+def test_the_feed_wakes_at_the_commit(serve: Serve) -> None:
+    served = serve()
+    got: list[httpx.Response] = []
+
+    def wait() -> None:
+        got.append(httpx.get(f"{served.url}/v1/feed?after=0&wait=30", timeout=40, trust_env=False))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    began = time.monotonic()
+    served.send(request([llm_span(1, {"switchgear.lease.id": "g:1"})]))
+    waiting.join(20)
+    assert time.monotonic() - began < 10
+    body = got[0].json()
+    [call] = body["calls"]
+    assert (call["seq"], call["key"], call["lease_id"]) == (1, f"acme/{1:032x}:{1:016x}", "g:1")
+    # 400 x 0.15 + 600 x 0.075 + 50 x 0.60 per million.
+    assert call["cost"] == "0.000135"
+    assert call["usage"]["cache_read"] == 600
+    assert body["next"] == 1
+    assert body["watermark"].endswith("Z")
+
+
+def test_the_feed_is_read_page_by_page_to_its_end(serve: Serve) -> None:
+    served = serve()
+    served.send(request([llm_span(n) for n in range(1, 6)]))
+    after, seen = 0, []
+    while True:
+        body = served.http.get("/v1/feed", params={"after": after, "limit": 2}).json()
+        if not body["calls"]:
+            break
+        seen += [call["seq"] for call in body["calls"]]
+        after = body["next"]
+    assert seen == [1, 2, 3, 4, 5]
+    assert served.http.get("/v1/feed?after=99").json()["next"] == 5
+
+
+def test_a_query_answers_in_json_and_in_arrow(serve: Serve) -> None:
+    served = serve()
+    served.send(request([llm_span(1), llm_span(2, {"switchgear.tenant": "globex"})]))
+    sql = "SELECT tenant, cost, started_at, input_uncached FROM calls WHERE tenant = $1"
+    answer = served.http.post("/v1/query", json={"sql": sql, "params": ["acme"]}).json()
+    assert answer["columns"] == ["tenant", "cost", "started_at", "input_uncached"]
+    assert answer["rows"] == [["acme", "0.000135", "2026-11-24T06:00:00Z", 400]]
+    assert answer["watermark"]
+    arrow = served.http.post("/v1/query", json={"sql": sql, "params": ["acme"], "format": "arrow"})
+    table = pa.ipc.open_stream(arrow.content).read_all()
+    assert table.column("tenant").to_pylist() == ["acme"]
+    assert str(table.schema.field("cost").type) == "decimal128(18, 12)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"sql": "DELETE FROM booked"},
+        {"sql": "SELECT * FROM booked"},
+        {"sql": "SELECT nonsense FROM calls"},
+        {"sql": ""},
+        {"sql": "SELECT 1", "format": "xml"},
+        {"sql": "SELECT 1", "extra": 1},
+        {},
+        [],
+    ],
+    ids=str,
+)
+def test_a_query_that_may_not_run_is_a_problem_document(serve: Serve, body: Any) -> None:
+    answer = serve().http.post("/v1/query", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == 422
+    assert answer.json()["detail"]
+
+
+def test_a_query_is_stopped_when_its_time_is_over(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.reader.Reader.run.__kwdefaults__", {"within_s": 0.2})
+    endless = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11"
+    began = time.monotonic()
+    answer = serve().http.post("/v1/query", json={"sql": endless})
+    assert answer.status_code == 422
+    assert "did not finish in time" in answer.json()["detail"]
+    assert time.monotonic() - began < 10
+
+
+def test_an_answer_of_too_many_rows_is_refused(serve: Serve) -> None:
+    answer = serve().http.post("/v1/query", json={"sql": "SELECT * FROM range(200000)"})
+    assert "more than 100000 rows" in answer.json()["detail"]
+
+
+def test_reports_and_the_registry_are_what_was_passed_in(serve: Serve) -> None:
+    def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+        if "by" not in params:
+            raise ReportError("by: missing; write by=tenant")
+        return con.sql("SELECT tenant, sum(cost) AS cost FROM calls GROUP BY tenant").to_arrow_table()
+
+    from analytics import registry
+
+    served = serve(reports={"spend": spend}, registry=registry)
+    served.send(request([llm_span(1, {"switchgear.workload": "nightly"})]))
+    assert served.http.get("/v1/reports").json() == {"reports": ["spend"]}
+    assert served.http.get("/v1/reports/spend?by=tenant").json()["rows"] == [["acme", "0.000135"]]
+    assert "by: missing" in served.http.get("/v1/reports/spend").json()["detail"]
+    assert served.http.get("/v1/reports/none").status_code == 404
+
+    line = {"tenant": "acme", "workload": "nightly", "owner": "data", "cost_centre": "CC-1"}
+    plan = {"cost_centre": "CC-1", "month": "2026-11", "amount": "1200", "currency": "USD"}
+    document = {"workloads": [line], "plans": [plan]}
+    assert served.http.put("/v1/registry", json=document).json() == document
+    assert served.http.get("/v1/registry").json() == document
+    assert served.rows("SELECT owner, cost_centre FROM calls") == [["data", "CC-1"]]
+    refused = served.http.put("/v1/registry", json={"workloads": [{"tenant": ""}]})
+    assert refused.status_code == 422
+    assert served.http.get("/v1/registry").json() == document
+
+
+def test_transitions_are_kept_once_by_their_id(serve: Serve) -> None:
+    served = serve()
+    transition = {
+        "id": "t1",
+        "at": "2026-11-24T06:00:00Z",
+        "policy": "acme-minute",
+        "scope": {"tenant": "acme"},
+        "from": "closed",
+        "to": "open",
+        "by": "engine",
+        "reason": "over",
+        "spent": "1.50",
+        "held": "0.10",
+        "projected": "1.75",
+        "ceiling": "1.50",
+        "currency": "USD",
+        "prev_hash": "",
+        "hash": "abc",
+    }
+    batch = {"transitions": [transition, transition]}
+    assert served.http.post("/v1/audit", json=batch).json() == {"received": 2, "kept": 1}
+    assert served.http.post("/v1/audit", json=batch).json() == {"received": 2, "kept": 0}
+    assert served.rows('SELECT id, "to", spent, scope.tenant FROM transitions') == [
+        ["t1", "open", "1.5", "acme"]
+    ]
+    assert served.http.post("/v1/audit", json={"transitions": [{"id": "x"}]}).status_code == 422
+
+
+def test_with_a_key_only_health_is_open(serve: Serve) -> None:
+    served = serve(api_key="s3cret")
+    assert served.http.get("/healthz").status_code == 200
+    assert served.http.get("/readyz").status_code == 200
+    for path in ("/metrics", "/v1/feed", "/openapi.json", "/v1/nothing"):
+        assert served.http.get(path).status_code == 401, path
+    for given in ("Bearer wrong", "Basic s3cret", "Bearer", "s3cret"):
+        assert served.http.get("/v1/feed", headers={"Authorization": given}).status_code == 401
+    refused = served.send(request([llm_span(1)]), protobuf=True)
+    assert refused.status_code == 401
+    assert Status.FromString(refused.content).code == 16
+    served.http.headers["Authorization"] = "Bearer s3cret"
+    assert served.send(request([llm_span(1)]), protobuf=True).status_code == 200
+    assert served.http.get("/v1/feed").json()["next"] == 1
+
+
+def test_routes_that_are_not_there_are_problem_documents(serve: Serve) -> None:
+    served = serve()
+    answer = served.http.get("/v1/nothing")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert served.http.put("/v1/query").status_code == 405
+    large = served.http.post("/v1/audit", content=b"x" * (9 * 1024 * 1024))
+    assert large.status_code == 413
+    assert "/v1/traces" in served.http.get("/openapi.json").json()["paths"]
+
+
+def test_a_store_that_cannot_be_written_is_503_and_recovers_by_itself(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    assert served.send(request([llm_span(1)])).status_code == 200
+    with monkeypatch.context() as broken:
+
+        def full(*_: object) -> None:
+            raise duckdb.IOException("No space left on device")
+
+        broken.setattr(Store, "book", full)
+        broken.setattr(Store, "reopen", full)
+        answer = served.send(request([llm_span(2)]), protobuf=True)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert Status.FromString(answer.content).code == 14
+        assert served.http.get("/readyz").status_code == 503
+        assert served.rows("SELECT count(*) FROM calls") == [[1]]
+    assert served.send(request([llm_span(2)])).status_code == 200
+    assert served.http.get("/readyz").status_code == 200
+    assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
+def test_a_full_queue_is_503_and_empties_by_itself(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.writer.MAX_WAITING_CALLS", 1)
+    served = serve()
+    entered, go_on = threading.Event(), threading.Event()
+    original = Store.book
+
+    def slow(store: Store, *arguments: Any) -> Any:
+        entered.set()
+        assert go_on.wait(20)
+        return original(store, *arguments)
+
+    monkeypatch.setattr(Store, "book", slow)
+    answers: list[int] = []
+
+    def send(number: int) -> None:
+        body = to_protobuf(request([llm_span(number)]))
+        url, headers = f"{served.url}/v1/traces", {"Content-Type": PROTOBUF}
+        answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
+        answers.append(answer.status_code)
+
+    first = threading.Thread(target=send, args=(1,))
+    first.start()
+    assert entered.wait(20)
+    senders = [threading.Thread(target=send, args=(number,)) for number in (2, 3, 4)]
+    for sender in senders:
+        sender.start()
+    while len(answers) < 2:
+        senders[0].join(0.01)
+    assert answers == [503, 503]
+    go_on.set()
+    for sender in (first, *senders):
+        sender.join(20)
+    assert sorted(answers) == [200, 200, 503, 503]
+    assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
+def test_what_was_taken_in_is_written_before_the_end(serve: Serve, tmp_path: Path) -> None:
+    served = serve(tmp_path / "d")
+    for number in range(1, 20):
+        assert served.send(request([llm_span(number)])).status_code == 200
+    served.stop()
+    store = Store(tmp_path / "d")
+    assert store.cursor().execute("SELECT count(*) FROM calls").fetchone() == (19,)
+    store.close()
+
+
+def test_no_content_reaches_the_disk_or_an_answer(serve: Serve, tmp_path: Path) -> None:
+    secret = "sk-live-4242"
+    served = serve(tmp_path / "d")
+    content = {
+        "gen_ai.input.messages": f'[{{"role": "user", "content": "{secret}"}}]',
+        "gen_ai.output.messages": secret,
+        "gen_ai.tool.call.arguments": secret,
+        "input.value": secret,
+        "output.value": json.dumps({"id": "chatcmpl-1", "choices": [secret]}),
+        "llm.input_messages.0.message.content": secret,
+        "openinference.span.kind": "LLM",
+        "llm.token_count.prompt": 3,
+        "llm.token_count.completion": 3,
+    }
+    spans = [llm_span(1, content, scope="openinference.instrumentation.openai")]
+    assert served.send(request(spans)).status_code == 200
+    assert served.rows("SELECT response_id, dialect FROM calls") == [["chatcmpl-00000001", "openinference"]]
+    served.stop()
+    for file in (tmp_path / "d").rglob("*"):
+        assert secret.encode() not in file.read_bytes(), file
