@@ -100,7 +100,6 @@ def _print(found: Quote, provider: str, model: str, instant: datetime) -> None:
         return
     say(head)
     for line in found.lines:
-        say(
-            f"  {line.kind:<15} {line.quantity:>12,} x {decimal_text(line.rate_per_million)} / million = {decimal_text(line.amount)}"
-        )
+        rate, amount = decimal_text(line.rate_per_million), decimal_text(line.amount)
+        say(f"  {line.kind:<15} {line.quantity:>12,} x {rate} / million = {amount}")
     say(f"  {'cost':<15} {decimal_text(found.cost)} {found.currency}")

@@ -16,14 +16,15 @@ __all__ = ["ATTRIBUTES", "DIALECTS", "TRUST", "Dialect", "Kind", "detect"]
 # In order of detection: the most particular first, the one whose names the others borrow last.
 DIALECTS = (ANTHROPIC_SDK, OPENINFERENCE, OPENLLMETRY, GENAI)
 
-ATTRIBUTES: frozenset[str] = frozenset().union(*(dialect.attributes for dialect in DIALECTS))
+_READS: Mapping[str, frozenset[str]] = {dialect.name: dialect.attributes for dialect in DIALECTS}
+ATTRIBUTES: frozenset[str] = frozenset().union(*_READS.values())
 TRUST: Mapping[str, int] = {dialect.name: dialect.trust for dialect in DIALECTS}
 
 
 def detect(span: Span) -> Dialect | None:
     """The dialect that `span` speaks: by what its scope is known for, else by its attributes."""
     known = _of_scope(span.scope_name)
-    if known is not None and not known.attributes.isdisjoint(span.attributes):
+    if known is not None and not _READS[known.name].isdisjoint(span.attributes):
         return known
     return _of_attributes(span.attributes)
 

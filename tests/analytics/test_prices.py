@@ -42,7 +42,8 @@ def test_published_prices_are_met_to_the_last_digit() -> None:
         )
         at = datetime.fromisoformat(case["ts"]) if case["ts"] else AT
         tier = "batch" if case["batch"] else case["tier"]
-        quote = BOOK.quote(*case["genai"], usage, at, service_tier=tier)
+        provider, model = case["genai"]
+        quote = BOOK.quote(provider, model, usage, at, service_tier=tier)
         assert quote.cost == Decimal(str(case["expected"])), case["name"]
         checked += 1
     assert checked >= 10

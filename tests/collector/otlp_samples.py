@@ -125,7 +125,8 @@ def to_protobuf(document: Mapping[str, Any]) -> bytes:
                 made.status.code = span["status"]["code"]
                 for pair in span["attributes"]:
                     made.attributes.add(key=pair["key"], value=_protobuf_value(pair["value"]))
-    return built.SerializeToString()
+    encoded: bytes = built.SerializeToString()
+    return encoded
 
 
 def _protobuf_value(value: Mapping[str, Any]) -> AnyValue:
@@ -218,7 +219,8 @@ class Served:
         """What a query answers."""
         answer = self.http.post("/v1/query", json={"sql": sql, "params": list(params)})
         assert answer.status_code == 200, answer.text
-        return answer.json()["rows"]
+        found: list[list[Any]] = answer.json()["rows"]
+        return found
 
     def stop(self) -> None:
         self.http.close()

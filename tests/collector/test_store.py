@@ -184,7 +184,7 @@ def test_no_order_splitting_or_repetition_of_batches_changes_a_total(data: st.Da
 
 
 def test_a_failed_batch_leaves_nothing_behind(store: Store) -> None:
-    def broken(*_: object) -> Quote:
+    def broken(*_: object, **__: object) -> Quote:
         raise ArithmeticError("no price today")
 
     with pytest.raises(ArithmeticError):
