@@ -172,11 +172,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         sent.raise_for_status()
 
         def seen() -> bool:
-            budgets = httpx.get(f"{running.policies}/v1/budgets").json()["budgets"]
             owners = httpx.get(f"{running.collector}/v1/registry").json()["workloads"]
-            return bool(owners) and any(float(budget["spent"]) > 0 for budget in budgets)
+            question = {"sql": "SELECT count(*) FROM transitions"}
+            ((told,),) = httpx.post(f"{running.collector}/v1/query", json=question).json()["rows"]
+            return bool(owners) and told >= 2
 
-        wait_for(seen, "the engine to see the calls and push the registry")
+        wait_for(seen, "the engine to trip and to tell the collector its owners and transitions")
         yield running
 
 

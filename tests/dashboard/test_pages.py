@@ -83,6 +83,12 @@ def test_the_review_of_the_real_collector_adds_up(full: Any, tmp_path: Path) -> 
     rows = list(csv.DictReader(io.StringIO((tmp_path / f"review-{moment}.csv").read_text())))
     assert Decimal(rows[-1]["actual"]) == cost
     assert sum(Decimal(row["actual"] or 0) for row in rows[:-1]) == cost
+    trips = {row["owner"]: row["breaker_trips"] for row in rows}
+    assert (trips["data-platform"], trips["customer-care"], trips[""]) == (
+        "2",
+        "1",
+        "2",
+    )  # one of them of everything
     assert (tmp_path / f"review-{moment}.html").read_text().startswith("<!doctype html>")
 
 
