@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from . import hot, metrics
+from collector.asgi import PROBLEM, problem
+
+from . import metrics
 from .book import Account
 from .breaker import State
 from .ladder import stand
@@ -70,11 +72,11 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
         return PlainTextResponse(metrics.text(runtime), media_type="text/plain; version=0.0.4")
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(_: Request, error: HTTPException) -> Response:
         return _problem(error.status_code, "Refused", str(error.detail))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "body"
         return _problem(422, "Invalid request", f"{where}: {first['msg']}")
@@ -129,5 +131,5 @@ def _shares(runtime: Runtime) -> list[dict[str, Any]]:
     return shares
 
 
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    return JSONResponse(hot.problem(status, title, detail), status, media_type="application/problem+json")
+def _problem(status: int, title: str, detail: str) -> Response:
+    return Response(problem(status, title, detail), status, media_type=PROBLEM)

@@ -73,8 +73,9 @@ async def test_a_request_that_must_wait_is_answered_when_its_turn_comes(client: 
     for name in ("1", "2"):
         await client.post("/v1/grants", json=ask(name))
     waiting = asyncio.create_task(client.post("/v1/grants", json=ask("3", wait=10)))
-    while not (await client.get("/metrics")).text.count("switchgear_queue_length 1"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while "switchgear_queue_length 1\n" not in (await client.get("/metrics")).text:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     await client.post("/v1/grants/request-1:release", json={})
     assert (await waiting).json()["grant"]["lease"] == "request-3:1"
 
