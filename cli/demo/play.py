@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,8 @@ from rich.text import Text
 from policies.files import load
 from policies.model import PolicySet
 
-from .children import Children
+from ..listener import ListenError, bind
+from .children import Children, DemoError
 from .figures import Allowance
 from .report import Result, check_lines, compare, table, to_json
 from .scene import Part, Progress, Services, play, services
@@ -41,21 +42,32 @@ _DASHBOARD_PORT = 8501
 
 
 def run(*, seed: int, serve: bool, sabotage: str | None, as_json: bool, scale: float) -> int:
-    """Play both runs and check them; the exit code. Ctrl-C and SIGTERM stop every child first (130)."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Play both runs, check them and serve the second; the exit code, 130 where a signal came before the table."""
+    if serve:
+        _check_port()
     out, progress = Console(), Console(stderr=True)
     with TemporaryDirectory(prefix="switchgear-demo-") as name, Children(Path(name)) as children:
         try:
-            folder = Path(name)
-            policy_file = _policy_file(folder, datetime.now(UTC))
-            result, where = _both(children, folder, policy_file, seed, scale, sabotage, progress)
-            _print(result, out, sabotage=sabotage, as_json=as_json)
-            if serve:
-                _serve(children, where, progress)
+            with _sigterm_as_interrupt():
+                folder = Path(name)
+                policy_file = _policy_file(folder, datetime.now(UTC))
+                result, where = _both(children, folder, policy_file, seed, scale, sabotage, progress)
+                _print(result, out, sabotage=sabotage, as_json=as_json)
+                if serve:
+                    _serve(children, where, progress)
         except KeyboardInterrupt:
             progress.print("stopped")
             return 130
     return 0 if result.passed else 1
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _both(
@@ -106,18 +118,21 @@ def _allowances(policies: PolicySet) -> Mapping[str, Allowance]:
 
 @contextmanager
 def _line(console: Console, name: str) -> Iterator[Progress]:
-    """One live line for one run."""
-    with Live(Text(f"{name:<19} starting"), console=console, refresh_per_second=4) as live:
+    """One live line for one run; where nobody watches, only its end."""
+    line = Text(f"{name:<19} starting")
 
-        def show(elapsed_s: float, totals: Mapping[str, Any]) -> None:
-            live.update(
-                Text(
-                    f"{name:<19} {elapsed_s:5.1f} s  {totals['served']:4} calls  "
-                    f"{totals['limited']:4} x 429  {Decimal(totals['cost']):.4f} USD"
-                )
-            )
+    def show(elapsed_s: float, totals: Mapping[str, Any]) -> None:
+        line.plain = (
+            f"{name:<19} {elapsed_s:5.1f} s  {totals['served']:4} calls  "
+            f"{totals['limited']:4} x 429  {Decimal(totals['cost']):.4f} USD"
+        )
 
+    if console.is_terminal:
+        with Live(line, console=console, refresh_per_second=4):
+            yield show
+    else:
         yield show
+        console.print(line, soft_wrap=True)
 
 
 def _print(result: Result, console: Console, *, sabotage: str | None, as_json: bool) -> None:
@@ -132,7 +147,7 @@ def _print(result: Result, console: Console, *, sabotage: str | None, as_json: b
 
 
 def _serve(children: Children, where: Services, console: Console) -> None:
-    """Serve the dashboard on the second run's data until Ctrl-C."""
+    """Serve the dashboard on the second run's data until Ctrl-C, which is how it is meant to end."""
     dashboard = children.start(
         "dashboard",
         "cli",
@@ -144,6 +159,15 @@ def _serve(children: Children, where: Services, console: Console) -> None:
     url = f"http://127.0.0.1:{_DASHBOARD_PORT}"
     children.await_answer(dashboard, f"{url}/_stcore/health")
     console.print(f"The dashboard shows the second run at {url}; Ctrl-C ends the demo.")
-    while True:
-        children.check()
-        time.sleep(0.5)
+    with suppress(KeyboardInterrupt):
+        while True:
+            children.check()
+            time.sleep(0.5)
+
+
+def _check_port() -> None:
+    """Find out before two minutes of play, not after, that the dashboard's port is taken."""
+    try:
+        bind("127.0.0.1", _DASHBOARD_PORT, option="--no-serve").close()
+    except ListenError:
+        raise DemoError(f"port {_DASHBOARD_PORT} is taken; free it, or play with --no-serve") from None

@@ -46,27 +46,31 @@ def compare(seed: int, without: Run, guarded: Run, allowances: Mapping[str, Allo
 
 def table(result: Result) -> Table:
     """Per tenant and run: what it cost, how long it waited, what came of its tasks."""
-    drawn = Table(title="2 a.m.: three tenants, one provider account", caption=_caption(result))
-    drawn.add_column("tenant")
-    drawn.add_column("switchgear")
-    for heading in (
-        *("calls", "cost USD", "429s", "p95 wait s"),
-        *("finished", "degraded", "failed", "over ceiling USD"),
-    ):
+    drawn = Table(
+        title="2 a.m.: three tenants, one provider account",
+        caption=_caption(result),
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    drawn.add_column("\ntenant")
+    drawn.add_column("switch-\ngear")
+    for heading in ("\ncalls", "cost\nUSD", "\n429s", "p95\nwait s"):
+        drawn.add_column(heading, justify="right")
+    for heading in ("tasks\nfinished", "\ndegraded", "\nfailed", "over\nceiling"):
         drawn.add_column(heading, justify="right")
     for tenant in result.allowances:
-        for name, rows in (("without", result.without), ("with", result.guarded)):
-            row = rows[tenant]
-            over = Text(f"{row.over:.4f}", style="red" if row.over > row.largest else "")
-            drawn.add_row(
-                tenant if name == "without" else "",
-                name,
-                *(str(row.calls), f"{row.cost:.4f}", str(row.limited), f"{row.wait_p95_s:.2f}"),
-                *(str(row.finished), str(row.degraded), str(row.failed)),
-                over,
-                end_section=name == "with",
-            )
+        drawn.add_row(tenant, "without", *_cells(result.without[tenant]))
+        drawn.add_row("", "with", *_cells(result.guarded[tenant]), end_section=True)
     return drawn
+
+
+def _cells(row: Figures) -> tuple[Text, ...]:
+    over = Text(f"{row.over:.4f}", style="red" if row.over > row.largest else "")
+    texts = (
+        *(str(row.calls), f"{row.cost:.4f}", str(row.limited), f"{row.wait_p95_s:.2f}"),
+        *(str(row.finished), str(row.degraded), str(row.failed)),
+    )
+    return (*map(Text, texts), over)
 
 
 def _caption(result: Result) -> str:

@@ -19,6 +19,7 @@ __all__ = ["TENANTS", "Branch", "CallPlan", "TaskPlan", "TenantPlan", "plan"]
 TENANTS = ("northwind", "brightline", "civic")
 _CHARACTERS_PER_TOKEN = 4
 _ARRIVALS_S = 40.0
+_GRACE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,10 @@ def plan(tenant: str, *, seed: int, scale: float = 1.0) -> TenantPlan:
     """What `tenant` wants in the scene of this seed. Each tenant draws from a generator of its own."""
     draw = random.Random(f"{seed}/{tenant}")  # noqa: S311 - a workload, not a secret
     lasts_s = _ARRIVALS_S * scale
+    # Who talks to a customer ends every conversation that has begun.
+    grace_s = _GRACE_S if tenant == "brightline" else 0.0
     tasks = sorted(_TASKS[tenant](draw, lasts_s), key=lambda task: task.starts_s)
-    return TenantPlan(tenant, closes_s=lasts_s, tasks=tuple(tasks))
+    return TenantPlan(tenant, closes_s=lasts_s + grace_s, tasks=tuple(tasks))
 
 
 def _northwind(draw: random.Random, lasts_s: float) -> Iterator[TaskPlan]:
