@@ -211,7 +211,9 @@ def demo(
     sabotage: Annotated[
         str | None,
         typer.Option(
-            "--break", metavar="WHAT", help="Break one thing on purpose, to see the demo's own check fail."
+            "--break",
+            metavar="WHAT",
+            help="Break ceiling, count or price on purpose, to see the demo's check fail.",
         ),
     ] = None,
     as_json: Json = False,
