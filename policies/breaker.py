@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from switchgear.money import short
+
 from .model import Ceiling, Step
 
 __all__ = ["PROBES", "Reading", "State", "next_state"]
@@ -67,12 +69,15 @@ def next_state(
             return None
         return (
             State.HALF_OPEN,
-            f"{level:f} of {ceiling.limit:f} in use after {ceiling.cooldown_s:g} s: probing",
+            f"{short(level)} of {short(ceiling.limit)} in use after {ceiling.cooldown_s:g} s: probing",
         )
     if reading.gate_refused:
-        return State.OPEN, f"a call no longer fits: {reading.spent:f} of {ceiling.limit:f} spent"
+        return State.OPEN, f"a call no longer fits: {short(reading.spent)} of {short(ceiling.limit)} spent"
     if reading.projected > ceiling.limit and level >= _NEAR * ceiling.limit:
-        return State.OPEN, f"projected {reading.projected:f} passes {ceiling.limit:f} with {level:f} in use"
+        return (
+            State.OPEN,
+            f"projected {short(reading.projected)} passes {short(ceiling.limit)} with {short(level)} in use",
+        )
     if state is State.HALF_OPEN:
         return (State.CLOSED, f"no reason to open for {ceiling.cooldown_s:g} s") if cooled else None
     share = throttle_at(ceiling)
@@ -80,7 +85,10 @@ def next_state(
         return None
     edge = share * ceiling.limit
     if state is State.CLOSED and reading.projected >= edge:
-        return State.THROTTLED, f"projected {reading.projected:f} reaches {edge:f} of {ceiling.limit:f}"
+        return (
+            State.THROTTLED,
+            f"projected {short(reading.projected)} reaches {short(edge)} of {short(ceiling.limit)}",
+        )
     if state is State.THROTTLED and cooled and reading.projected <= edge - _HYSTERESIS * ceiling.limit:
-        return State.CLOSED, f"projected {reading.projected:f} is well below {edge:f}"
+        return State.CLOSED, f"projected {short(reading.projected)} is well below {short(edge)}"
     return None

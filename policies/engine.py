@@ -258,7 +258,8 @@ class Engine:
         call = way.call
         workload = (request.who.tenant, request.who.workload)
         bound = self._bound(request.who, call, now)
-        expected = bound * Decimal(round(self.sizes.expected_share(workload, call.model), 6))
+        share = Decimal(str(round(self.sizes.expected_share(workload, call.model), 6)))
+        expected = round(bound * share, 12)
         grant = Grant(request.id, f"{request.id}:1", bound, now + _LEASE_S)
         self.book.hold(grant.lease, way.accounts, bound, expected, now, grant.expires_at)
         tokens = self.sizes.expected_tokens(workload, call)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from switchgear.decision import Action
+from switchgear.money import short
 from switchgear.tier import Tier
 
 from .admission import GrantRequest
@@ -52,7 +53,9 @@ def check(account: Account, at: Stand, bound: Decimal, tier: Tier, now: float) -
         return Refusal(account, f"{name} is open: {account.reason}")
     if at.spent + bound > limit:
         near = at.spent + account.held >= _NEAR * limit
-        left = f"{name}: this call may cost {bound:f}, {limit - at.spent:f} of {limit:f} is left"
+        left = (
+            f"{name}: this call may cost {short(bound)}, {short(limit - at.spent)} of {short(limit)} is left"
+        )
         return Refusal(account, left, trips=near)
     if at.spent + account.held + bound > limit:
         return Wait(account, Action.QUEUE, f"{name}: calls in flight hold what is left", now + _LOOK_AGAIN_S)
@@ -61,7 +64,9 @@ def check(account: Account, at: Stand, bound: Decimal, tier: Tier, now: float) -
             account, Action.QUEUE, f"{name} is half-open: {PROBES} probes are out", now + _LOOK_AGAIN_S
         )
     if action(account, at.step, tier) is Action.QUEUE:
-        projected = f"{name}: {at.projection.total:.4f} of {limit:f} is projected, nobody waits for this work"
+        projected = (
+            f"{name}: {short(at.projection.total)} of {short(limit)} is projected, nobody waits for this work"
+        )
         return Wait(account, Action.QUEUE, projected, now + _LOOK_AGAIN_S)
     if account.state is State.THROTTLED and now < account.paced_until:
         return Wait(account, Action.THROTTLE, f"{name} throttles: {account.reason}", account.paced_until)

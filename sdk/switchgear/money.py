@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-__all__ = ["Money"]
+__all__ = ["Money", "short"]
 
 _TEXT = re.compile(r"^\s*(?P<amount>[^\s]+)\s+(?P<currency>[A-Z]{3})\s*$")
 
@@ -36,3 +36,11 @@ class Money:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+def short(amount: Decimal) -> str:
+    """An amount for people to read in a sentence: at most six decimals, no trailing zeros, never an exponent.
+
+    `short(Decimal("3.487200000"))` is "3.4872". What programs read is always the whole amount.
+    """
+    return f"{round(amount, 6).normalize():f}"

@@ -128,7 +128,7 @@ def test_busy_is_a_wait_and_exceeded_is_a_refusal() -> None:
     fourth = caller.ask(4.0)
     assert fourth.decision is not None
     assert fourth.decision.action is Action.DENY
-    assert "0.000400 of 0.0025 is left" in fourth.decision.reason
+    assert "0.0004 of 0.0025 is left" in fourth.decision.reason
 
 
 def test_a_refusal_of_one_large_call_far_from_the_ceiling_opens_nothing() -> None:
