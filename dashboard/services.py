@@ -39,6 +39,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Kept:
+    question: str
     value: Any
     at: datetime
     monotonic: float
@@ -60,35 +61,52 @@ class Service:
         self._lock = Lock()
 
     def document(
-        self, path: str, params: Mapping[str, str] | None = None, *, max_age_s: float = 0.0
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        max_age_s: float = 0.0,
+        topic: str | None = None,
     ) -> Answer:
-        """A JSON document; numbers with a point are Decimal."""
-        return self._ask(path, params or {}, _json, max_age_s)
+        """A JSON document; numbers with a point are Decimal. See `report` for `topic`."""
+        return self._ask(path, params or {}, _json, max_age_s, topic)
 
-    def report(self, name: str, params: Mapping[str, str], *, max_age_s: float = 0.0) -> Answer:
-        """A named report as an Arrow table, its amounts decimal128."""
-        return self._ask(f"/v1/reports/{name}", {**params, "format": "arrow"}, _arrow, max_age_s)
+    def report(
+        self, name: str, params: Mapping[str, str], *, max_age_s: float = 0.0, topic: str | None = None
+    ) -> Answer:
+        """A named report as an Arrow table, its amounts decimal128.
+
+        `topic` names a question whose range moves on with time, so that its last good answer is found again:
+        "the last hour" a minute ago stands in for the last hour now.
+        """
+        return self._ask(f"/v1/reports/{name}", {**params, "format": "arrow"}, _arrow, max_age_s, topic)
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
 
     def _ask(
-        self, path: str, params: Mapping[str, str], read: Callable[[bytes], Any], max_age_s: float
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read: Callable[[bytes], Any],
+        max_age_s: float,
+        topic: str | None,
     ) -> Answer:
         question = json.dumps([path, sorted(params.items())])
+        topic = topic or question
         with self._lock:
-            kept = self._kept.get(question)
-        if kept is not None and time.monotonic() - kept.monotonic < max_age_s:
+            kept = self._kept.get(topic)
+        if kept is not None and kept.question == question and time.monotonic() - kept.monotonic < max_age_s:
             return Answer(kept.value, kept.at)
         try:
             value = self._get(path, params, read)
         except (httpx.HTTPError, httpx.InvalidURL, pa.ArrowInvalid, ValueError) as problem:
             return Answer(kept.value if kept else None, kept.at if kept else None, _said(problem))
-        fresh = _Kept(value, datetime.now(UTC), time.monotonic())
+        fresh = _Kept(question, value, datetime.now(UTC), time.monotonic())
         with self._lock:
-            self._kept[question] = fresh
-            self._kept.move_to_end(question)
+            self._kept[topic] = fresh
+            self._kept.move_to_end(topic)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return Answer(fresh.value, fresh.at)

@@ -16,7 +16,9 @@ _LOOK_BACK = timedelta(minutes=15)
 _HEALTH = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
 _BUCKET_S = 10
+_COVERAGE = "/v1/reports/coverage"
 _EVERY = "1s"
+_UNKNOWN = "—"
 _CHARTS_EVERY = "5s"
 _LEGEND = (
     '<span class="key"><span><i style="background:var(--sg-calm)"></i>spent</span>'
@@ -36,8 +38,8 @@ def summary() -> None:
             "breakers": _breakers,
             "shares": _shares,
             "policies": lambda: both.policies.document("/v1/policies", max_age_s=5),
-            "hour": lambda: both.collector.document("/v1/reports/coverage", hour, max_age_s=2),
-            "minute": lambda: both.collector.document("/v1/reports/coverage", minute, max_age_s=2),
+            "hour": lambda: both.collector.document(_COVERAGE, hour, max_age_s=2, topic="live hour"),
+            "minute": lambda: both.collector.document(_COVERAGE, minute, max_age_s=2, topic="live minute"),
         }
     )
     st.html(_head(answers, now) + _notices(answers, now))
@@ -91,7 +93,7 @@ def spend() -> None:
     now = session.now()
     stop = datetime.fromtimestamp(now.timestamp() // _BUCKET_S * _BUCKET_S + _BUCKET_S, now.tzinfo)
     span = {"from": (stop - _LOOK_BACK).isoformat(), "to": stop.isoformat(), "bucket": "10s", "top": "7"}
-    table = session.services().collector.report("timeline", span, max_age_s=2).value
+    table = session.services().collector.report("timeline", span, max_age_s=2, topic="live spend").value
     st.html('<div class="sg sg-h">Spend by tenant <small>each 10 s of the last 15 minutes, UTC</small></div>')
     if table is None or not table.num_rows:
         st.html(
@@ -162,49 +164,60 @@ def _notices(answers: Mapping[str, Answer], now: datetime) -> str:
 def _figures(
     answers: Mapping[str, Answer], budgets: Sequence[Mapping[str, Any]], shares: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, str, str]]:
-    hour, minute = _row(answers["hour"]), _row(answers["minute"])
+    """The headline figures; an em dash for what a service has not told."""
+    return [
+        *_of_engine(answers, budgets, shares),
+        *_of_collector(_row(answers["hour"]), _row(answers["minute"])),
+    ]
+
+
+def _of_engine(
+    answers: Mapping[str, Answer], budgets: Sequence[Mapping[str, Any]], shares: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str, str]]:
     acting = [budget for budget in budgets if not budget.get("shadow")]
     cut = sum(budget["state"] in ("open", "forced_open") for budget in acting)
     slowed = sum(budget["state"] in ("throttled", "half_open") for budget in acting)
-    waiting = {
-        tier: sum((share.get("queued") or {}).get(tier, 0) for share in shares)
-        for tier in ("interactive", "batch", "background")
-    }
-    currency = hour.get("currency") or "USD"
-    unknown = _number(hour, "unpriced_calls") + _number(hour, "incomplete_calls")
     tone = "sg-hot" if cut else "sg-warm" if slowed else ""
+    queues = [share.get("queued") or {} for share in shares]
+    waiting = {
+        tier: sum(queue.get(tier, 0) for queue in queues) for tier in ("interactive", "batch", "background")
+    }
+    opened = ("Breakers open", f'<span class="{tone}">{cut}</span> <small>of {len(acting)}</small>')
+    queued = ("Calls waiting", str(sum(waiting.values())))
     return [
-        (
-            "Breakers open",
-            f'<span class="{tone}">{cut}</span> <small>of {len(acting)}</small>',
-            f"{slowed} slowed or on trial",
-        ),
-        (
-            "Spend in the last minute",
-            look.money(_money(minute), currency),
-            f"{look.count(_number(minute, 'calls'))} calls",
-        ),
-        (
-            "Spend in the last hour",
-            look.money(_money(hour), currency),
-            f"{look.count(_number(hour, 'calls'))} calls",
-        ),
-        (
-            "Calls waiting",
-            str(sum(waiting.values())),
-            f"{waiting['interactive']} interactive, {waiting['batch']} batch",
-        ),
-        (
-            "Cost not known, last hour",
-            f'<span class="{"sg-warm" if unknown else ""}">{look.count(unknown)}</span> <small>calls</small>',
-            f"{_number(hour, 'unpriced_calls')} unpriced, {_number(hour, 'incomplete_calls')} incomplete",
-        ),
-        (
-            "Without an owner, last hour",
-            look.percent(_money(hour, "unowned_cost"), _money(hour)),
-            f"{look.count(_number(hour, 'unowned_calls'))} calls",
-        ),
+        (*opened, f"{slowed} slowed or on trial") if answers["breakers"].value else (opened[0], _UNKNOWN, ""),
+        (*queued, f"{waiting['interactive']} interactive, {waiting['batch']} batch")
+        if answers["shares"].value
+        else (queued[0], _UNKNOWN, ""),
     ]
+
+
+def _of_collector(hour: Mapping[str, Any], minute: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    names = (
+        "Spend in the last minute",
+        "Spend in the last hour",
+        "Cost not known, last hour",
+        "Without an owner, last hour",
+    )
+    if not hour or not minute:
+        return [(name, _UNKNOWN, "") for name in names]
+    currency = hour["currency"] or "USD"
+    unpriced, incomplete = hour["unpriced_calls"], hour["incomplete_calls"]
+    unknown = unpriced + incomplete
+    tone = "sg-warm" if unknown else ""
+    values = (
+        (look.money(_cost(minute), currency), f"{look.count(minute['calls'])} calls"),
+        (look.money(_cost(hour), currency), f"{look.count(hour['calls'])} calls"),
+        (
+            f'<span class="{tone}">{look.count(unknown)}</span> <small>calls</small>',
+            f"{unpriced} unpriced, {incomplete} incomplete",
+        ),
+        (
+            look.percent(Decimal(hour["unowned_cost"] or 0), _cost(hour)),
+            f"{look.count(hour['unowned_calls'])} calls",
+        ),
+    )
+    return [(name, *value) for name, value in zip(names, values, strict=True)]
 
 
 def _row(answer: Answer) -> dict[str, Any]:
@@ -212,16 +225,11 @@ def _row(answer: Answer) -> dict[str, Any]:
     return dict(zip(value["columns"], value["rows"][0], strict=True)) if value and value["rows"] else {}
 
 
-def _money(row: Mapping[str, Any], name: str = "cost") -> Decimal | None:
-    value = row.get(name)
-    if value is not None:
-        return Decimal(str(value))
-    # No calls cost nothing; calls of which none has a price cost nobody knows what.
-    return None if name == "cost" and row.get("calls") else Decimal(0)
-
-
-def _number(row: Mapping[str, Any], name: str) -> int:
-    return int(row.get(name) or 0)
+def _cost(row: Mapping[str, Any]) -> Decimal | None:
+    """No calls cost nothing; calls of which none has a price cost nobody knows what."""
+    if row["cost"] is not None:
+        return Decimal(row["cost"])
+    return None if row["calls"] else Decimal(0)
 
 
 summary()

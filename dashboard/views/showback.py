@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -89,12 +90,14 @@ def _ask(place: drill.Place, now: datetime) -> dict[str, Answer]:
     level = place.next_level
     bucket = drill.RANGES[place.range].bucket
 
-    def report(name: str, params: Mapping[str, str]) -> Answer:
-        return both.collector.report(name, params, max_age_s=_AGE_S)
+    def report(name: str, params: Mapping[str, str], when: str = "now") -> Answer:
+        others = {key: value for key, value in params.items() if key not in ("from", "to")}
+        topic = json.dumps([name, place.range, when, sorted(others.items())])
+        return both.collector.report(name, params, max_age_s=_AGE_S, topic=topic)
 
     questions = {
         "total": lambda: report("spend", here),
-        "before": lambda: report("spend", earlier),
+        "before": lambda: report("spend", earlier, "before"),
         "trend": lambda: report("timeline", here | {"by": level or "model", "bucket": bucket, "top": "7"}),
         "model": lambda: report("spend", here | {"by": "provider,model"}),
         "tier": lambda: report("spend", here | {"by": "tier"}),
@@ -176,7 +179,7 @@ def _pictures(place: drill.Place, answers: Mapping[str, Answer], now: datetime) 
     with right:
         st.html(f'<div class="sg sg-h">Over time <small>by {by}, UTC</small></div>')
         trend = answers["trend"].value
-        if trend is not None and trend.num_rows:
+        if trend is not None and any(cost is not None for cost in trend["cost"].to_pylist()):
             figure = charts.spend_over_time(
                 trend,
                 palette,
@@ -188,6 +191,10 @@ def _pictures(place: drill.Place, answers: Mapping[str, Answer], now: datetime) 
             )
             st.plotly_chart(
                 figure, theme=None, config=session.PLOT, key="showback-trend", alt="Cost over time"
+            )
+        else:
+            st.html(
+                board.empty("No known cost to draw.", "All calls of this range are unpriced or incomplete.")
             )
 
 

@@ -50,7 +50,10 @@ def test_what_is_stored_is_read_back_and_the_next_document_replaces_it(tmp_path:
     store = Store(tmp_path)
     try:
         con = store.cursor()
-        first = {"workloads": [LINE, LINE | {"workload": "bot", "owner": None}], "plans": [PLAN]}
+        first: dict[str, Any] = {
+            "workloads": [LINE, LINE | {"workload": "bot", "owner": None}],
+            "plans": [PLAN],
+        }
         registry.replace(con, first)
         assert registry.read(con) == {
             "workloads": sorted(first["workloads"], key=lambda line: line["workload"]),

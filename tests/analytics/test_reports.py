@@ -201,7 +201,17 @@ def test_bad_parameters_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-47", "2026-W54", "2025-W53", "26-W47", "", "2026-W4x", "0000-W01", "\N{FULLWIDTH DIGIT TWO}026-W47"]
+    "text",
+    [
+        "2026-47",
+        "2026-W54",
+        "2025-W53",
+        "26-W47",
+        "",
+        "2026-W4x",
+        "0000-W01",
+        "\N{FULLWIDTH DIGIT TWO}026-W47",
+    ],
 )
 def test_a_week_that_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no ISO week|has no week"):

@@ -160,7 +160,7 @@ def spans(now: datetime) -> bytes:
                     entry.value.int_value = value
                 else:
                     entry.value.string_value = value
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 @pytest.fixture(scope="session")

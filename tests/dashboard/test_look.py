@@ -151,7 +151,7 @@ def test_the_trend_stacks_the_most_expensive_first_and_the_rest_in_grey() -> Non
 
 
 def test_the_map_holds_the_known_cost_and_escapes_its_labels() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"tenant": "a", "workload": None, "cost": Decimal(3)},
         {"tenant": "a", "workload": "w", "cost": Decimal(1)},
         {"tenant": HOSTILE, "workload": "w", "cost": None},
@@ -177,6 +177,12 @@ def test_a_grid_keeps_the_unpriced_row_with_an_empty_cost() -> None:
         {"tenant": "a", "cost": 4.0, "share": 100.0, "calls": 1},
         {"tenant": "(no tenant)", "cost": None, "share": None, "calls": 2},
     ]
+
+
+def test_a_grid_without_any_known_cost_keeps_its_types() -> None:
+    table = pa.table({"tenant": ["a"], "calls": [500], "cost": pa.array([None], pa.decimal128(38, 12))})
+    types = [str(kind) for kind in grid.frame(table, ["tenant"]).select("cost", "share", "calls").dtypes]
+    assert types == ["Float64", "Float64", "Int64"]
 
 
 def test_a_download_has_every_digit_and_no_formula() -> None:

@@ -58,3 +58,12 @@ def test_a_service_that_was_never_seen_has_no_answer() -> None:
     wire.answer = httpx.ConnectError("refused")
     answer = Service("collector", "http://c", None, wire).report("spend", {})
     assert (answer.value, answer.at, answer.error) == (None, None, "it cannot be reached")
+
+
+def test_a_range_that_moved_on_finds_its_last_good_answer() -> None:
+    wire = Wire()
+    service = Service("collector", "http://c", None, wire)
+    service.document("/x", {"to": "1"}, max_age_s=60, topic="the last hour")
+    wire.answer = httpx.ConnectError("refused")
+    moved = service.document("/x", {"to": "2"}, max_age_s=60, topic="the last hour")
+    assert (moved.value, moved.error) == ({"n": 1}, "it cannot be reached")
