@@ -40,8 +40,8 @@ def stand(account: Account, now: float) -> Stand:
     else:
         horizon = window * HORIZON_SHARE
         projection = project(
-            kept=account.total.kept(now, horizon),
-            recent=_recent(account, window, now),
+            kept=account.total.kept(now),
+            recent=_recent(account, window, spent, now),
             horizon_s=horizon,
             in_flight=account.expected,
         )
@@ -78,12 +78,13 @@ def throttle_rate(account: Account, at: Stand, now: float) -> float:
     return max(1.5 * free / horizon, trickle)
 
 
-def _recent(account: Account, window: float, now: float) -> Recent:
+def _recent(account: Account, window: float, spent: Decimal, now: float) -> Recent:
     # A young account's rates are means over the time it has looked, but never over less than the shortest span:
     # the first call of a window is no rate.
     observed = max(now - account.opened_at, window / 12)
-
-    def mean(span: float) -> float:
-        return float(account.total.since(now, min(span, observed))) / min(span, observed)
-
-    return Recent(mean(window / 12), mean(window / 4), mean(window))
+    short, middle = account.total.lately(now)
+    return Recent(
+        float(short) / min(window / 12, observed),
+        float(middle) / min(window / 4, observed),
+        float(spent) / min(window, observed),
+    )

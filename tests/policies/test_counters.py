@@ -32,6 +32,10 @@ def test_a_rolling_sum_is_never_below_the_truth_and_at_most_a_bucket_above(
         inside = sum((a for a, at in added if now - WINDOW < at <= now), Decimal(0))
         nearly = sum((a for a, at in added if now - WINDOW - BUCKET <= at <= now), Decimal(0))
         assert inside <= rolling.spent(now) <= nearly
+        for length, total in zip((5.0, 15.0, 54.0), (*rolling.lately(now), rolling.kept(now)), strict=True):
+            inside = sum((a for a, at in added if now - length < at <= now), Decimal(0))
+            nearly = sum((a for a, at in added if now - length - BUCKET <= at <= now), Decimal(0))
+            assert inside <= total <= nearly
 
 
 @given(spends)
@@ -50,10 +54,11 @@ def test_what_is_kept_is_what_will_not_have_left_at_the_horizon() -> None:
     rolling.add(Decimal(3), at=0.0, now=50.0)
     rolling.add(Decimal(4), at=40.0, now=50.0)
 
-    assert rolling.spent(50.0) == 3 + 4
-    assert rolling.kept(50.0, horizon_s=6.0) == 3 + 4
-    assert rolling.kept(50.0, horizon_s=12.0) == 4
-    assert rolling.since(50.0, seconds=15.0) == 4
+    # The horizon is a tenth of the window, 6 s: at 50 s all of it will be kept then, at 55 s no longer.
+    assert rolling.spent(50.0) == rolling.kept(50.0) == 3 + 4
+    assert (rolling.spent(55.0), rolling.kept(55.0)) == (3 + 4, 4)
+    # The last quarter is 15 s, the last twelfth 5 s.
+    assert rolling.lately(54.0) == (0, 4)
 
 
 def test_what_is_older_than_the_window_is_not_taken_in() -> None:
@@ -66,4 +71,4 @@ def test_a_lifetime_sum_keeps_everything() -> None:
     lifetime = LifetimeSum()
     lifetime.add(Decimal(3), at=0.0, now=0.0)
     lifetime.add(Decimal(4), at=1e6, now=1e6)
-    assert lifetime.spent(1e9) == lifetime.kept(1e9, 1e9) == 3 + 4
+    assert lifetime.spent(1e9) == lifetime.kept(1e9) == 3 + 4
