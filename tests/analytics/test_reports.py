@@ -138,6 +138,26 @@ def test_a_change_of_the_registry_shows_in_the_next_report(
     assert [row["owner"] for row in ask(con, "spend", by="owner")] == ["ops"]
 
 
+def test_sums_behind_a_filter_are_not_wrapped_around(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+    scene = [
+        ("acme", "m", 30, 3000),
+        ("acme", "n", 10, 5000),
+        ("beta", "m", 40, 900),
+        ("gamma", "odd", 5, 100),
+    ]
+    fill(
+        store,
+        *(
+            call(size, tenant=tenant, model=model)
+            for tenant, model, number, size in scene
+            for _ in range(number)
+        ),
+    )
+    for by in ("", "tier", "model", "provider,model"):
+        (row,) = ask(con, "spend", by=by, tenant="gamma")
+        assert (row["output"], row["input_uncached"], row["calls"]) == (5 * 100, 5 * 10, 5), by
+
+
 def test_an_empty_filter_value_means_the_calls_without_one(
     store: Store, con: duckdb.DuckDBPyConnection
 ) -> None:
@@ -261,3 +281,15 @@ def test_every_report_adds_up_to_the_calls_of_its_range(
         row for row in REPORTS["review"](con, {"week": "2026-W47"}).to_pylist() if row["period"] == "week"
     ]
     assert total(week) == truth
+    tokens = {
+        tenant: sum(
+            each.usage.output for each in calls if each.tenant == tenant and _inside(each) and each.usage
+        )
+        for tenant in {each.tenant for each in calls if _inside(each)}
+    }
+    for tenant, output in tokens.items():
+        assert sum(row["output"] for row in ask(con, "spend", by="model,tier", tenant=tenant)) == output
+
+
+def _inside(each: Call) -> bool:
+    return MONDAY <= each.started_at < MONDAY + timedelta(days=7)
