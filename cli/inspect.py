@@ -151,23 +151,24 @@ def _empty() -> dict[str, Any]:
 
 
 def _print(findings: Sequence[Finding]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    calls = Table(
-        "span", "tenant / workload", "model", "input", "cached", "output", "state", "cost", title="Booked"
-    )
-    for name in ("input", "cached", "output", "cost"):
-        next(column for column in calls.columns if column.header == name).justify = "right"
-    others = Table("span", "dialect", "reason", title="Not booked")
+    calls = Table(title="Booked", box=SIMPLE_HEAD, title_justify="left")
+    for header in ("span", "tenant / workload", "model"):
+        calls.add_column(header, overflow="fold")
+    for header in ("in (cached) + out", "state", "cost"):
+        calls.add_column(header, no_wrap=True, justify="right")
+    others = Table("span", "dialect", "reason", title="Not booked", box=SIMPLE_HEAD, title_justify="left")
     for finding in findings:
         if finding.booked is not None:
             calls.add_row(*(Text(plain(cell)) for cell in _cells(finding.booked)))
         else:
             dialect = finding.span.dialect or "-"
             reason = plain(finding.reason or "")
-            others.add_row(Text(finding.span.span), Text(dialect), Text(reason))
+            others.add_row(Text(plain(finding.span.span_id)), Text(dialect), Text(reason))
     console = Console(highlight=False)
     if calls.row_count:
         console.print(calls)
@@ -182,9 +183,9 @@ def _print(findings: Sequence[Finding]) -> None:
 
 def _cells(call: Call) -> tuple[str, ...]:
     who = f"{call.tenant} / {call.workload or '-'}"
-    cost = "-" if call.cost is None else f"{decimal_text(call.cost)} {call.currency}"
-    if call.usage is None:
-        return (call.span, who, call.model or "-", "-", "-", "-", call.state.value, cost)
-    cached = call.usage.cache_read + call.usage.cache_write_5m + call.usage.cache_write_1h
-    counts = (call.usage.input_total, cached, call.usage.output)
-    return (call.span, who, call.model or "-", *(f"{count:,}" for count in counts), call.state.value, cost)
+    cost = "-" if call.cost is None else decimal_text(call.cost)
+    tokens = "-"
+    if usage := call.usage:
+        cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+        tokens = f"{usage.input_total:,} ({cached:,}) + {usage.output:,}"
+    return (call.span_id, who, call.model or "-", tokens, call.state.value, cost)

@@ -6,6 +6,7 @@ returned is on disk.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -291,9 +292,10 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _refusal(path: Path, problem: duckdb.Error) -> str:
     text = _first_line(problem)
     if "Conflicting lock" in text or "Could not set lock" in text:
+        holder = re.search(r"\(PID \d+\)", text)
         return (
-            f"{path} is in use by another process; stop it, or name another folder with --data "
-            f"({text.partition('Conflicting lock')[2][:120].strip(' .') or 'locked'})"
+            f"{path} is in use by another process{f' {holder[0]}' if holder else ''}; "
+            "stop it, or name another folder with --data"
         )
     if "Permission denied" in text or "Cannot open file" in text or "Read-only" in text:
         return f"cannot write {path}: {text}; make the folder writable or name another with --data"
