@@ -57,7 +57,7 @@ def frame(table: pa.Table, names: Sequence[str]) -> pl.DataFrame:
         counted = {**row, **_tokens(row)}
         counts = {name: counted[name] for name in (*_TITLES, "first_at", "last_at") if name in counted}
         shown.append(named | {"cost": None if cost is None else float(cost), "share": share} | counts)
-    # A column without any value must keep its type: the grid misreads what stands after one of type null.
+    # A column without any value would have no type, and so no number's alignment and format.
     numbers = {"cost": pl.Float64, "share": pl.Float64}
     return pl.DataFrame(shown, infer_schema_length=None, schema_overrides=numbers)
 

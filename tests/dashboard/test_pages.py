@@ -140,8 +140,11 @@ class Visit:
         """Wait until the charts and tables of the page are drawn."""
         if charts:
             self.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=FIRST_LOOK_MS)
-        for grid in self.page.get_by_test_id("stDataFrame").all():
-            grid.locator("canvas").first.wait_for(timeout=FIRST_LOOK_MS)
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('[data-testid=stDataFrame]')].every("
+            "grid => grid.querySelector('canvas')?.clientWidth > 200)",
+            timeout=FIRST_LOOK_MS,
+        )
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def keep(self, folder: Path, name: str) -> None:
