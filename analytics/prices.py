@@ -106,15 +106,19 @@ class PriceBook:
         at: datetime,
         *,
         service_tier: str | None = None,
+        suggest: bool = False,
     ) -> Quote:
         """What `usage` of `model` costs at `at`, line by line; unpriced (cost None) where that is not known.
+
+        `suggest` looks for near names of an unknown model: for a person, too slow for every call that is booked.
 
         1,000 uncached input tokens at 2.50 and 500 output tokens at 10.00 a million: 0.0025 + 0.005 = 0.0075.
         """
         name = (model or "")[:256]
         found = self._model(_provider_name(provider), name)
         if found is None:
-            return Quote(None, None, self.version, near=self._near(_provider_name(provider), name))
+            near = self._near(_provider_name(provider), name) if suggest else ()
+            return Quote(None, None, self.version, near=near)
         instant = at.astimezone(UTC)
         rates = self._rates(found, _moment(self._info(found), instant), service_tier)
         lines = _lines(rates, usage) if rates is not None else None

@@ -38,7 +38,7 @@ def quote(
         instant = _instant(at)
     except (QuestionError, UsageError) as problem:
         return misuse(str(problem))
-    found = PriceBook().quote(provider, model, usage, instant, service_tier=service_tier)
+    found = PriceBook().quote(provider, model, usage, instant, service_tier=service_tier, suggest=True)
     if as_json:
         say(json.dumps(_document(found), indent=2))
     else:

@@ -48,6 +48,7 @@ class Transition(BaseModel):
     projected: Amount | None = None
     ceiling: Amount | None = None
     currency: Annotated[str, Field(max_length=8)] | None = None
+    shadow: bool = False
     prev_hash: Name | None = None
     hash: Name | None = None
 
@@ -67,6 +68,7 @@ def keep(con: duckdb.DuckDBPyConnection, transitions: Sequence[Transition]) -> i
         {
             "id": pa.array(list(latest), pa.string()),
             "at": pa.array([each.at for each in latest.values()], pa.timestamp("us", "UTC")),
+            "shadow": pa.array([each.shadow for each in latest.values()], pa.bool_()),
             "scope": pa.array([each.scope.model_dump() for each in latest.values()], _SCOPE),
             "from": pa.array([each.from_ for each in latest.values()], pa.string()),
             **{

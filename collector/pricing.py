@@ -33,7 +33,7 @@ class Quote:
     """The price book that was asked, such as "genai-prices 0.2.3"."""
     lines: tuple[Line, ...] = ()
     near: tuple[str, ...] = ()
-    """Where unpriced: names of priced models close to the one asked for, best first."""
+    """Where unpriced, and asked for: names of priced models close to this one, best first."""
 
 
 class PriceCall(Protocol):

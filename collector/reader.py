@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import duckdb
@@ -47,10 +48,16 @@ class Reader:
 
     def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], within_s: float) -> T:
         cursor = self._store.cursor()
-        timer = threading.Timer(within_s, cursor.interrupt)
+        timer = threading.Timer(within_s, _interrupt, (cursor,))
         timer.start()
         try:
             return work(cursor)
         finally:
             timer.cancel()
             cursor.close()
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
+    # The work may have ended, and the cursor with it, while the timer went off.
+    with suppress(duckdb.Error):
+        cursor.interrupt()

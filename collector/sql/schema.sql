@@ -80,6 +80,7 @@ CREATE TABLE audit (
     projected  DECIMAL(38, 12),
     ceiling    DECIMAL(38, 12),
     currency   VARCHAR,
+    shadow     BOOLEAN     NOT NULL,           -- decided and recorded, but not acted upon
     prev_hash  VARCHAR,
     hash       VARCHAR
 );

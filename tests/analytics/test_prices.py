@@ -149,7 +149,7 @@ def test_a_service_tier_that_the_book_does_not_know_is_unpriced() -> None:
 
 
 def test_an_unknown_model_comes_with_near_names() -> None:
-    assert "gpt-4o-mini" in BOOK.quote("openai", "gpt-4o-minii", Usage(1), AT).near
+    assert "gpt-4o-mini" in BOOK.quote("openai", "gpt-4o-minii", Usage(1), AT, suggest=True).near
 
 
 def test_quote_prints_the_documented_shape(capsys: pytest.CaptureFixture[str]) -> None:
