@@ -7,18 +7,14 @@ them with a traceback each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
-__all__ = ["Drain", "Server"]
+from collector.asgi import App, Message, Receive, Scope, Send
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+__all__ = ["Drain", "Server"]
 
 # A read may go at once. A write is let finish: what it does is on its way to the disk.
 READS_END_AFTER_S = 0.1
@@ -44,7 +40,7 @@ class Drain:
         self._open: dict[asyncio.Task[Any], _Open] = {}
         self._ending = False
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         if scope["type"] != "http" or task is None:
             await self._app(scope, receive, send)

@@ -60,10 +60,6 @@ class HotRoutes:
                 await self._finish(match["id"], match["verb"], receive, send)
             else:
                 await self._app(scope, receive, send)
-        except asyncio.CancelledError:
-            # The server stops and does not wait for long polls any longer.
-            stopping = problem(503, "Stopping", "the policy engine is stopping; ask again")
-            await respond(send, 503, stopping, PROBLEM, [(b"retry-after", b"1")])
         except _Refused as refused:
             await respond(
                 send, refused.status, problem(refused.status, refused.title, refused.detail), PROBLEM

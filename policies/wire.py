@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from switchgear.decision import Decision
-from switchgear.money import Money
+from switchgear.money import Money, short
 from switchgear.tier import Tier
 from switchgear.usage import MAX_TOKENS_PER_CALL, Usage
 
 from .admission import Grant, GrantRequest
 from .book import Account
+from .breaker import State
 from .ladder import Stand, action
 from .model import PolicySet, Who
 from .sizing import Request
@@ -160,7 +161,7 @@ def budget(account: Account, at: Stand, policies: PolicySet, now: float) -> dict
         "state": account.state.value,
         "shadow": account.ceiling.shadow,
         "action": "warn" if at.step == "warn" else action(account, at.step, tier).value,
-        "reason": account.reason,
+        "reason": _reason(account, at),
         "since": _time(account.since),
         "until": None if account.until is None else _time(account.until),
         "retry_after_s": None if reopens is None else round(max(0.0, reopens), 1),
@@ -185,6 +186,14 @@ def registry(policies: PolicySet) -> dict[str, Any]:
             for p in policies.plans
         ],
     }
+
+
+def _reason(account: Account, at: Stand) -> str:
+    """Why the breaker is where it is; of a closed one, how far from its ceiling it stands."""
+    if account.state is not State.CLOSED:
+        return account.reason
+    limit = account.ceiling.limit
+    return f"{short(at.spent)} of {short(limit)} spent, {short(at.projection.total)} projected"
 
 
 def _time(seconds: float) -> str:
