@@ -126,6 +126,11 @@ class CeilingDocument(_Strict):
     def _one_extent(self) -> CeilingDocument:
         if (self.window is None) == (self.per is None):
             raise ValueError('say over what the limit counts: either "window: 1h" or "per: task"')
+        paced = [rung.do.value for rung in self.ladder if rung.do in (Step.THROTTLE, Step.QUEUE)]
+        if self.per == "task" and paced:
+            raise ValueError(
+                f'"{paced[0]}" waits for room, and a task\'s spend never leaves; use warn or degrade'
+            )
         return self
 
 

@@ -51,7 +51,8 @@ def stand(account: Account, now: float) -> Stand:
 def action(account: Account, step: Step | None, tier: Tier) -> Action:
     """What a call of `tier` may do under this account alone.
 
-    Queueing is for work that nobody waits for; what someone waits for goes on to be degraded instead.
+    Queueing is for work that nobody waits for, until its window has room again; what someone waits for goes on to be
+    degraded instead, and so does a task near its own ceiling, from which nothing ever leaves.
     """
     if account.state in (State.OPEN, State.FORCED_OPEN):
         return Action.DENY
@@ -59,7 +60,7 @@ def action(account: Account, step: Step | None, tier: Tier) -> Action:
         return Action.ALLOW
     if step in _STEP_ACTION:
         return _STEP_ACTION[step]
-    if tier is Tier.BACKGROUND:
+    if tier is Tier.BACKGROUND and not account.ceiling.per_task:
         return Action.QUEUE
     return Action.DEGRADE if step is Step.DEGRADE else Action.THROTTLE
 

@@ -240,6 +240,18 @@ def test_the_ladder_climbs_with_the_projection(spent: int, tier: str, expected: 
     assert one.decide(who, 2700.0).action is expected
 
 
+def test_background_work_near_its_task_s_ceiling_is_degraded_since_waiting_would_not_help() -> None:
+    caller = Caller(
+        engine("  - {name: t, limit: 0.01 USD, per: task, ladder: [{at: 50%, do: degrade}]}\n", more=DEGRADE)
+    )
+    granted = caller.ask(0.0, tier="background", task="t", output=5000).grant
+    assert granted is not None
+    caller.engine.settle(granted.lease, "m", Usage(output=5000), 1.0)
+    next_one = caller.ask(2.0, tier="background", task="t")
+    assert next_one.decision is not None
+    assert (next_one.decision.action, next_one.decision.caps.model) == (Action.DEGRADE, "small")
+
+
 @pytest.mark.parametrize(
     ("output", "needs", "model"),
     [(1000, (), "small"), (49, (), None), (1000, ("tools",), None)],

@@ -95,6 +95,7 @@ CEILING = (
         (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 80, do: warn}]"), 'write "80%"'),
         (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 120%, do: warn}]"), "not a share of the limit"),
         (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 80%, do: panic}]"), "ladder[0].do: Input should be"),
+        (CEILING.replace("window: 1h", "per: task, ladder: [{at: 80%, do: queue}]"), '"queue" waits for room'),
         (CEILING.replace("window: 1h", "window: 1h, scope: {tenant: acm}"), 'no tenant "acm" is declared; there'),
         (CEILING.replace("window: 1h", "window: 1h, scope: {workload: x}"), 'no workload "x" is declared; there'),
         (CEILING.replace("window: 1h", "window: 1h, scope: {team: x}"), "ceilings[0].scope.team: no such setting here"),
