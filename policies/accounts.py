@@ -36,6 +36,11 @@ class Accounts:
     def __iter__(self) -> Iterator[Account]:
         return iter(self._by_key.values())
 
+    def windows(self) -> list[Account]:
+        """The accounts that time alone changes; a task's changes only when the task does something."""
+        found = (self._by_key.get((ceiling.name, None)) for ceiling in self.policies.ceilings)
+        return [account for account in found if account is not None]
+
     def of(self, who: Who, budget: Decimal | None, now: float) -> list[Account]:
         """Every account that a call made for `who` counts in; `budget` is what the task allows itself, or None."""
         found = [
@@ -78,7 +83,7 @@ class Accounts:
         if account is None:
             account = self._by_key[key] = Account(ceiling, who.task if ceiling.per_task else None, now)
             if (forced := self.forced.get(ceiling.name)) is not None:
-                account.state, account.until, account.reason = forced.state, forced.until, forced.reason
+                account.state, account.reason = forced.state, forced.reason
         return account
 
     def _own_budget(self, who: Who, budget: Decimal | None, now: float) -> Account | None:

@@ -87,7 +87,8 @@ def _budgets(runtime: Runtime) -> list[dict[str, Any]]:
     engine = runtime.engine
 
     def shown(account: Account) -> dict[str, Any]:
-        return budget(account, stand(account, now), engine.policies, now)
+        forced = engine.accounts.forced.get(account.ceiling.name)
+        return budget(account, stand(account, now), engine.policies, forced.until if forced else None, now)
 
     windows = [shown(account) for account in engine.accounts if account.task is None]
     tasks = [account for account in engine.accounts if account.task is not None]

@@ -9,14 +9,15 @@ step before, so that no call is counted twice whatever order the news comes in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, auto
 
 from .breaker import State
 from .counters import LifetimeSum, RollingSum, Sum
-from .model import Ceiling, Step
+from .model import Ceiling, Step, Who
 
 __all__ = ["Account", "Book", "Entry", "Status"]
 
@@ -33,7 +34,6 @@ class Account:
     state: State = State.CLOSED
     since: float = 0.0
     reason: str = "nothing spent yet"
-    until: float | None = None
     held: Decimal = _ZERO
     expected: Decimal = _ZERO
     holds: int = 0
@@ -60,109 +60,133 @@ class Status(Enum):
 class Entry:
     """One call's amount in the accounts that count it. `expected` is what a hold will probably settle to."""
 
+    who: Who
     accounts: tuple[Account, ...]
     amount: Decimal
     expected: Decimal
     at: float
     status: Status
-    expires_at: float = 0.0
 
 
 class Book:
-    """All entries by lease (before booking) and by call key (after it)."""
+    """All entries by lease (before booking) and by call key (after it), each dict in the order of its making.
+
+    That order is nearly that of time, so that what is old is found at the front, at no cost while there is none.
+    """
 
     def __init__(self) -> None:
         self._leases: dict[str, Entry] = {}
         self._calls: dict[str, Entry] = {}
+        self._deadlines: deque[tuple[float, str]] = deque()
 
     def hold(
         self,
         lease: str,
+        who: Who,
         accounts: Iterable[Account],
-        amount: Decimal,
-        expected: Decimal,
+        amounts: tuple[Decimal, Decimal],
         now: float,
         expires_at: float,
-    ) -> Entry:
-        """Hold `amount` in every account, until it is settled, released or past `expires_at`."""
-        entry = Entry(tuple(accounts), amount, expected, now, Status.HELD, expires_at)
-        for account in entry.accounts:
-            account.held += amount
-            account.expected += expected
-            account.holds += 1
-            account.touched_at = now
-        self._leases[lease] = entry
-        return entry
+    ) -> None:
+        """Hold an amount in every account, until it is settled, released or past `expires_at`.
 
-    def settle(self, lease: str, amount: Decimal | None, now: float) -> bool:
+        `amounts` are the bound, which is held, and what is expected. Deadlines do not run backwards.
+        """
+        entry = Entry(who, tuple(accounts), *amounts, now, Status.HELD)
+        self._add(entry, entry.accounts, now)
+        self._leases[lease] = entry
+        self._deadlines.append((expires_at, lease))
+
+    def settle(self, lease: str, amount: Decimal | None, now: float) -> tuple[Account, ...]:
         """Replace a hold by what the call cost; None keeps the held amount, since it may have been billed in full.
 
-        False where the lease is unknown, expired or settled already: settling twice changes nothing.
+        Returns the accounts that this touched: none where the lease is unknown, expired or settled already, since
+        settling twice changes nothing.
         """
-        entry = self._leases.get(lease)
-        if entry is None or entry.status is not Status.HELD:
-            return False
-        self._unhold(entry)
+        entry = self._held(lease)
+        if entry is None:
+            return ()
+        self._remove(entry, now)
         entry.amount = entry.amount if amount is None else amount
-        entry.at = now
-        entry.status = Status.SETTLED
-        self._count(entry, now)
-        return True
+        entry.expected, entry.at, entry.status = _ZERO, now, Status.SETTLED
+        self._add(entry, entry.accounts, now)
+        return entry.accounts
 
-    def release(self, lease: str) -> bool:
+    def release(self, lease: str, now: float) -> tuple[Account, ...]:
         """Give a hold back: the call was not made, or the provider refused it without billing."""
-        entry = self._leases.get(lease)
-        if entry is None or entry.status is not Status.HELD:
-            return False
-        self._unhold(entry)
+        entry = self._held(lease)
+        if entry is None:
+            return ()
+        self._remove(entry, now)
         del self._leases[lease]
-        return True
+        return entry.accounts
 
     def expire(self, now: float) -> list[str]:
         """Release the holds whose time is over (their process died), and name their leases."""
-        late = [lease for lease, e in self._leases.items() if e.status is Status.HELD and e.expires_at <= now]
-        for lease in late:
-            self.release(lease)
+        late = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, lease = self._deadlines.popleft()
+            if self.release(lease, now):
+                late.append(lease)
         return late
 
     def book(
-        self, key: str, lease: str | None, accounts: Iterable[Account], amount: Decimal, at: float, now: float
+        self,
+        key: str,
+        lease: str | None,
+        who: Who,
+        accounts: Iterable[Account],
+        amount: Decimal,
+        at: float,
+        now: float,
     ) -> None:
-        """Count a call as the ledger has it, in place of its hold, its settlement or its earlier booking."""
-        earlier = self._calls.pop(key, None) or (self._leases.pop(lease, None) if lease else None)
-        if earlier is not None:
-            self._uncount(earlier, now)
-        entry = Entry(tuple(accounts), amount, _ZERO, at, Status.BOOKED)
-        self._count(entry, now)
-        self._calls[key] = entry
+        """Count a call as the ledger has it, in place of its hold or settlement and of its earlier booking.
+
+        Both may be there: a first record of the call need not have named the lease.
+        """
+        for earlier in (self._calls.pop(key, None), self._leases.pop(lease, None) if lease else None):
+            if earlier is not None:
+                self._remove(earlier, now)
+        entry = self._calls[key] = Entry(who, tuple(accounts), amount, _ZERO, at, Status.BOOKED)
+        self._add(entry, entry.accounts, now)
+
+    def reassign(self, accounts_of: Callable[[Who], Iterable[Account]], now: float) -> None:
+        """Count every entry in the accounts that are there now; what an account counts already stays as it is."""
+        for entry in (*self._leases.values(), *self._calls.values()):
+            accounts = tuple(accounts_of(entry.who))
+            self._add(entry, [account for account in accounts if account not in entry.accounts], now)
+            entry.accounts = accounts
 
     def forget(self, before: float) -> None:
         """Drop what no window counts any more."""
         for entries in (self._calls, self._leases):
-            gone = [k for k, e in entries.items() if e.status is not Status.HELD and e.at < before]
-            for key in gone:
+            while entries:
+                key, oldest = next(iter(entries.items()))
+                if oldest.status is Status.HELD or oldest.at >= before:
+                    break
                 del entries[key]
 
-    def entries(self) -> Iterable[Entry]:
-        """Every entry, for checks."""
-        yield from self._leases.values()
-        yield from self._calls.values()
-
-    def _count(self, entry: Entry, now: float) -> None:
-        for account in entry.accounts:
-            account.total.add(entry.amount, entry.at, now)
-            account.touched_at = max(account.touched_at, entry.at)
-
-    def _uncount(self, entry: Entry, now: float) -> None:
-        if entry.status is Status.HELD:
-            self._unhold(entry)
-        else:
-            for account in entry.accounts:
-                account.total.add(-entry.amount, entry.at, now)
+    def _held(self, lease: str) -> Entry | None:
+        entry = self._leases.get(lease)
+        return entry if entry is not None and entry.status is Status.HELD else None
 
     @staticmethod
-    def _unhold(entry: Entry) -> None:
+    def _add(entry: Entry, accounts: Iterable[Account], now: float) -> None:
+        for account in accounts:
+            if entry.status is Status.HELD:
+                account.held += entry.amount
+                account.expected += entry.expected
+                account.holds += 1
+            else:
+                account.total.add(entry.amount, entry.at, now)
+            account.touched_at = max(account.touched_at, entry.at)
+
+    @staticmethod
+    def _remove(entry: Entry, now: float) -> None:
         for account in entry.accounts:
-            account.held -= entry.amount
-            account.expected -= entry.expected
-            account.holds -= 1
+            if entry.status is Status.HELD:
+                account.held -= entry.amount
+                account.expected -= entry.expected
+                account.holds -= 1
+            else:
+                account.total.add(-entry.amount, entry.at, now)

@@ -97,14 +97,15 @@ class Engine:
 
     def booked(self, calls: Iterable[BookedCall], now: float) -> None:
         """Take in calls from the feed; the same call again, or a richer record of it, replaces the earlier one."""
+        touched: dict[int, Account] = {}
         for call in calls:
             cost = call.cost if call.cost is not None else self._unpriced(call.usage)
-            self.book.book(
-                call.key, call.lease, self.accounts.of(call.who, None, now), cost, call.ended_at, now
-            )
+            accounts = self.accounts.of(call.who, None, now)
+            self.book.book(call.key, call.lease, call.who, accounts, cost, call.ended_at, now)
             if call.lease is not None:
                 self._running.pop(call.lease, None)
-        self._move(now)
+            touched.update((id(account), account) for account in accounts)
+        self._move(touched.values(), now)
         self.pump(now)
 
     def settle(self, lease: str, model: str | None, usage: Usage | None, now: float) -> bool:
@@ -116,10 +117,10 @@ class Engine:
             self.sizes.learn(running.workload, running.request, usage, float(cost / running.bound))
             if lane := self.lanes.get(running.request.provider):
                 lane.correct(running.tokens - usage.total)
-        settled = self.book.settle(lease, cost, now)
-        self._move(now)
+        touched = self.book.settle(lease, cost, now)
+        self._move(touched, now)
         self.pump(now)
-        return settled
+        return bool(touched)
 
     def release(self, lease: str, now: float, *, throttled_for_s: float | None = None) -> bool:
         """A granted call was not billed. `throttled_for_s` is the provider's Retry-After on a 429."""
@@ -129,16 +130,24 @@ class Engine:
                 lane.correct(running.tokens)
             else:
                 lane.throttled(now, throttled_for_s)
-        released = self.book.release(lease)
-        self._move(now)
+        touched = self.book.release(lease, now)
+        self._move(touched, now)
         self.pump(now)
-        return released
+        return bool(touched)
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
         for lease in self.book.expire(now):
             self._running.pop(lease, None)
-        longest = max((a.ceiling.window_s or 0.0 for a in self.accounts), default=0.0)
+        for name, forced in list(self.accounts.forced.items()):
+            if forced.until is not None and now >= forced.until:
+                self.force(name, None, "engine", "the time it was forced for is over", None, now)
+        self._move(self.accounts.windows(), now)
+        self.pump(now)
+
+    def tidy(self, now: float) -> None:
+        """Forget what is of no use any more; some seconds apart is often enough."""
+        longest = max((c.window_s or 0.0 for c in self.policies.ceilings), default=0.0)
         self.book.forget(now - max(longest, _REPLACEABLE_S))
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         for request_id in [
@@ -147,8 +156,6 @@ class Engine:
             del self.pending[request_id]
         for request_id in [i for i, t in self._answered.items() if now - t.asked_at > _LEASE_S]:
             del self._answered[request_id]
-        self._move(now)
-        self.pump(now)
 
     # -- what may be spent
 
@@ -225,7 +232,6 @@ class Engine:
                 self.accounts.forced[name] = Forced(state, until, reason)
         for account in self.accounts:
             if account.ceiling.name in names:
-                account.until = until
                 self._transit(account, state or State.CLOSED, reason, by, stand(account, now), now)
         self.pump(now)
         return len(names)
@@ -240,7 +246,8 @@ class Engine:
         for capacity in policies.capacity:
             self.lanes[capacity.provider].capacity = capacity
         self.version += 1
-        self._move(now)
+        self.book.reassign(lambda who: self.accounts.of(who, None, now), now)
+        self._move(self.accounts, now)
         self.pump(now)
 
     # -- inside
@@ -261,7 +268,7 @@ class Engine:
         share = Decimal(str(round(self.sizes.expected_share(workload, call.model), 6)))
         expected = round(bound * share, 12)
         grant = Grant(request.id, f"{request.id}:1", bound, now + _LEASE_S)
-        self.book.hold(grant.lease, way.accounts, bound, expected, now, grant.expires_at)
+        self.book.hold(grant.lease, request.who, way.accounts, (bound, expected), now, grant.expires_at)
         tokens = self.sizes.expected_tokens(workload, call)
         if lane is not None:
             lane.take(tokens, now)
@@ -310,16 +317,12 @@ class Engine:
         """What a call without a price is worth to a ceiling: its tokens at the configured worst rate."""
         return self.policies.unpriced_rate * (usage.total if usage else 0) / _MILLION
 
-    def _move(self, now: float) -> None:
-        for account in self.accounts:
+    def _move(self, accounts: Iterable[Account], now: float) -> None:
+        for account in accounts:
             self._move_one(account, now)
 
     def _move_one(self, account: Account, now: float) -> None:
         at = stand(account, now)
-        if account.until is not None and now >= account.until:
-            account.until = None
-            self.accounts.forced.pop(account.ceiling.name, None)
-            self._transit(account, State.CLOSED, "the time it was forced for is over", "engine", at, now)
         if at.step is not account.step:
             account.step = at.step
             self.version += 1

@@ -26,6 +26,7 @@ from .transitions import TransitionLog
 __all__ = ["Runtime"]
 
 _TICK_S = 0.05
+_TIDY_S = 5.0
 _FILE_LOOK_S = 1.0
 
 
@@ -114,9 +115,14 @@ class Runtime:
 
     async def tick(self) -> None:
         """Let time pass for the engine, for ever."""
+        tidied_at = self.clock()
         while True:
             await asyncio.sleep(_TICK_S)
-            self.engine.tick(self.clock())
+            now = self.clock()
+            self.engine.tick(now)
+            if now - tidied_at >= _TIDY_S:
+                self.engine.tidy(now)
+                tidied_at = now
             self.after_change()
 
     async def watch_file(self) -> None:

@@ -136,7 +136,9 @@ def granted(decision: Decision, grant: Grant | None) -> dict[str, Any]:
     return body
 
 
-def budget(account: Account, at: Stand, policies: PolicySet, now: float) -> dict[str, Any]:
+def budget(
+    account: Account, at: Stand, policies: PolicySet, forced_until: float | None, now: float
+) -> dict[str, Any]:
     """How a ceiling stands for a scope, for people and pages."""
     scope = account.ceiling.scope.to_wire() | ({"task": account.task} if account.task else {})
     declared = [
@@ -163,7 +165,7 @@ def budget(account: Account, at: Stand, policies: PolicySet, now: float) -> dict
         "action": "warn" if at.step == "warn" else action(account, at.step, tier).value,
         "reason": _reason(account, at),
         "since": _time(account.since),
-        "until": None if account.until is None else _time(account.until),
+        "until": None if forced_until is None else _time(forced_until),
         "retry_after_s": None if reopens is None else round(max(0.0, reopens), 1),
     }
 

@@ -283,6 +283,34 @@ def test_a_booked_call_replaces_its_hold_its_settlement_and_its_earlier_record()
     assert account.total.spent(4.0) == 310 * MICRO
 
 
+def test_a_first_record_without_the_lease_and_a_later_one_with_it_are_one_call() -> None:
+    caller = Caller(engine(HOUR))
+    (account,) = caller.engine.accounts
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    caller.engine.settle(lease, "m", Usage(output=300), 1.0)
+    who = Who("acme", "w", Tier.INTERACTIVE)
+
+    caller.engine.booked([BookedCall("k", who, None, 300 * MICRO, 1.0, None)], 2.0)
+    caller.engine.booked([BookedCall("k", who, None, 300 * MICRO, 1.0, lease)], 3.0)
+    assert account.total.spent(3.0) == 300 * MICRO
+
+
+def test_a_ceiling_that_is_added_counts_what_was_spent_and_held_before_it() -> None:
+    caller = Caller(engine(HOUR))
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, Decimal("0.004"), 1.0, None)], 1.0)
+    lease = caller.ask(2.0).grant.lease  # type: ignore[union-attr]
+    more = HOUR + "  - {name: day, scope: {workload: w}, limit: 1 USD, window: 24h}\n"
+    workload = "tenants: {acme: {workloads: {w: {}}}}\n"
+    caller.engine.replace(parse(f"version: 1\n{workload}ceilings:\n{more}", name="p"), 3.0)
+
+    hour, day = caller.engine.accounts
+    for account in (hour, day):
+        assert (account.total.spent(3.0), account.held, account.holds) == (Decimal("0.004"), bound(1000), 1)
+    caller.engine.settle(lease, "m", Usage(output=10), 4.0)
+    assert [account.held for account in (hour, day)] == [0, 0]
+
+
 def test_a_new_policy_set_keeps_what_was_spent_under_a_ceiling_of_the_same_extent() -> None:
     caller = Caller(engine(HOUR))
     who = Who("acme", "w", Tier.INTERACTIVE)
