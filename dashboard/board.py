@@ -101,14 +101,14 @@ def _ceiling(budget: Mapping[str, Any], at: datetime, now: datetime) -> str:
     shadow = bool(budget.get("shadow"))
     word = f"{state.word}{' · shadow' if shadow else ''}"
     tone = "" if shadow or state.colour in ("calm", "off") else state.colour
-    window = "per task" if budget.get("window_s") is None else f"in {period(float(budget['window_s']))}"
+    name, below = _named(budget)
     rate = money(_amount(budget, "rate_per_s") * 60, currency)
     return (
         f'<div class="sg-row {tone}{" shadow" if shadow else ""}">'
         f'<div class="t"><span class="sg-chip sg-{state.colour}"><i>{state.glyph}</i>{word}</span>'
         f"<small>{since}</small></div>"
-        f'<div class="t"><b title="{text(scope_name(budget["scope"]))}">{text(scope_name(budget["scope"]))}</b>'
-        f"<small>{text(budget['ceiling'])}, {window}</small></div>"
+        f'<div class="t"><b title="{text(scope_name(budget["scope"]))}">{text(name)}</b>'
+        f'<small title="{text(budget["ceiling"])}">{text(below)}</small></div>'
         f"<div>{_track(spent, held, projected, limit, state.colour)}"
         f'<div class="sg-why" title="{text(budget.get("reason") or "")}">{text(budget.get("reason") or "")}</div></div>'
         f'<div class="n">{money(spent, currency)}<small>of {money(limit, currency)}</small></div>'
@@ -116,6 +116,16 @@ def _ceiling(budget: Mapping[str, Any], at: datetime, now: datetime) -> str:
         f'<div class="n opt">{rate}<small>a minute</small></div>'
         f'<div class="n opt">{_countdown(budget, at, now)}</div></div>'
     )
+
+
+def _named(budget: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of a budget and the line below it. Tasks of one workload differ in their id alone, so it leads."""
+    scope = budget["scope"]
+    if scope.get("task"):
+        return str(scope["task"]), f"{scope_name({**scope, 'task': None})}, per task"
+    window = budget.get("window_s")
+    extent = "over a task" if window is None else f"in {period(float(window))}"
+    return scope_name(scope), f"{budget['ceiling']}, {extent}"
 
 
 def _track(spent: Decimal, held: Decimal, projected: Decimal, limit: Decimal, colour: str) -> str:

@@ -32,10 +32,18 @@ __all__ = [
     "registry",
 ]
 
+
+def _above_zero(value: Any) -> Any:
+    money = Money.parse(value) if isinstance(value, str) else value
+    if isinstance(money, Money) and money.amount <= 0:
+        raise ValueError(f'"{money}" is not above zero')
+    return money
+
+
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Wait = Annotated[float, Field(ge=0, le=30)]
 Count = Annotated[int, Field(ge=0, le=MAX_TOKENS_PER_CALL)]
-Budget = Annotated[Money, BeforeValidator(lambda text: Money.parse(text) if isinstance(text, str) else text)]
+Budget = Annotated[Money, BeforeValidator(_above_zero)]
 
 
 class _Body(BaseModel):
@@ -145,7 +153,8 @@ def budget(
         w.tier for t in policies.tenants for w in t.workloads if w.name == account.ceiling.scope.workload
     ]
     tier = account.ceiling.scope.tier or (declared[0] if declared else Tier.BATCH)
-    reopens = account.since + account.ceiling.cooldown_s - now if account.state.value == "open" else None
+    comes_back = account.state is State.OPEN and not account.ceiling.per_task
+    reopens = account.since + account.ceiling.cooldown_s - now if comes_back else None
     return {
         "ceiling": account.ceiling.name,
         "scope": scope,
