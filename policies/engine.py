@@ -114,7 +114,8 @@ class Engine:
         cost = None
         if running is not None and usage is not None:
             cost = self._cost(running.request.provider, model or running.request.model, usage, now)
-            self.sizes.learn(running.workload, running.request, usage, float(cost / running.bound))
+            share = float(cost / running.bound) if running.bound else 1.0
+            self.sizes.learn(running.workload, running.request, usage, share)
             if lane := self.lanes.get(running.request.provider):
                 lane.correct(running.tokens - usage.total)
         touched = self.book.settle(lease, cost, now)
@@ -186,7 +187,12 @@ class Engine:
             if lane is not None and not lane.admits(now):
                 full.add(call.provider)
                 continue
-            self._try(ticket, lane, now)
+            try:
+                self._try(ticket, lane, now)
+            except Exception:
+                # Whatever it is, the next one to come must not meet it again.
+                self.pending.pop(ticket.request.id, None)
+                raise
 
     def waiting(self, request_id: str, now: float) -> Decision:
         """Why a request waits, as the decision `queue` or `throttle`."""

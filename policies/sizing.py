@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from switchgear.usage import Usage
+from switchgear.usage import MAX_TOKENS_PER_CALL, Usage
 
 __all__ = ["CallSizes", "Request"]
 
@@ -48,10 +48,11 @@ class CallSizes:
         """Usage that the call will hardly pass: exact for the output where the request limits it."""
         seen = self._seen.get((*workload, request.model))
         ratio = seen.ratio * _MARGIN if seen and seen.ratio else _FIRST_RATIO
-        tokens = int(request.input_bytes * ratio) + 16
+        tokens = min(int(request.input_bytes * ratio) + 16, MAX_TOKENS_PER_CALL)
         output = request.max_output_tokens
         if output is None:
             output = int(seen.output * 2 * _MARGIN) if seen and seen.output else _FIRST_OUTPUT
+            output = min(output, MAX_TOKENS_PER_CALL)
         if request.writes_cache:
             return Usage(cache_write_1h=tokens, output=output)
         return Usage(input_uncached=tokens, output=output)

@@ -110,6 +110,32 @@ def test_a_hold_whose_process_died_is_given_back_at_its_time_limit() -> None:
     assert account.held == 0
 
 
+def test_a_call_of_any_size_has_a_bound_and_is_no_end_of_the_engine() -> None:
+    caller = Caller(engine(HOUR))
+    who = Who("acme", "w", Tier.BATCH)
+    huge = GrantRequest("huge", who, Request("openai", "m", 1 << 30, None))
+    assert caller.engine.request(huge, 0.0).decision.action is Action.DENY  # type: ignore[union-attr]
+    caller.engine.tick(1.0)
+    assert caller.ask(1.0).grant is not None
+
+
+def test_a_request_that_cannot_be_judged_is_asked_about_once() -> None:
+    caller = Caller(engine(HOUR))
+    caller.engine.price = lambda *_: 1 / Decimal(0)
+    with pytest.raises(ArithmeticError):
+        caller.ask(0.0)
+    caller.engine.tick(1.0)
+    caller.engine.price = price
+    assert caller.ask(1.0).grant is not None
+
+
+def test_a_call_that_costs_nothing_is_settled() -> None:
+    caller = Caller(engine(HOUR))
+    caller.engine.price = lambda *_: Decimal(0)
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    assert caller.engine.settle(lease, "m", Usage(output=100), 1.0)
+
+
 def test_busy_is_a_wait_and_exceeded_is_a_refusal() -> None:
     caller = Caller(engine("  - {name: hour, limit: 0.0025 USD, window: 1h}\n"))
     first, second = caller.ask(0.0), caller.ask(0.0)
