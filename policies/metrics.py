@@ -28,6 +28,8 @@ def text(runtime: Runtime) -> str:
         f"switchgear_transitions_total {runtime.log.length}",
         "# TYPE switchgear_policy_file_refused gauge",
         f"switchgear_policy_file_refused {int(runtime.file_error is not None)}",
+        "# TYPE switchgear_transition_log_failing gauge",
+        f"switchgear_transition_log_failing {int(runtime.log_error is not None)}",
     ]
     return "\n".join(lines) + "\n"
 

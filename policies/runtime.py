@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,11 @@ from .transitions import TransitionLog
 
 __all__ = ["Runtime"]
 
+_log = logging.getLogger(__name__)
 _TICK_S = 0.05
 _TIDY_S = 5.0
 _FILE_LOOK_S = 1.0
+_AFTER_FAILURE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Runtime:
     clock: Callable[[], float] = time.time
     loaded_at: float = 0.0
     file_error: str | None = None
+    log_error: str | None = None
     reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
     logged: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,14 +108,25 @@ class Runtime:
     def after_change(self) -> None:
         """Write down the transitions that the engine made, and wake those who wait for a change."""
         if self.engine.outbox:
-            for transition in self.engine.outbox:
-                self.log.append(transition)
-            self.engine.outbox.clear()
-            self.logged.set()
+            self._write_down()
         if self.engine.version != self._version:
             self._version = self.engine.version
             self._changed.set()
             self._changed = asyncio.Event()
+
+    def _write_down(self) -> None:
+        outbox = self.engine.outbox
+        try:
+            while outbox:
+                self.log.append(outbox[0])
+                del outbox[0]
+                self.logged.set()
+            self.log_error = None
+        except OSError as error:
+            # A full disk must not open the gate: the engine goes on, and what waits is written by a later tick.
+            if self.log_error is None:
+                _log.error("transitions cannot be written: %s", error)
+            self.log_error = str(error)
 
     async def tick(self) -> None:
         """Let time pass for the engine, for ever."""
@@ -119,11 +134,15 @@ class Runtime:
         while True:
             await asyncio.sleep(_TICK_S)
             now = self.clock()
-            self.engine.tick(now)
-            if now - tidied_at >= _TIDY_S:
-                self.engine.tidy(now)
-                tidied_at = now
-            self.after_change()
+            try:
+                self.engine.tick(now)
+                if now - tidied_at >= _TIDY_S:
+                    tidied_at = now
+                    self.engine.tidy(now)
+                self.after_change()
+            except Exception:  # noqa: BLE001 - without this loop no hold ends and no breaker recovers
+                _log.exception("a tick of the engine failed")
+                await asyncio.sleep(_AFTER_FAILURE_S)
 
     async def watch_file(self) -> None:
         """Take over the policy file when it changes, for ever; a bad file is reported and the last good set stays."""

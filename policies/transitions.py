@@ -78,13 +78,20 @@ class TransitionLog:
             self.recent.append(line)
 
     def append(self, transition: Transition) -> dict[str, Any]:
-        """Write a transition, durable when this returns, and return its line."""
+        """Write a transition, durable when this returns, and return its line. Raises OSError where it cannot."""
         body = {"id": self.length + 1, **transition.to_wire(), "prev_hash": self._hash}
         line = {**body, "hash": _digest(body)}
-        with self._path.open("ab") as file:
-            file.write(orjson.dumps(line) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        written = orjson.dumps(line) + b"\n"
+        with self._path.open("ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                while written:
+                    written = written[file.write(written) :]
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a line in the middle would break the chain for whatever is written after it.
+                file.truncate(end)
+                raise
         self._hash, self.length = line["hash"], line["id"]
         self.recent.append(line)
         return line

@@ -107,7 +107,7 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
         self._workload = _name("workload", workload)
         self._tenant = None if tenant is None else _name("tenant", tenant)
         self._tier = None if tier is None else _parsed("tier", Tier.parse, tier)
-        self._budget = None if budget is None else _parsed("budget", Money.parse, budget)
+        self._budget = None if budget is None else _parsed("budget", _budget, budget)
         self._id = None if id is None else _name("id", id)
         self._entered: list[tuple[Task, Token[otel.Context]]] = []
 
@@ -189,6 +189,13 @@ def _name(what: str, value: str) -> str:
     if len(value) > _NAME_LIMIT or not value.isprintable():
         raise ConfigError(f"{what}: {value[:40]!r} has over {_NAME_LIMIT} or unprintable characters")
     return value
+
+
+def _budget(text: str) -> Money:
+    budget = Money.parse(text)
+    if budget.amount <= 0:
+        raise ValueError(f'"{text}" is not above zero')
+    return budget
 
 
 def _parsed(what: str, parse: Callable[[str], R], value: str) -> R:

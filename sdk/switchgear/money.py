@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 
 __all__ = ["Money", "short"]
 
+# Far above any budget, and far below where a sum of such amounts would be rounded.
+_MOST = Decimal(10) ** 15
 _TEXT = re.compile(r"^\s*(?P<amount>[^\s]+)\s+(?P<currency>[A-Z]{3})\s*$")
 
 
@@ -32,6 +34,8 @@ class Money:
             ) from None
         if not amount.is_finite():
             raise ValueError(f'"{match["amount"]}" is not a finite amount')
+        if abs(amount) > _MOST:
+            raise ValueError(f'"{match["amount"]}" is more than any budget; at most {_MOST}')
         return cls(amount, match["currency"])
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from collector.pricing import Quote
+from policies.engine import Engine
 from policies.files import PolicyFileError
 from policies.service import create_app
 from switchgear.usage import Usage
@@ -165,6 +166,53 @@ async def test_a_budget_in_another_currency_is_refused(client: httpx.AsyncClient
     reply = await client.post("/v1/grants", json=ask("1", task="t", budget="5 EUR"))
     assert reply.status_code == 422
     assert reply.json()["detail"] == 'budget "5 EUR" is not in the policies\' currency USD'
+
+
+async def test_a_log_that_cannot_be_written_opens_no_gate_and_is_caught_up_later(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    app = create_app(policy_file=file, data=file.parent, price=price, collector=None)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.fsync", full)
+            forced = {"ceiling": "*", "do": "open", "by": "ann", "reason": "a test"}
+            assert (await client.post("/v1/breakers", json=forced)).status_code == 200
+            denied = (await client.post("/v1/grants", json=ask("1"))).json()
+            assert (denied["grant"], denied["decision"]["action"]) == (None, "deny")
+            assert app.runtime.log.length == 0
+            assert "switchgear_transition_log_failing 1\n" in (await client.get("/metrics")).text
+        app.runtime.after_change()
+        assert [line["to"] for line in app.runtime.log.read(after=0)] == ["forced_open"]
+
+
+async def test_a_tick_that_fails_is_not_the_last(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = create_app(policy_file=file, data=file.parent, price=price, collector=None).runtime
+    came = asyncio.Event()
+    rounds = iter([True, False])
+
+    def tick(_: Engine, now: float) -> None:
+        if next(rounds, False):
+            raise ZeroDivisionError
+        came.set()
+
+    monkeypatch.setattr(Engine, "tick", tick)
+    monkeypatch.setattr("policies.runtime._AFTER_FAILURE_S", 0)
+    ticking = asyncio.create_task(runtime.tick())
+    async with asyncio.timeout(5):
+        await came.wait()
+    ticking.cancel()
+
+
+@pytest.mark.parametrize("budget", ["0 USD", "-1 USD", "1E+30 USD", 5])
+async def test_a_budget_that_cannot_be_is_refused_and_the_engine_goes_on(
+    client: httpx.AsyncClient, budget: Any
+) -> None:
+    assert (await client.post("/v1/grants", json=ask("1", task="t", budget=budget))).status_code == 422
+    assert (await client.post("/v1/grants", json=ask("2", task="t"))).json()["grant"] is not None
 
 
 async def test_settling_what_is_not_known_changes_nothing_and_is_no_error(client: httpx.AsyncClient) -> None:

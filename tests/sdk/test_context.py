@@ -166,8 +166,19 @@ def test_one_task_object_can_be_entered_twice() -> None:
             '"urgent" is no tier; there are: interactive',
         ),
         ({"workload": "a", "tenant": "acme", "budget": "5"}, 'write "5 USD"'),
+        ({"workload": "a", "tenant": "acme", "budget": "0 USD"}, '"0 USD" is not above zero'),
+        ({"workload": "a", "tenant": "acme", "budget": "1E+30 USD"}, "more than any budget"),
     ],
-    ids=["no tenant", "blank workload", "long tenant", "NUL", "unknown tier", "budget without currency"],
+    ids=[
+        "no tenant",
+        "blank workload",
+        "long tenant",
+        "NUL",
+        "unknown tier",
+        "budget without currency",
+        "budget of nothing",
+        "budget without end",
+    ],
 )
 def test_a_task_that_cannot_be_is_refused_at_once(arguments: dict[str, str], says: str) -> None:
     with pytest.raises(sg.ConfigError) as refused, sg.task(**arguments):
