@@ -10,11 +10,13 @@ import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from functools import cache
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeVar
 
 from . import runtime
+from .control import Granted
 from .errors import ConfigError
 from .guard import Attempt, Guard
 from .request import read
@@ -76,7 +78,7 @@ def _guard(client: Any, provider: str) -> None:
         attempt = _begin(guard, request, provider, sdk_error)
         if guard is None or attempt is None:
             return send(request, **options)
-        while not guard.answered(attempt, attempt.control.ask(attempt.body).result()):
+        while not guard.answered(attempt, _asked(attempt)):
             pass
         try:
             response = send(_degraded(request, attempt), **options)
@@ -91,7 +93,7 @@ def _guard(client: Any, provider: str) -> None:
         attempt = _begin(guard, request, provider, sdk_error)
         if guard is None or attempt is None:
             return await send(request, **options)
-        while not guard.answered(attempt, await asyncio.wrap_future(attempt.control.ask(attempt.body))):
+        while not guard.answered(attempt, await _asked_async(attempt)):
             pass
         try:
             response = await send(_degraded(request, attempt), **options)
@@ -117,6 +119,30 @@ def _begin(guard: Guard | None, request: Any, provider: str, sdk_error: type[Exc
         return None
     retries = request.headers.get("x-stainless-retry-count", "0")
     return guard.begin(call, sdk_error, 1 + (int(retries) if retries.isdigit() else 0))
+
+
+def _asked(attempt: Attempt) -> Granted | None:
+    asking = attempt.control.ask(attempt.body)
+    try:
+        return asking.result()
+    except BaseException:
+        _given_up(attempt, asking)
+        raise
+
+
+async def _asked_async(attempt: Attempt) -> Granted | None:
+    asking = attempt.control.ask(attempt.body)
+    try:
+        return await asyncio.wrap_future(asking)
+    except BaseException:
+        _given_up(attempt, asking)
+        raise
+
+
+def _given_up(attempt: Attempt, asking: Future[Granted | None]) -> None:
+    # The grant may be there already, on its way to a caller who was cancelled before it could take it.
+    asking.cancel()
+    asking.add_done_callback(lambda _: attempt.give_back())
 
 
 def _degraded(request: Any, attempt: Attempt) -> Any:
@@ -157,7 +183,8 @@ def _retry_after(response: Any) -> float:
     """Seconds that the provider asks to wait; 1 where it does not say."""
     for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return min(max(float(response.headers.get(header, "")) * unit, 0.0), 3600.0)
+            # In this order NaN becomes 0.
+            return min(max(0.0, float(response.headers.get(header, "")) * unit), 3600.0)
         except ValueError:
             continue
     return 1.0
@@ -177,14 +204,20 @@ def _tap(library: Any) -> type[Any]:
             self._stream, self._meter, self._attempt = stream, meter, attempt
 
         def __iter__(self) -> Iterator[bytes]:
-            for chunk in self._stream:
-                self._meter.feed(chunk)
-                yield chunk
+            try:
+                for chunk in self._stream:
+                    self._meter.feed(chunk)
+                    yield chunk
+            finally:
+                self._settle()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            async for chunk in self._stream:
-                self._meter.feed(chunk)
-                yield chunk
+            try:
+                async for chunk in self._stream:
+                    self._meter.feed(chunk)
+                    yield chunk
+            finally:
+                self._settle()
 
         def close(self) -> None:
             self._settle()
@@ -193,6 +226,10 @@ def _tap(library: Any) -> type[Any]:
         async def aclose(self) -> None:
             self._settle()
             await self._stream.aclose()
+
+        def __del__(self) -> None:
+            # Responses are dropped without being closed, too: a loop that is left, an answer that nobody reads.
+            self._settle()
 
         def _settle(self) -> None:
             self._attempt.settle(self._meter.usage(), self._meter.model)

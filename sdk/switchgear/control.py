@@ -31,8 +31,8 @@ _log = logging.getLogger("switchgear")
 _POLL_WAIT_S = 5.0
 _ASK_WAIT_S = 5.0
 _FIRST_PAUSE_S = 0.25
+_LONGEST_AWAY_S = 30.0
 _LONGEST_PAUSE_S = 10.0
-_IO_ERRORS = (httpx.HTTPError, ValueError, KeyError, TypeError)
 
 T = TypeVar("T")
 
@@ -74,6 +74,8 @@ class Control:
         self._decisions: dict[Scope, Decision] = {}
         self._heard_at: float | None = None
         self._away_until = 0.0
+        self._away_s = 0.0
+        self._closed = False
         self._pid = 0
         self._begin()
 
@@ -108,13 +110,18 @@ class Control:
 
     def ask(self, body: dict[str, Any]) -> Future[Granted | None]:
         """Ask for a grant, waiting a few seconds in the engine's queue; None where the engine cannot be reached."""
+        if self._closed:
+            nobody: Future[Granted | None] = Future()
+            nobody.set_result(None)
+            return nobody
         self._ensure_running()
         return self._submit(self._ask(body))
 
     def finish(self, grant: str, verb: str, body: dict[str, Any]) -> None:
         """Settle or release a grant, in the background and in order."""
-        self._ensure_running()
-        self._call(self._finished.put_nowait, (grant, verb, body))
+        if not self._closed:
+            self._ensure_running()
+            self._call(self._finished.put_nowait, (grant, verb, body))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until every settlement so far was sent; False where that took too long."""
@@ -128,12 +135,11 @@ class Control:
 
     def close(self, timeout_s: float) -> None:
         """Send what is left, as far as the time allows, and stop."""
-        if self._pid != os.getpid():
-            return
-        self.flush(timeout_s)
-        self._call(self._loop.stop)
-        self._thread.join(timeout_s)
-        self._pid = 0
+        if self._pid == os.getpid() and not self._closed:
+            self.flush(timeout_s)
+            self._closed = True
+            self._call(self._loop.stop)
+            self._thread.join(timeout_s)
 
     # What runs on the loop.
 
@@ -184,13 +190,25 @@ class Control:
             # The caller gave up; the engine may have granted meanwhile.
             self._finished.put_nowait((body["id"], "release", {}))
             raise
-        except _IO_ERRORS as error:
-            # Every waiting call would find out by itself, each at the price of a time-out: skip a while.
-            self._away_until = time.monotonic() + random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
+            # One that takes calls and is silent costs each of them the whole time-out.
+            self._skip_a_while(10.0 if isinstance(error, httpx.ReadTimeout) else 1.0)
             _log.warning("the policy engine at %s cannot be reached: %r", self._settings.policies, error)
+            if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                # It may have granted, and only its answer was lost.
+                self._finished.put_nowait((body["id"], "release", {}))
             return None
-        self._heard_at = time.monotonic()
+        self._heard()
         return Granted(decision, grant["id"] if grant else None, grant["lease"] if grant else None)
+
+    def _skip_a_while(self, least_s: float) -> None:
+        """Let calls go on at once: each would find out by itself, at the price of a time-out."""
+        if time.monotonic() >= self._away_until:
+            self._away_s = min(max(least_s, self._away_s * 2), _LONGEST_AWAY_S)
+            self._away_until = time.monotonic() + self._away_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+
+    def _heard(self) -> None:
+        self._heard_at, self._away_s, self._away_until = time.monotonic(), 0.0, 0.0
 
     async def _follow(self) -> None:
         pause = _FIRST_PAUSE_S
@@ -202,7 +220,7 @@ class Control:
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                     raise
-            except _IO_ERRORS:
+            except Exception:  # noqa: BLE001 - as above
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
 
@@ -228,14 +246,14 @@ class Control:
                 for scope, decision in zip(scopes, heard, strict=True):
                     if scope in self._watched:
                         self._decisions[scope] = decision
-            self._heard_at = time.monotonic()
+            self._heard()
 
     async def _send_finished(self) -> None:
         while True:
             grant, verb, body = await self._finished.get()
             try:
-                await self._client.post(f"/v1/grants/{grant}:{verb}", json=body)
-            except _IO_ERRORS as error:
+                (await self._client.post(f"/v1/grants/{grant}:{verb}", json=body)).raise_for_status()
+            except Exception as error:  # noqa: BLE001 - as above
                 # The hold ends by itself, or is replaced when the call's span is booked.
                 _log.warning("a settlement was lost, its hold stays until the call is booked: %r", error)
             finally:

@@ -96,7 +96,7 @@ class Decision:
             caps=Caps(caps.get("model"), caps.get("max_output_tokens")),
             retry_after_s=body.get("retry_after_s"),
             share=body.get("share"),
-            valid_until=datetime.fromisoformat(body["valid_until"]),
+            valid_until=_instant(body["valid_until"]),
             version=int(body["version"]),
             fail=str(body.get("fail", "open")),
         )
@@ -104,6 +104,13 @@ class Decision:
 
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:f}"
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f'"{text}" names no time zone')
+    return instant
 
 
 def _decimal(text: Any) -> Decimal | None:

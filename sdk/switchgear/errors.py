@@ -31,6 +31,10 @@ class BudgetExceeded(SwitchgearError):  # noqa: N818 - the public name, fixed by
         super().__init__(f"{decision.action.value}: {decision.reason} (decision {decision.id})")
         self.decision = decision
 
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Decision]]:
+        # Back from another process it is the plain class: the provider's SDK has let it through by then.
+        return BudgetExceeded, (self.decision,)
+
     @property
     def reason(self) -> str:
         return self.decision.reason

@@ -32,6 +32,8 @@ _log = logging.getLogger("switchgear")
 # How long a call of each tier waits for its turn before it gives up.
 _PATIENCE_S = {Tier.INTERACTIVE: 30.0, Tier.BATCH: 120.0, Tier.BACKGROUND: 600.0}
 _WARN_EVERY_S = 60.0
+# Longer names than the engine takes come from no known model.
+_NAME_LIMIT = 128
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ class Attempt:
     """The body to send instead, where the call was degraded to another model."""
     _done: bool = False
 
-    def settle(self, usage: Usage | None, model: str | None) -> None:
+    def settle(self, usage: Usage | None, model: Any) -> None:
         """The call ended; None where its usage did not come: the hold then counts in full."""
         counts = None
         if usage is not None:
@@ -63,7 +65,8 @@ class Attempt:
                 "reasoning",
             )
             counts = {name: getattr(usage, name) for name in names}
-        self._finish("settle", {"usage": counts, "model": model})
+        known = isinstance(model, str) and 0 < len(model) <= _NAME_LIMIT
+        self._finish("settle", {"usage": counts, "model": model if known else None})
 
     def settle_from(self, body: Any) -> None:
         """The call ended with this response body."""
@@ -74,6 +77,10 @@ class Attempt:
             except UsageError as error:
                 _log.warning("the provider's usage cannot be: %s", error)
         self.settle(usage, body.get("model") if isinstance(body, dict) else None)
+
+    def give_back(self) -> None:
+        """Nobody takes the answer any more; what it may have granted goes back."""
+        self.control.finish(self.body["id"], "release", {})
 
     def release(self, *, throttled_for_s: float | None = None) -> None:
         """The call was not billed."""

@@ -59,7 +59,7 @@ class CallRequest:
 
     def with_model(self, model: str) -> bytes:
         """The body for another model."""
-        return json.dumps({**self.body, "model": model}, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps({**self.body, "model": model}, separators=(",", ":")).encode()
 
 
 def read(provider: str, method: str, path: str, content: bytes) -> CallRequest | None:

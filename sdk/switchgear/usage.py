@@ -78,8 +78,8 @@ def _openai(usage: Mapping[str, Any]) -> Usage | None:
     prefix_in, prefix_out = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
     if usage.get(f"{prefix_in}_tokens") is None:
         return None
-    details_in = usage.get(f"{prefix_in}_tokens_details") or {}
-    details_out = usage.get(f"{prefix_out}_tokens_details") or {}
+    details_in = _part(usage, f"{prefix_in}_tokens_details")
+    details_out = _part(usage, f"{prefix_out}_tokens_details")
     cache_read = _count(details_in, "cached_tokens")
     cache_write = _count(details_in, "cache_write_tokens")
     return Usage(
@@ -95,7 +95,7 @@ def _anthropic(usage: Mapping[str, Any]) -> Usage | None:
     # `input_tokens` excludes both cache counts. Without the split by lifetime a write is the default, 5 min.
     if usage.get("input_tokens") is None:
         return None
-    split = usage.get("cache_creation") or {}
+    split = _part(usage, "cache_creation")
     written = _count(usage, "cache_creation_input_tokens")
     one_hour = _count(split, "ephemeral_1h_input_tokens")
     return Usage(
@@ -105,6 +105,13 @@ def _anthropic(usage: Mapping[str, Any]) -> Usage | None:
         cache_write_1h=one_hour,
         output=_count(usage, "output_tokens"),
     )
+
+
+def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = usage.get(name)
+    if part is not None and not isinstance(part, Mapping):
+        raise UsageError(f"{name}: {part!r} holds no counts")
+    return part or {}
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:
