@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from analytics.prices import PriceBook
 from collector.billing import ATTRIBUTES, bill, priced
 from collector.call import UNATTRIBUTED, Call, NotBilled
@@ -75,7 +77,8 @@ def _read_json(data: bytes) -> Decoded:
         return decode(data, JSON, ATTRIBUTES)
     except DecodeError:
         lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-        if len(lines) < 2:
+        # Without a whole document on its first line it is one document over several, whose fault was named.
+        if len(lines) < 2 or not _is_json(lines[0][1]):
             raise
     together = Decoded()
     for number, line in lines:
@@ -86,6 +89,14 @@ def _read_json(data: bytes) -> Decoded:
         together.spans += decoded.spans
         together.rejected += decoded.rejected
     return together
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _findings(seen: Sequence[Call | NotBilled]) -> list[Finding]:

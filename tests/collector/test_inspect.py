@@ -130,6 +130,16 @@ def test_a_file_that_is_no_otlp_is_one_clear_line_and_exit_2(
     assert str(tmp_path / name) in captured.err
 
 
+def test_the_fault_of_an_indented_document_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = request([llm_span(1)])
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] = "W47/95gDgQPSabYzgT/GDA=="
+    (tmp_path / "a.json").write_text(json.dumps(document, indent=2))
+    assert inspect.run([tmp_path / "a.json"], as_json=True) == 2
+    assert "traceId 'W47/95gDgQPSabYzgT/GDA==' is not hexadecimal" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_one_clear_line_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
