@@ -49,7 +49,8 @@ def quote(
 def _usage(text: str) -> Usage:
     try:
         counts = json.loads(text)
-    except json.JSONDecodeError as problem:
+    # Too many digits or brackets are a ValueError and a RecursionError.
+    except (ValueError, RecursionError) as problem:
         raise QuestionError(
             f"--usage is no JSON: {problem}; write " + "'{\"input_uncached\": 1000}'"
         ) from problem
@@ -68,9 +69,9 @@ def _instant(at: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         instant = datetime.fromisoformat(at)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise QuestionError(f"--at {plain(at)!r} is no date; write 2026-11-20T08:00:00Z") from None
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
 
 def _document(found: Quote) -> dict[str, Any]:

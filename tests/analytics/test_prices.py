@@ -186,6 +186,9 @@ def test_quote_prints_the_documented_shape(capsys: pytest.CaptureFixture[str]) -
         ('{"output": 1.5}', None, "output = 1.5"),
         ('{"output": true}', None, "output = True"),
         ("{}", "yesterday", "--at 'yesterday'"),
+        ("{}", "0001-01-01T00:00:00+14:00", "--at '0001-01-01"),
+        ('{"output": ' + "9" * 5000 + "}", None, "--usage is no JSON"),
+        ("[" * 100_000, None, "--usage is no JSON"),
     ],
 )
 def test_a_bad_question_is_one_clear_line_and_exit_2(
