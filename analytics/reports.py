@@ -8,6 +8,7 @@ range holds several, `currency` chooses (calls without a cost belong to every cu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -139,9 +140,8 @@ def iso_week(text: str) -> tuple[date, date]:
     Raises ValueError that says how a week is written, or that the year has no such week.
     """
     year, dash, week = text.partition("-W")
-    if not (
-        dash and len(year) == 4 and len(week) == 2 and (year + week).isascii() and (year + week).isdigit()
-    ):
+    # The years before 1000 have a first week without a week before it.
+    if not (dash and re.fullmatch("[1-9][0-9]{3}", year) and re.fullmatch("[0-9]{2}", week)):
         raise ValueError(f'{text!r} is no ISO week; write the year and the week, such as "2026-W47"')
     try:
         monday = date.fromisocalendar(int(year), int(week), 1)
@@ -229,7 +229,10 @@ def _instant(params: Mapping[str, str], name: str) -> datetime:
         ) from None
     if instant.tzinfo is None:
         raise ReportError(f'{name}: {text!r} has no offset; write one, such as "2026-11-16T00:00:00Z"')
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ReportError(f"{name}: {text!r} is outside the years 1 to 9999 in UTC") from None
 
 
 def _group_key(name: str) -> str:
@@ -242,8 +245,8 @@ def _group_key(name: str) -> str:
 
 def _top(params: Mapping[str, str], *, default: int) -> int:
     text = params.get("top", str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_TOP):
-        raise ReportError(f"top: {text!r} is no number from 1 to {MAX_TOP}")
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MAX_TOP):
+        raise ReportError(f"top: {text[:64]!r} is no number from 1 to {MAX_TOP}")
     return int(text)
 
 

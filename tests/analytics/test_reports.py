@@ -206,6 +206,9 @@ BAD = [
     ("no offset", "spend", {"from": "2026-11-16T00:00:00"}, "has no offset"),
     ("no time", "coverage", {"to": "soon"}, "to: 'soon' is no time"),
     ("backwards", "tasks", {"to": "2026-11-01T00:00:00Z"}, "is before from"),
+    ("before all time", "spend", {"from": "0001-01-01T00:00:00+14:00"}, "is outside the years 1 to 9999"),
+    ("after all time", "spend", {"to": "9999-12-31T23:59:59-14:00"}, "is outside the years 1 to 9999"),
+    ("top of many digits", "tasks", {"top": "9" * 5000}, "is no number from 1 to 1000"),
     ("top 0", "tasks", {"top": "0"}, "top: '0' is no number from 1 to 1000"),
     ("no bucket", "timeline", {"bucket": "fortnight"}, "bucket: 'fortnight' is no bucket"),
     ("unknown", "spend", {"tennant": "acme"}, "tennant: unknown parameter"),
@@ -230,6 +233,7 @@ def test_bad_parameters_are_refused_by_name(
         "",
         "2026-W4x",
         "0000-W01",
+        "0001-W01",
         "\N{FULLWIDTH DIGIT TWO}026-W47",
     ],
 )
