@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .errors import QueryError
 from .wire import dump, rfc3339
 
 __all__ = ["ARROW", "ENCODERS", "to_arrow", "to_json"]
@@ -19,7 +20,7 @@ _INT64 = range(-(2**63), 2**63)
 
 def to_json(table: pa.Table, watermark: datetime | None) -> bytes:
     """`{"columns": [...], "rows": [[...]], "watermark": ...}`: decimals as text, times as RFC 3339."""
-    columns = [_values(column) for column in table.columns]
+    columns = [_values(name, table.column(place)) for place, name in enumerate(table.column_names)]
     return dump(
         {
             "columns": table.column_names,
@@ -40,16 +41,21 @@ def to_arrow(table: pa.Table, watermark: datetime | None) -> bytes:
     return result
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    values: list[Any] = column.to_pylist()
+def _values(name: str, column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):
+        raise QueryError(
+            f"{name[:64]}: a {kind} there is none that JSON can hold; cast it to text, or ask for arrow"
+        ) from None
     # A sum of integers is a HUGEINT, which Arrow has as a decimal without decimals.
     if pa.types.is_decimal(kind) and kind.scale == 0:
         return [None if value is None else _integer(int(value)) for value in values]
     if pa.types.is_floating(kind):
         return [value if value is not None and math.isfinite(value) else None for value in values]
     if pa.types.is_map(kind):
-        return [None if value is None else dict(value) for value in values]
+        return [None if value is None else {str(key): item for key, item in value} for value in values]
     return values
 
 

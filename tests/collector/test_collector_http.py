@@ -219,6 +219,20 @@ def test_a_query_that_may_not_run_is_a_problem_document(serve: Serve, body: Any)
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "value", ["DATE '12000-01-01'", "TIMESTAMP 'infinity'", "TIMESTAMPTZ '12000-01-01'"], ids=str
+)
+def test_a_time_that_json_cannot_hold_is_a_problem_document(serve: Serve, value: str) -> None:
+    answer = serve().http.post("/v1/query", json={"sql": f"SELECT {value} AS late"})
+    assert answer.status_code == 422
+    assert "late: " in answer.json()["detail"]
+
+
+def test_a_map_of_any_key_is_an_object(serve: Serve) -> None:
+    answer = serve().http.post("/v1/query", json={"sql": "SELECT MAP {1: 2}, MAP {DATE '2026-01-01': 3}"})
+    assert answer.json()["rows"] == [[{"1": 2}, {"2026-01-01": 3}]]
+
+
 def test_a_query_is_stopped_when_its_time_is_over(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collector.reader.Reader.run.__kwdefaults__", {"within_s": 0.2})
     endless = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11"
