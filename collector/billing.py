@@ -6,6 +6,7 @@ usage they carry, since it is the sum of their calls.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ MAX_MODEL_CHARS = 256
 _RESENDS = "http.request.resend_count"
 _HTTP_STATUS = "http.response.status_code"
 _ERROR_TYPE = "error.type"
+_HTTP_ERROR = re.compile("[4-9][0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS = (
     *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
@@ -118,8 +120,8 @@ def _failure(span: Span, *, answered: bool) -> str | None:
     """
     error = span.attributes.get(_ERROR_TYPE)
     for status in (span.attributes.get(_HTTP_STATUS), error):
-        if str(status).isdigit() and int(str(status)) >= 400:
-            return f"HTTP {str(status)[:8]}"
+        if _HTTP_ERROR.fullmatch(str(status)):
+            return f"HTTP {status}"
     if answered:
         return None
     if isinstance(error, str) and error:

@@ -239,8 +239,10 @@ def test_a_span_with_an_impossible_count_is_refused_and_says_which(value: Any) -
         ({"error.type": "RateLimitError"}, False),
         ({"http.response.status_code": 500, "gen_ai.response.id": "made-up"}, True),
         ({"error.type": "429", "gen_ai.response.id": "made-up"}, False),
+        ({"error.type": "\N{SUPERSCRIPT TWO}"}, False),
+        ({"error.type": "4" * 5000}, False),
     ],
-    ids=["status", "error type", "http status", "error type is the http status"],
+    ids=["status", "error type", "http status", "error type is the http status", "a digit", "many digits"],
 )
 def test_a_failed_request_is_not_charged(fields: dict[str, Any], error: bool) -> None:  # noqa: FBT001
     bare = {name: GENAI[name] for name in ("gen_ai.operation.name", "gen_ai.request.model")}
