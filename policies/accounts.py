@@ -31,14 +31,14 @@ class Accounts:
 
     policies: PolicySet
     forced: dict[str, Forced] = field(default_factory=dict)
-    _by_key: dict[tuple[str, str | None], Account] = field(default_factory=dict)
+    _by_key: dict[tuple[str, str | None, str | None], Account] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Account]:
         return iter(self._by_key.values())
 
     def windows(self) -> list[Account]:
         """The accounts that time alone changes; a task's changes only when the task does something."""
-        found = (self._by_key.get((ceiling.name, None)) for ceiling in self.policies.ceilings)
+        found = (self._by_key.get((ceiling.name, None, None)) for ceiling in self.policies.ceilings)
         return [account for account in found if account is not None]
 
     def of(self, who: Who, budget: Decimal | None, now: float) -> list[Account]:
@@ -67,8 +67,8 @@ class Accounts:
     def open_windows(self, now: float) -> None:
         """Make the accounts of every ceiling that has a window, so that they are seen before the first call."""
         for ceiling in self.policies.ceilings:
-            if not ceiling.per_task and (ceiling.name, None) not in self._by_key:
-                self._by_key[ceiling.name, None] = Account(ceiling, None, now)
+            if not ceiling.per_task and (ceiling.name, None, None) not in self._by_key:
+                self._by_key[ceiling.name, None, None] = Account(ceiling, None, now)
 
     def drop_idle(self, before: float) -> None:
         """Forget the tasks on which nothing was held or spent since `before`."""
@@ -78,7 +78,7 @@ class Accounts:
 
     def _at(self, ceiling: Ceiling, who: Who, now: float) -> Account:
         # A task's id is unique for its tenant only.
-        key = (ceiling.name, f"{who.tenant}/{who.task}" if ceiling.per_task else None)
+        key = (ceiling.name, who.tenant, who.task) if ceiling.per_task else (ceiling.name, None, None)
         account = self._by_key.get(key)
         if account is None:
             account = self._by_key[key] = Account(ceiling, who.task if ceiling.per_task else None, now)
@@ -89,7 +89,7 @@ class Accounts:
     def _own_budget(self, who: Who, budget: Decimal | None, now: float) -> Account | None:
         if who.task is None:
             return None
-        key = (_OWN_BUDGET, f"{who.tenant}/{who.task}")
+        key = (_OWN_BUDGET, who.tenant, who.task)
         account = self._by_key.get(key)
         if budget is None:
             return account

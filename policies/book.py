@@ -52,6 +52,7 @@ class Account:
 
 class Status(Enum):
     HELD = auto()
+    LAPSED = auto()
     SETTLED = auto()
     BOOKED = auto()
 
@@ -100,11 +101,11 @@ class Book:
     def settle(self, lease: str, amount: Decimal | None, now: float) -> tuple[Account, ...]:
         """Replace a hold by what the call cost; None keeps the held amount, since it may have been billed in full.
 
-        Returns the accounts that this touched: none where the lease is unknown, expired or settled already, since
-        settling twice changes nothing.
+        Returns the accounts that this touched: none where the lease is unknown or settled already, since settling
+        twice changes nothing. A call that outlived its hold counts from then on.
         """
-        entry = self._held(lease)
-        if entry is None:
+        entry = self._leases.get(lease)
+        if entry is None or entry.status is Status.SETTLED:
             return ()
         self._remove(entry, now)
         entry.amount = entry.amount if amount is None else amount
@@ -121,14 +122,14 @@ class Book:
         del self._leases[lease]
         return entry.accounts
 
-    def expire(self, now: float) -> list[str]:
-        """Release the holds whose time is over (their process died), and name their leases."""
-        late = []
+    def expire(self, now: float) -> None:
+        """Give back the holds whose time is over: their process died, or their call takes very long."""
         while self._deadlines and self._deadlines[0][0] <= now:
             _, lease = self._deadlines.popleft()
-            if self.release(lease, now):
-                late.append(lease)
-        return late
+            entry = self._held(lease)
+            if entry is not None:
+                self._remove(entry, now)
+                entry.status = Status.LAPSED
 
     def book(
         self,
@@ -166,6 +167,10 @@ class Book:
                     break
                 del entries[key]
 
+    def knows(self, lease: str) -> bool:
+        """Whether this lease may still be settled or booked."""
+        return lease in self._leases
+
     def _held(self, lease: str) -> Entry | None:
         entry = self._leases.get(lease)
         return entry if entry is not None and entry.status is Status.HELD else None
@@ -177,7 +182,7 @@ class Book:
                 account.held += entry.amount
                 account.expected += entry.expected
                 account.holds += 1
-            else:
+            elif entry.status is not Status.LAPSED:
                 account.total.add(entry.amount, entry.at, now)
             account.touched_at = max(account.touched_at, entry.at)
 
@@ -188,5 +193,5 @@ class Book:
                 account.held -= entry.amount
                 account.expected -= entry.expected
                 account.holds -= 1
-            else:
+            elif entry.status is not Status.LAPSED:
                 account.total.add(-entry.amount, entry.at, now)

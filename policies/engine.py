@@ -138,8 +138,7 @@ class Engine:
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
-        for lease in self.book.expire(now):
-            self._running.pop(lease, None)
+        self.book.expire(now)
         for name, forced in list(self.accounts.forced.items()):
             if forced.until is not None and now >= forced.until:
                 self.force(name, None, "engine", "the time it was forced for is over", None, now)
@@ -150,6 +149,8 @@ class Engine:
         """Forget what is of no use any more; some seconds apart is often enough."""
         longest = max((c.window_s or 0.0 for c in self.policies.ceilings), default=0.0)
         self.book.forget(now - max(longest, _REPLACEABLE_S))
+        for lease in [lease for lease in self._running if not self.book.knows(lease)]:
+            del self._running[lease]
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         for request_id in [
             i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S

@@ -136,6 +136,23 @@ def test_a_call_that_costs_nothing_is_settled() -> None:
     assert caller.engine.settle(lease, "m", Usage(output=100), 1.0)
 
 
+def test_a_call_that_outlives_its_hold_still_counts() -> None:
+    caller = Caller(engine(HOUR))
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    caller.engine.tick(300.0)
+    caller.engine.tidy(300.0)
+    assert caller.engine.settle(lease, "m", Usage(output=900), 400.0)
+    assert not caller.engine.settle(lease, "m", Usage(output=900), 401.0)
+    (account,) = caller.engine.accounts
+    assert (account.held, account.holds, account.total.spent(401.0)) == (0, 0, 900 * MICRO)
+
+
+def test_tasks_of_two_tenants_share_nothing_however_they_are_named() -> None:
+    caller = Caller(engine("  - {name: task, limit: 0.0015 USD, per: task}\n"))
+    assert caller.ask(0.0, tenant="a/b", task="c").grant is not None
+    assert caller.ask(0.0, tenant="a", task="b/c").grant is not None
+
+
 def test_busy_is_a_wait_and_exceeded_is_a_refusal() -> None:
     caller = Caller(engine("  - {name: hour, limit: 0.0025 USD, window: 1h}\n"))
     first, second = caller.ask(0.0), caller.ask(0.0)
