@@ -8,12 +8,9 @@ from decimal import Decimal
 
 from .book import Account
 from .breaker import State
-from .model import Ceiling, PolicySet, Scope, Who
+from .model import OWN_BUDGET, Ceiling, PolicySet, Scope, Who
 
 __all__ = ["Accounts", "Forced"]
-
-# The ceiling that an agent sets for its own task, in code.
-_OWN_BUDGET = "task budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Accounts:
         """Go over to another policy set; what was spent under a ceiling of the same name and extent is kept."""
         successors = {ceiling.name: ceiling for ceiling in policies.ceilings}
         for key, account in list(self._by_key.items()):
-            if account.ceiling.name == _OWN_BUDGET:
+            if account.ceiling.name == OWN_BUDGET:
                 continue
             successor = successors.get(account.ceiling.name)
             if successor is not None and _extent(successor) == _extent(account.ceiling):
@@ -89,11 +86,11 @@ class Accounts:
     def _own_budget(self, who: Who, budget: Decimal | None, now: float) -> Account | None:
         if who.task is None:
             return None
-        key = (_OWN_BUDGET, who.tenant, who.task)
+        key = (OWN_BUDGET, who.tenant, who.task)
         account = self._by_key.get(key)
         if budget is None:
             return account
-        ceiling = Ceiling(_OWN_BUDGET, Scope(who.tenant), budget, None)
+        ceiling = Ceiling(OWN_BUDGET, Scope(who.tenant), budget, None)
         if account is None:
             account = self._by_key[key] = Account(ceiling, who.task, now)
         elif budget < account.ceiling.limit:

@@ -77,7 +77,7 @@ class CollectorLine:
         sent = 0
         while True:
             self._runtime.logged.clear()
-            lines = list(self._runtime.log.read(after=sent))
+            lines = self._runtime.log.since(sent)
             for start in range(0, len(lines), _AUDIT_BATCH):
                 batch = lines[start : start + _AUDIT_BATCH]
                 # By its hash: places in the log start over with a new log, hashes do not.

@@ -15,15 +15,28 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from switchgear.money import Money
 from switchgear.tier import Tier
 
-from .model import Capacity, Ceiling, Degrade, Plan, PolicySet, Rung, Scope, Step, Tenant, Workload
+from .model import (
+    OWN_BUDGET,
+    Capacity,
+    Ceiling,
+    Degrade,
+    Plan,
+    PolicySet,
+    Rung,
+    Scope,
+    Step,
+    Tenant,
+    Workload,
+)
 
 __all__ = ["PolicyDocument", "PolicyFileError", "load", "parse"]
 
+_TAKEN = {OWN_BUDGET: "what an agent sets for its own task", "*": "every ceiling"}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -179,6 +192,11 @@ def _tree(text: str, name: str) -> CommentedMap:
         line = mark.line + 1 if mark is not None else 1
         problem = " ".join(str(error.problem).split())
         raise PolicyFileError(f"{name}:{line}: not YAML that can be used: {problem}") from None
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        # Tags, keys and characters that the parser trips over without saying where.
+        raise PolicyFileError(
+            f"{name}:1: not YAML that can be used: {' '.join(str(error).split())}"
+        ) from None
     if not isinstance(tree, CommentedMap):
         raise PolicyFileError(f'{name}:1: the file holds no mapping; it starts with "version: 1"')
     return tree
@@ -195,6 +213,8 @@ def _check_whole(document: PolicyDocument, tree: CommentedMap, name: str) -> Non
                 ((*where, "name"), f'"{ceiling.name}" is already the name of ceilings[{seen[ceiling.name]}]')
             )
         seen.setdefault(ceiling.name, index)
+        if ceiling.name in _TAKEN:
+            errors.append(((*where, "name"), f'"{ceiling.name}" is taken: it means {_TAKEN[ceiling.name]}'))
         tenant = ceiling.scope.tenant
         if tenant is not None and tenant not in document.tenants:
             known = ", ".join(sorted(document.tenants)) or "none"

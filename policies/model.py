@@ -9,6 +9,7 @@ from enum import StrEnum
 from switchgear.tier import Tier
 
 __all__ = [
+    "OWN_BUDGET",
     "Capacity",
     "Ceiling",
     "Degrade",
@@ -21,6 +22,9 @@ __all__ = [
     "Who",
     "Workload",
 ]
+
+# The name of the ceiling that an agent sets for its own task, in code.
+OWN_BUDGET = "task budget"
 
 
 class Step(StrEnum):

@@ -117,10 +117,9 @@ class Runtime:
     def _write_down(self) -> None:
         outbox = self.engine.outbox
         try:
-            while outbox:
-                self.log.append(outbox[0])
-                del outbox[0]
-                self.logged.set()
+            self.log.append(*outbox)
+            outbox.clear()
+            self.logged.set()
             self.log_error = None
         except OSError as error:
             # A full disk must not open the gate: the engine goes on, and what waits is written by a later tick.
@@ -151,12 +150,12 @@ class Runtime:
             stamp = await asyncio.to_thread(self._stamp)
             if stamp != self._file_stamp:
                 self._file_stamp = stamp
-                self.reload()
+                await self.reload()
 
-    def reload(self) -> None:
-        """Read the policy file again."""
+    async def reload(self) -> None:
+        """Read the policy file again, beside the loop: a thousand tenants take a second."""
         try:
-            policies = load(self.policy_file)
+            policies = await asyncio.to_thread(load, self.policy_file)
         except PolicyFileError as error:
             self.file_error = str(error)
             return

@@ -77,11 +77,15 @@ class TransitionLog:
             self.length = line["id"]
             self.recent.append(line)
 
-    def append(self, transition: Transition) -> dict[str, Any]:
-        """Write a transition, durable when this returns, and return its line. Raises OSError where it cannot."""
-        body = {"id": self.length + 1, **transition.to_wire(), "prev_hash": self._hash}
-        line = {**body, "hash": _digest(body)}
-        written = orjson.dumps(line) + b"\n"
+    def append(self, *transitions: Transition) -> None:
+        """Write transitions, durable when this returns. Raises OSError where it cannot; none is written then."""
+        lines: list[dict[str, Any]] = []
+        expected = self._hash
+        for number, transition in enumerate(transitions, start=self.length + 1):
+            body = {"id": number, **transition.to_wire(), "prev_hash": expected}
+            expected = _digest(body)
+            lines.append({**body, "hash": expected})
+        written = b"".join(orjson.dumps(line) + b"\n" for line in lines)
         with self._path.open("ab", buffering=0) as file:
             end = file.tell()
             try:
@@ -92,9 +96,15 @@ class TransitionLog:
                 # Half a line in the middle would break the chain for whatever is written after it.
                 file.truncate(end)
                 raise
-        self._hash, self.length = line["hash"], line["id"]
-        self.recent.append(line)
-        return line
+        self._hash, self.length = expected, self.length + len(lines)
+        self.recent.extend(lines)
+
+    def since(self, after: int) -> list[dict[str, Any]]:
+        """The lines with an id above `after`: from memory where it has them all, else read and checked."""
+        missing = self.length - after
+        if missing <= len(self.recent):
+            return list(self.recent)[len(self.recent) - missing :]
+        return list(self.read(after))
 
     def read(self, after: int) -> Iterator[dict[str, Any]]:
         """The lines with an id above `after`, in order. Raises BrokenChainError at the first that does not fit.

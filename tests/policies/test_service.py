@@ -249,14 +249,14 @@ async def test_a_bad_change_is_refused_and_the_last_good_file_stays(file: Path) 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:  # type: ignore[arg-type]
         good = (await client.get("/v1/policies")).json()
         file.write_text(POLICY.replace("0.0025 USD", "5"))
-        app.runtime.reload()
+        await app.runtime.reload()
         refused = (await client.get("/v1/policies")).json()
         assert refused["version"] == good["version"]
         assert "policies.yaml:4: ceilings[0].limit" in refused["error"]
         assert (await client.post("/v1/grants", json=ask("1"))).json()["grant"] is not None
 
         file.write_text(POLICY.replace("0.0025", "0.0001"))
-        app.runtime.reload()
+        await app.runtime.reload()
         mended = (await client.get("/v1/policies")).json()
         assert (mended["error"], mended["version"] != good["version"]) == (None, True)
         assert (await client.post("/v1/grants", json=ask("2"))).json()["decision"]["action"] == "deny"

@@ -61,3 +61,19 @@ def test_an_append_that_a_crash_cut_short_is_dropped(path: Path) -> None:
     log = TransitionLog(path)
     assert log.length == 3
     assert path.read_bytes() == whole
+
+
+def test_many_transitions_are_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[int] = []
+    monkeypatch.setattr("os.fsync", writes.append)
+    path = tmp_path / "t.jsonl"
+    TransitionLog(path).append(*(transition(str(number)) for number in range(500)))
+    assert len(writes) == 1
+    assert [line["reason"] for line in TransitionLog(path).read(after=498)] == ["498", "499"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+def test_the_latest_lines_come_from_memory_and_earlier_ones_from_the_file(tmp_path: Path, after: int) -> None:
+    log = TransitionLog(tmp_path / "t.jsonl", keep=2)
+    log.append(*(transition(reason) for reason in ("one", "two", "three", "four")))
+    assert log.since(after) == list(log.read(after))
