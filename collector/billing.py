@@ -16,7 +16,7 @@ from switchgear import attributes
 from . import dialects
 from .call import UNATTRIBUTED, Call, NotBilled, Reported, State
 from .dialects import Dialect, reading
-from .dialects.reading import BadValueError
+from .dialects.fields import BadValueError, Fields
 from .pricing import PriceCall
 from .span import Span
 
@@ -61,17 +61,19 @@ def priced(call: Call, price: PriceCall) -> Call:
 
 
 def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
-    billable, stated = reading.kind(dialect, span)
+    fields = Fields(span.attributes)
+    billable, stated = reading.kind(dialect, fields)
     if not billable and stated:
         return _none(span, dialect, "wrong_kind", f"{stated}: only requests to a model are billed")
-    request_model = reading.text(span, dialect.request_model)
-    model = reading.text(span, dialect.response_model) or request_model
-    counts = reading.counts(dialect, span, output_expected="embedding" not in stated)
+    request_model = fields.text(dialect.request_model)
+    model = fields.text(dialect.response_model) or request_model
+    counts = reading.counts(dialect, span, fields, output_expected="embed" not in stated)
     if not billable and not (dialect.bills_unnamed and model and counts):
         return _none(span, dialect, "wrong_kind", "states no kind, and not both a model and usage")
-    answer = reading.response_id(dialect, span)
+    answer = reading.response_id(dialect, fields)
     if counts is None:
-        if failure := _failure(span, answered=answer is not None):
+        said = reading.failure(dialect, fields)
+        if failure := _failure(span, said, answered=answer is not None):
             return _none(span, dialect, "failed", f"{failure}, and no usage: the request failed, unbilled")
         if model is None and answer is None:
             return _none(span, dialect, "no_model", "names no model, no usage and no response id")
@@ -87,7 +89,7 @@ def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
         parent_task_id=_name(span, attributes.TASK_PARENT_ID),
         root_task_id=_name(span, attributes.TASK_ROOT_ID),
         tier=_name(span, attributes.TIER),
-        provider=_short(reading.text(span, dialect.provider)),
+        provider=_short(fields.text(dialect.provider)),
         model=_short(model),
         request_model=_short(request_model),
         response_id=_short(answer),
@@ -112,8 +114,8 @@ def _none(span: Span, dialect: Dialect | None, code: str, reason: str) -> NotBil
     )
 
 
-def _failure(span: Span, *, answered: bool) -> str | None:
-    """What shows that the provider billed nothing, or None.
+def _failure(span: Span, said: str | None, *, answered: bool) -> str | None:
+    """What shows that the provider billed nothing, or None; `said` is the dialect's own word for it.
 
     An error without an HTTP status is none where the provider had begun to answer (there is a response id):
     what that cost is unknown, which is not zero.
@@ -126,7 +128,7 @@ def _failure(span: Span, *, answered: bool) -> str | None:
         return None
     if isinstance(error, str) and error:
         return f"{_ERROR_TYPE} = {error[:64]!r}"
-    return "status ERROR" if span.error else None
+    return said or ("status ERROR" if span.error else None)
 
 
 def _attempts(span: Span) -> int:

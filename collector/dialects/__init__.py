@@ -8,13 +8,21 @@ from functools import lru_cache
 from ..span import Scalar, Span
 from .dialect import Dialect, Kind
 from .genai import ANTHROPIC_SDK, GENAI
+from .langfuse import LANGFUSE
+from .langsmith import LANGSMITH
+from .litellm import LITELLM
+from .logfire import LOGFIRE, LOGFIRE_AGENTS
 from .openinference import OPENINFERENCE
 from .openllmetry import OPENLLMETRY
+from .vercel import VERCEL, VERCEL_7
 
 __all__ = ["ATTRIBUTES", "DIALECTS", "TRUST", "Dialect", "Kind", "detect"]
 
 # In order of detection: the most particular first, the one whose names the others borrow last.
-DIALECTS = (ANTHROPIC_SDK, OPENINFERENCE, OPENLLMETRY, GENAI)
+DIALECTS = (
+    *(ANTHROPIC_SDK, LANGSMITH, LANGFUSE, VERCEL, VERCEL_7, LITELLM, LOGFIRE, LOGFIRE_AGENTS),
+    *(OPENINFERENCE, OPENLLMETRY, GENAI),
+)
 
 _READS: Mapping[str, frozenset[str]] = {dialect.name: dialect.attributes for dialect in DIALECTS}
 ATTRIBUTES: frozenset[str] = frozenset().union(*_READS.values())

@@ -4,26 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Dialect", "Kind"]
+from .document import Inside
+
+__all__ = ["Apart", "Dialect", "Estimate", "Kind"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """An attribute that says what a span is. Values are compared in lower case.
 
-    A value in `bills` makes the span a call; any other makes it none, unless `passes` is set: then only the
-    values in `never` do, and the next kind is asked.
+    A value in `bills`, or with one of `endings`, makes the span a call; any other makes it none, unless
+    `passes` is set: then only the values in `never` do, and the next kind is asked.
     """
 
     attribute: str
     bills: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
     passes: bool = False
+    endings: tuple[str, ...] = ()
+    given: tuple[str, str] | None = None
+    """(attribute, value): the kind is asked only of spans on which that attribute has that value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """When an input count leaves the cached tokens out. Every condition that is set has to hold."""
+
+    scope: str = ""
+    """The instrumentation scope."""
+    before: tuple[int, ...] = ()
+    """A version of that scope: only lower ones count so. A scope without a version is not lower."""
+    providers: frozenset[str] = frozenset()
+    """Parts of the provider's name, which may be dotted: "anthropic" is a part of "anthropic.messages"."""
+    counted: frozenset[str] = frozenset()
+    """The input count was read from one of these."""
+    named: frozenset[str] = frozenset()
+    """One of these is there."""
+    lacks: frozenset[str] = frozenset()
+    """None of these is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """When counts are the instrumentation's own guess: a stream, and nothing shows what the provider said."""
+
+    streams: tuple[tuple[str, str], ...]
+    """(attribute, value in lower case) pairs of which any one shows a stream."""
+    proofs: tuple[str, ...]
+    """What is there only when the provider itself counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One dialect. Every tuple of attribute names is in order of preference: the first that is there counts."""
+    """One dialect. Every tuple of names is in order of preference: the first that is there counts.
+
+    A name is an attribute, or a place `Inside` the document that an attribute holds as text.
+    """
 
     name: str
     trust: int
@@ -46,22 +82,32 @@ class Dialect:
     cache_write_1h: tuple[str, ...] = ()
     bills_unnamed: bool = False
     """Whether a span of no stated kind is a call when it carries both a model and usage."""
-    answer: str | None = None
-    """An attribute with the provider's answer as JSON: read for its id at once, and dropped."""
-    exclusive_scopes: frozenset[str] = frozenset()
-    """Scopes whose input count leaves the cached tokens out, whatever the convention says."""
+    apart: tuple[Apart, ...] = ()
+    """Where the input leaves the cached tokens out; elsewhere they are a part of it."""
+    reasoning_apart: frozenset[str] = frozenset()
+    """Names of reasoning counts that stand beside the output; the others are a part of it."""
+    estimate: Estimate | None = None
+    failures: tuple[tuple[str, str], ...] = ()
+    """(attribute, value in lower case) pairs that show a failed request, beside the span's own status."""
+    own_ids: tuple[str, ...] = ()
+    """Attributes with ids of the instrumentation's own making: a response id equal to one is no id."""
 
     @property
     def attributes(self) -> frozenset[str]:
         """Every attribute that it reads."""
-        named = (
-            *(self.provider, self.request_model, self.response_model, self.response_id, self.input),
-            *(self.output, self.cache_read, self.cache_write, self.reasoning),
-            *(self.cache_write_5m, self.cache_write_1h),
-        )
-        kinds = {kind.attribute for kind in self.kinds}
-        answer = {self.answer} if self.answer else set()
-        return self.marks | kinds | answer | {name for names in named for name in names}
+        names = {
+            *(*self.provider, *self.request_model, *self.response_model, *self.response_id, *self.input),
+            *(*self.output, *self.cache_read, *self.cache_write, *self.reasoning),
+            *(*self.cache_write_5m, *self.cache_write_1h, *self.marks, *self.own_ids),
+            *(attribute for attribute, _ in self.failures),
+        }
+        for kind in self.kinds:
+            names |= {kind.attribute, *((kind.given[0],) if kind.given else ())}
+        for rule in self.apart:
+            names |= rule.named | rule.lacks
+        if self.estimate is not None:
+            names |= {*self.estimate.proofs, *(attribute for attribute, _ in self.estimate.streams)}
+        return frozenset(name.attribute if isinstance(name, Inside) else name for name in names)
 
     def speaks(self, scope: str) -> bool:
         """Whether an instrumentation scope of that name speaks this dialect."""

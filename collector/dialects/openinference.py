@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .dialect import Dialect, Kind
+from .dialect import Apart, Dialect, Kind
+from .document import Inside
 
 __all__ = ["OPENINFERENCE"]
 
@@ -20,7 +21,14 @@ OPENINFERENCE = Dialect(
         "embedding.model_name",
         "gen_ai.response.model",
     ),
-    response_id=("gen_ai.response.id",),
+    response_id=(
+        "gen_ai.response.id",
+        # The provider's own body, or the result that LangChain makes of it.
+        Inside("output.value", "id"),
+        Inside("output.value", "llm_output", "id"),
+        Inside("output.value", *("generations", 0, 0, "message", "kwargs", "response_metadata", "id")),
+        Inside("output.value", "response", "id"),
+    ),
     input=("llm.token_count.prompt", "gen_ai.usage.input_tokens"),
     output=("llm.token_count.completion", "gen_ai.usage.output_tokens"),
     cache_read=("llm.token_count.prompt_details.cache_read", "gen_ai.usage.cache_read.input_tokens"),
@@ -29,5 +37,12 @@ OPENINFERENCE = Dialect(
         "llm.token_count.completion_details.reasoning",
         "gen_ai.usage.reasoning.output_tokens",
     ),
-    answer="output.value",
+    # Arize-ai/openinference#2414: until then Anthropic's own count was passed on as it is.
+    apart=(
+        Apart(
+            scope="openinference.instrumentation.langchain",
+            before=(0, 1, 55),
+            providers=frozenset({"anthropic"}),
+        ),
+    ),
 )

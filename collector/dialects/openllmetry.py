@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .dialect import Kind
+from .dialect import Apart, Kind
 from .genai import BILLED_OPERATIONS, GENAI
 
 __all__ = ["OPENLLMETRY"]
@@ -52,5 +52,5 @@ OPENLLMETRY = replace(
     cache_write=(*GENAI.cache_write, "llm.usage.cache_creation_input_tokens"),
     reasoning=(*GENAI.reasoning, "llm.usage.reasoning_tokens"),
     # traceloop/openllmetry#4449: Bedrock's own count, which leaves the cached tokens out, is passed on as it is.
-    exclusive_scopes=frozenset({"opentelemetry.instrumentation.bedrock"}),
+    apart=(Apart(scope="opentelemetry.instrumentation.bedrock"),),
 )

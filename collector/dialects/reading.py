@@ -1,28 +1,21 @@
-"""Reading: one span through the table of its dialect. Pure: attributes in, counts and names out."""
+"""Reading: one span through the table of its dialect. Pure: fields in, counts and names out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 
-import orjson
-
-from switchgear.usage import MAX_TOKENS_PER_CALL, Usage, UsageError
+from switchgear.usage import Usage, UsageError
 
 from ..call import Reported
-from ..span import Scalar, Span
-from .dialect import Dialect
+from ..span import Span
+from .dialect import Apart, Dialect, Estimate
+from .fields import BadValueError, Fields
 
-__all__ = ["BadValueError", "Counts", "counts", "kind", "response_id", "text"]
+__all__ = ["Counts", "counts", "failure", "kind", "response_id"]
 
-# Above this an answer is not searched for its id: reading it would cost more than a twin is worth.
-MAX_ANSWER_CHARS = 4 * 1024 * 1024
-_NOT_PROVIDER_IDS = ("run-", "run--", "lc_run-")
-
-
-class BadValueError(ValueError):
-    """An attribute with a value that cannot be: names the attribute and the value."""
+# LangChain's ids of its own runs, which stand where a provider's id may stand too.
+_NOT_PROVIDER_IDS = ("run-", "lc_run-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +26,40 @@ class Counts:
     reported: Reported
 
 
-def kind(dialect: Dialect, span: Span) -> tuple[bool, str]:
-    """Whether `span` is of a billable kind, and the value that says so ("" where nothing does)."""
+def kind(dialect: Dialect, fields: Fields) -> tuple[bool, str]:
+    """Whether the span is of a billable kind, and the value that says so ("" where nothing does)."""
     for rule in dialect.kinds:
-        value = span.attributes.get(rule.attribute)
-        if not isinstance(value, str) or not value:
+        if rule.given is not None and not fields.says(*rule.given):
             continue
+        value = fields.get(rule.attribute)
+        if not value and value is not False:
+            continue
+        if not isinstance(value, str):
+            if not isinstance(value, bool):
+                continue
+            value = str(value)
         lowered = value.lower()
-        if lowered in rule.bills:
+        if lowered in rule.bills or lowered.endswith(rule.endings):
             return True, lowered
         if lowered in rule.never or not rule.passes:
             return False, f"{rule.attribute} = {value[:64]!r}"
     return False, ""
 
 
-def counts(dialect: Dialect, span: Span, *, output_expected: bool) -> Counts | None:
+def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: bool) -> Counts | None:
     """The usage of `span`, or None where it names none. Raises BadValueError for an impossible count.
 
     Cached tokens are taken out of the input, unless the emitter leaves them out already: a known one, or one
     that gives itself away by `cache_read + cache_write > input`. An answer without any token at all (0 in,
-    0 out) is what emitters write when the provider told them nothing: that is no usage.
+    0 out) is what emitters write when the provider told them nothing: that is no usage, and neither is what
+    an instrumentation guessed by itself.
     """
-    read = _Tokens(span.attributes)
-    total, output = read.first(dialect.input), read.first(dialect.output)
-    cache_read, reasoning = read.first(dialect.cache_read), read.first(dialect.reasoning)
-    write, short, long = _cache_write(dialect, read)
+    total, output = fields.tokens(dialect.input), fields.tokens(dialect.output)
+    cache_read, reasoning = fields.tokens(dialect.cache_read), fields.tokens(dialect.reasoning)
+    write, short, long = _cache_write(dialect, fields)
     if not any((total, output, cache_read, write)):
+        return None
+    if dialect.estimate is not None and _guessed(dialect.estimate, fields):
         return None
     reported = _reported(total, output, cache_read, write, reasoning)
     if short is not None:
@@ -67,17 +68,18 @@ def counts(dialect: Dialect, span: Span, *, output_expected: bool) -> Counts | N
         reported |= Reported.OUTPUT
     cached = (cache_read or 0) + (write or 0)
     uncached = total or 0
-    if not (span.scope_name in dialect.exclusive_scopes or cached > uncached):
+    if cached and not (cached > uncached or _leaves_out(dialect, span, fields)):
         uncached -= cached
     spoken, thought = output or 0, reasoning or 0
+    # More reasoning than output: an emitter that counts them side by side.
+    beside = thought > spoken or (thought > 0 and _beside(dialect, fields))
     try:
         usage = Usage(
             input_uncached=uncached,
             cache_read=cache_read or 0,
             cache_write_5m=(write or 0) - (long or 0),
             cache_write_1h=long or 0,
-            # More reasoning than output: an emitter that counts them side by side.
-            output=spoken + thought if thought > spoken else spoken,
+            output=spoken + thought if beside else spoken,
             reasoning=thought,
         )
     except UsageError as problem:
@@ -85,43 +87,58 @@ def counts(dialect: Dialect, span: Span, *, output_expected: bool) -> Counts | N
     return Counts(usage, reported)
 
 
-def text(span: Span, names: tuple[str, ...]) -> str | None:
-    """The first of `names` that holds text."""
-    for name in names:
-        value = span.attributes.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return None
-
-
-def response_id(dialect: Dialect, span: Span) -> str | None:
+def response_id(dialect: Dialect, fields: Fields) -> str | None:
     """The provider's id of its answer, from an attribute or from the answer itself."""
-    named = text(span, dialect.response_id)
-    if named is not None or dialect.answer is None:
-        return named
-    answer = span.attributes.get(dialect.answer)
-    if not isinstance(answer, str) or not answer.startswith("{") or len(answer) > MAX_ANSWER_CHARS:
-        return None
-    try:
-        return _id_of(orjson.loads(answer))
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _id_of(answer: object) -> str | None:
-    """The id in a provider's own body, or in the result that LangChain makes of it."""
-    match answer:
-        case {"id": str() as found} if found and not found.startswith(_NOT_PROVIDER_IDS):
-            return found
-        case {"llm_output": {"id": str() as found}} if found:
-            return found
-        case {
-            "generations": [[{"message": {"kwargs": {"response_metadata": {"id": str() as found}}}}, *_], *_]
-        }:
-            return found or None
-        case {"response": {"id": str() as found}} if found:
-            return found
+    for name in dialect.response_id:
+        found = fields.get(name)
+        if isinstance(found, str) and found and not found.startswith(_NOT_PROVIDER_IDS):
+            return None if dialect.own_ids and found in map(fields.get, dialect.own_ids) else found
     return None
+
+
+def failure(dialect: Dialect, fields: Fields) -> str | None:
+    """What the dialect itself says of a failed request, or None."""
+    for name, value in dialect.failures:
+        if fields.says(name, value):
+            return f"{name} = {value!r}"
+    return None
+
+
+def _guessed(estimate: Estimate, fields: Fields) -> bool:
+    streamed = any(fields.says(name, value) for name, value in estimate.streams)
+    return streamed and fields.source(estimate.proofs) is None
+
+
+def _leaves_out(dialect: Dialect, span: Span, fields: Fields) -> bool:
+    """Whether the input count is one that leaves the cached tokens out."""
+    return bool(dialect.apart) and any(_apart(rule, dialect, span, fields) for rule in dialect.apart)
+
+
+def _beside(dialect: Dialect, fields: Fields) -> bool:
+    """Whether the reasoning count is one that stands beside the output."""
+    return bool(dialect.reasoning_apart) and fields.source(dialect.reasoning) in dialect.reasoning_apart
+
+
+def _apart(rule: Apart, dialect: Dialect, span: Span, fields: Fields) -> bool:
+    """Whether `rule` shows that the input of this span leaves the cached tokens out."""
+    if rule.scope and rule.scope != span.scope_name:
+        return False
+    if rule.before and not () < _version(span.scope_version) < rule.before:
+        return False
+    if rule.providers:
+        provider = fields.text(dialect.provider) or ""
+        if rule.providers.isdisjoint(provider.lower().split(".")):
+            return False
+    if rule.counted and fields.source(dialect.input) not in rule.counted:
+        return False
+    if rule.named and fields.source(tuple(rule.named)) is None:
+        return False
+    return not rule.lacks or fields.source(tuple(rule.lacks)) is None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The numbers of a version: "0.1.54" is (0, 1, 54); () where it holds none."""
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", text[:64])[:4])
 
 
 def _reported(*found: int | None) -> Reported:
@@ -139,50 +156,15 @@ _FLAGS = tuple(
 )
 
 
-def _cache_write(dialect: Dialect, read: _Tokens) -> tuple[int | None, int | None, int | None]:
+def _cache_write(dialect: Dialect, fields: Fields) -> tuple[int | None, int | None, int | None]:
     """(all that was written, of which for 5 minutes, of which for an hour); the parts None where not told."""
-    write = read.first(dialect.cache_write)
-    short, long = read.first(dialect.cache_write_5m), read.first(dialect.cache_write_1h)
+    write = fields.tokens(dialect.cache_write)
+    if not (dialect.cache_write_5m or dialect.cache_write_1h):
+        return write, None, None
+    short, long = fields.tokens(dialect.cache_write_5m), fields.tokens(dialect.cache_write_1h)
     if short is None and long is None:
         return write, None, None
     parts = (short or 0) + (long or 0)
     if write is None or parts > write:
         write = parts
     return write, write - (long or 0), long or 0
-
-
-class _Tokens:
-    """Token counts among attributes: whole numbers, or text of digits; anything else is refused."""
-
-    def __init__(self, attributes: Mapping[str, Scalar]) -> None:
-        self._attributes = attributes
-
-    def first(self, names: tuple[str, ...]) -> int | None:
-        for name in names:
-            value = self._attributes.get(name)
-            if value is not None:
-                return _whole(name, value)
-        return None
-
-
-def _whole(name: str, value: Scalar) -> int:
-    count = _integer(value)
-    if count is None or not 0 <= count <= MAX_TOKENS_PER_CALL:
-        shown = "a list or map" if value == () else repr(value)[:64]
-        raise BadValueError(
-            f"{name} = {shown}: a token count is a whole number from 0 to {MAX_TOKENS_PER_CALL}"
-        )
-    return count
-
-
-def _integer(value: Scalar) -> int | None:
-    match value:
-        case bool():
-            return None
-        case int():
-            return value
-        case float() if math.isfinite(value) and value.is_integer():
-            return int(value)
-        case str() if value.isascii() and value.isdigit() and len(value) <= 20:
-            return int(value)
-    return None

@@ -1,0 +1,58 @@
+"""LangSmith over OpenTelemetry: usage is copied to the chain above, so that the span kind alone decides.
+
+What is cached and reasoned stands in LangChain's usage_metadata, whose input counts all of it; the response id
+stands only in the answer.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .dialect import Dialect, Kind
+from .document import Inside
+from .genai import GENAI
+
+__all__ = ["LANGSMITH"]
+
+_usage = partial(Inside, "langsmith.metadata.usage_metadata")
+_answer = partial(Inside, "gen_ai.completion")
+# One message of the answer, as LangChain writes it down.
+_message = partial(_answer, "generations", 0, 0, "message", "kwargs")
+
+LANGSMITH = Dialect(
+    name="langsmith",
+    trust=30,
+    scopes=("langsmith",),
+    marks=frozenset({"langsmith.span.kind"}),
+    kinds=(Kind("langsmith.span.kind", bills=frozenset({"llm", "embedding"})),),
+    provider=("langsmith.metadata.ls_provider", *GENAI.provider),
+    request_model=(*GENAI.request_model, "langsmith.metadata.ls_model_name"),
+    response_model=(
+        *GENAI.response_model,
+        _message("response_metadata", "model_name"),
+        _answer("llm_output", "model_name"),
+        _answer("model"),
+    ),
+    response_id=(
+        *GENAI.response_id,
+        _message("response_metadata", "id"),
+        _answer("llm_output", "id"),
+        _answer("id"),
+    ),
+    input=(*GENAI.input, _usage("input_tokens"), _message("usage_metadata", "input_tokens")),
+    output=(*GENAI.output, _usage("output_tokens"), _message("usage_metadata", "output_tokens")),
+    cache_read=(
+        *(_usage("input_token_details", "cache_read"), *GENAI.cache_read),
+        _message("usage_metadata", "input_token_details", "cache_read"),
+    ),
+    cache_write=(
+        *(_usage("input_token_details", "cache_creation"), *GENAI.cache_write),
+        _message("usage_metadata", "input_token_details", "cache_creation"),
+    ),
+    cache_write_5m=(_usage("input_token_details", "ephemeral_5m_input_tokens"),),
+    cache_write_1h=(_usage("input_token_details", "ephemeral_1h_input_tokens"),),
+    reasoning=(
+        *(_usage("output_token_details", "reasoning"), *GENAI.reasoning),
+        _message("usage_metadata", "output_token_details", "reasoning"),
+    ),
+)
