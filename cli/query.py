@@ -18,6 +18,7 @@ __all__ = ["run"]
 
 _REPORT = re.compile(r"[A-Za-z][\w-]*")
 _OUR_TIMEOUT_S = 30.0
+_WIDEST = 100_000
 
 
 def run(question: str, *, given: Sequence[str], collector: str, api_key: str | None, as_json: bool) -> int:
@@ -40,7 +41,12 @@ def run(question: str, *, given: Sequence[str], collector: str, api_key: str | N
             answer = _ask(client, question.strip(), params, is_report=is_report)
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return fail(f"query: no collector answers at {collector} ({problem}); start one with: switchgear up")
-    return _show(answer, as_json=as_json)
+    except UnicodeEncodeError:
+        return misuse("query: SWITCHGEAR_API_KEY holds a character that no key has")
+    try:
+        return _show(answer, as_json=as_json)
+    except ValueError:
+        return fail(f"query: what answers at {collector} is no collector; name one with --collector")
 
 
 def _ask(
@@ -59,6 +65,8 @@ def _show(answer: httpx.Response, *, as_json: bool) -> int:
     if not answer.is_success:
         return fail(f"query: the collector answered {answer.status_code}: {_detail(answer)}")
     document = answer.json()
+    if not isinstance(document, dict) or not {"columns", "rows"} <= document.keys():
+        raise ValueError("no answer of a collector")
     if as_json:
         say(json.dumps(document, ensure_ascii=False))
     else:
@@ -83,7 +91,8 @@ def _print(document: Mapping[str, Any]) -> None:
         table.add_column(Text(plain(_name(column))))
     for row in rows:
         table.add_row(*(Text("-" if value is None else plain(str(value))) for value in row))
-    Console().print(table)
+    # As wide as it is: a terminal wraps a long line, and an amount that was cut to fit would be another amount.
+    Console(width=_WIDEST).print(table)
     counted = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
     watermark = document.get("watermark")
     say(f"{counted}, booked up to {watermark}" if watermark else f"{counted}; nothing is booked yet")

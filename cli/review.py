@@ -57,6 +57,10 @@ def run(week: str, *, out: Path, collector: str, api_key: str | None, as_json: b
         return fail(f"review: {problem}")
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return fail(f"review: no collector answers at {collector} ({problem}); start one with: switchgear up")
+    except UnicodeEncodeError:
+        return misuse("review: SWITCHGEAR_API_KEY holds a character that no key has")
+    except (ValueError, AttributeError, KeyError):
+        return fail(f"review: what answers at {collector} is no collector; name one with --collector")
     review = _review(week, start, facts)
     try:
         paths = _write(review, out, facts.watermark)

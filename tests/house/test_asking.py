@@ -1,0 +1,83 @@
+"""`query` and `review` ask whatever answers at an address, which need not be a collector."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cli import query, review
+
+Answer = Callable[[bytes], str]
+Verb = Callable[[str, str | None, Path], int]
+
+
+def _query(url: str, key: str | None, _: Path) -> int:
+    return query.run("select 1", given=(), collector=url, api_key=key, as_json=False)
+
+
+def _review(url: str, key: str | None, out: Path) -> int:
+    return review.run("2026-W47", out=out, collector=url, api_key=key, as_json=False)
+
+
+@pytest.fixture
+def answering() -> Iterator[Answer]:
+    """Starts a server that answers every request with the same body; its URL."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(body: bytes) -> str:
+        class Same(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Same))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
+@pytest.mark.parametrize("body", [b"<!doctype html>", b'{"status": "ok"}', b"[]", b"null"], ids=str)
+def test_what_is_no_collector_is_one_clear_line(
+    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, body: bytes
+) -> None:
+    url = answering(body)
+    assert verb(url, None, tmp_path) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"what answers at {url} is no collector" in said
+
+
+@pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
+def test_a_key_that_no_header_can_carry_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb
+) -> None:
+    assert verb("http://127.0.0.1:1", "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel", tmp_path) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "SWITCHGEAR_API_KEY holds a character" in said
+
+
+def test_no_amount_is_cut_to_fit_a_narrow_terminal(
+    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = [f"a_long_name_{place}" for place in range(20)]
+    table: Mapping[str, Any] = {"columns": columns, "rows": [["75000.000001"] * 20], "watermark": None}
+    assert _query(answering(orjson.dumps(table)), None, tmp_path) == 0
+    assert capsys.readouterr().out.count("75000.000001") == 20
