@@ -67,7 +67,9 @@ def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
         return _none(span, dialect, "wrong_kind", f"{stated}: only requests to a model are billed")
     request_model = fields.text(dialect.request_model)
     model = fields.text(dialect.response_model) or request_model
-    counts = reading.counts(dialect, span, fields, output_expected="embed" not in stated)
+    # Not every emitter tells an embedding from a generation; what embeds writes nothing.
+    embeds = "embed" in stated or "embed" in (model or "").lower()
+    counts = reading.counts(dialect, span, fields, output_expected=not embeds)
     if not billable and not (dialect.bills_unnamed and model and counts):
         return _none(span, dialect, "wrong_kind", "states no kind, and not both a model and usage")
     answer = reading.response_id(dialect, fields)

@@ -19,6 +19,12 @@ _answer = partial(Inside, "gen_ai.completion")
 # One message of the answer, as LangChain writes it down.
 _message = partial(_answer, "generations", 0, 0, "message", "kwargs")
 
+
+def _answered(*path: str) -> tuple[str, str]:
+    """The same count where only the answer has it: of LangChain, and of a wrapped client."""
+    return _message("usage_metadata", *path), _answer("usage_metadata", *path)
+
+
 LANGSMITH = Dialect(
     name="langsmith",
     trust=30,
@@ -39,20 +45,20 @@ LANGSMITH = Dialect(
         _answer("llm_output", "id"),
         _answer("id"),
     ),
-    input=(*GENAI.input, _usage("input_tokens"), _message("usage_metadata", "input_tokens")),
-    output=(*GENAI.output, _usage("output_tokens"), _message("usage_metadata", "output_tokens")),
+    input=(*GENAI.input, _usage("input_tokens"), *_answered("input_tokens")),
+    output=(*GENAI.output, _usage("output_tokens"), *_answered("output_tokens")),
     cache_read=(
         *(_usage("input_token_details", "cache_read"), *GENAI.cache_read),
-        _message("usage_metadata", "input_token_details", "cache_read"),
+        *_answered("input_token_details", "cache_read"),
     ),
     cache_write=(
         *(_usage("input_token_details", "cache_creation"), *GENAI.cache_write),
-        _message("usage_metadata", "input_token_details", "cache_creation"),
+        *_answered("input_token_details", "cache_creation"),
     ),
     cache_write_5m=(_usage("input_token_details", "ephemeral_5m_input_tokens"),),
     cache_write_1h=(_usage("input_token_details", "ephemeral_1h_input_tokens"),),
     reasoning=(
         *(_usage("output_token_details", "reasoning"), *GENAI.reasoning),
-        _message("usage_metadata", "output_token_details", "reasoning"),
+        *_answered("output_token_details", "reasoning"),
     ),
 )

@@ -350,3 +350,16 @@ def test_a_table_reads_every_attribute_that_it_names(dialect: Any) -> None:
     assert not any(isinstance(name, Inside) or "#" in name for name in dialect.attributes)
     assert dialect.scopes
     assert len({each.name for each in DIALECTS}) == len(DIALECTS)
+
+
+def test_an_embedding_needs_no_output_to_be_complete() -> None:
+    found = call(
+        {
+            **LANGFUSE,
+            "langfuse.observation.model.name": "text-embedding-3-small",
+            "langfuse.observation.usage_details": '{"prompt_tokens": 12, "total_tokens": 12}',
+        },
+        "langfuse-sdk",
+    )
+    assert found.usage == Usage(12)
+    assert found.reported.complete
