@@ -25,6 +25,7 @@ from .streams import StreamMeter
 __all__ = ["http_client", "wrap"]
 
 _SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
+_CLIENTS = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "AsyncAnthropic")}
 _MARK = "_switchgear_guards"
 # Failures before anything was sent: nothing can have been billed.
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
@@ -38,15 +39,24 @@ def wrap(client: C) -> C:
     Copies made with `with_options` share its HTTP client and are guarded too. Wrapping twice changes nothing.
     Raises ConfigError for a client of another kind.
     """
-    provider = type(client).__module__.partition(".")[0]
+    provider = _provider(type(client))
     inner = getattr(client, "_client", None)
-    if provider not in _SDK_ERRORS or inner is None:
+    if provider is None or inner is None:
         known = " or ".join(sorted(_SDK_ERRORS))
         raise ConfigError(
             f"wrap: {type(client).__module__}.{type(client).__qualname__} is no client of {known}"
         )
     _guard(inner, provider)
     return client
+
+
+def _provider(kind: type) -> str | None:
+    """Whose API a class of client speaks. Anthropic's for Bedrock and Vertex speak those clouds' own."""
+    for base in kind.__mro__:
+        sdk = base.__module__.partition(".")[0]
+        if base.__name__ in _CLIENTS.get(sdk, ()):
+            return sdk
+    return None
 
 
 def http_client(*, for_: Literal["openai", "anthropic"], asynchronous: bool = False, **options: Any) -> Any:

@@ -346,6 +346,29 @@ def test_wrapping_twice_changes_nothing(provider: fake.Running) -> None:
         assert sg.wrap(client)._client.send is send
 
 
+def test_a_client_whose_calls_would_pass_unseen_is_refused() -> None:
+    with (
+        anthropic.AnthropicVertex(region="r", project_id="p", access_token="t") as vertex,
+        pytest.raises(sg.ConfigError, match="AnthropicVertex is no client of anthropic or openai"),
+    ):
+        sg.wrap(vertex)
+
+
+def test_a_client_class_of_one_s_own_is_guarded(
+    provider: fake.Running, engine_of: Engines, configured: Configure
+) -> None:
+    class Mine(openai.OpenAI):
+        pass
+
+    configured(engine_of(limit="0.000001").url)
+    with (
+        Mine(base_url=provider.base_url_openai, api_key="sk-test") as client,
+        sg.task("writer", tenant="acme"),
+        pytest.raises(sg.BudgetExceeded),
+    ):
+        openai_call(sg.wrap(client))
+
+
 def test_a_client_of_another_kind_is_refused() -> None:
     with pytest.raises(sg.ConfigError, match=r"builtins\.dict is no client of anthropic or openai"):
         sg.wrap({})
