@@ -38,7 +38,7 @@ def answering() -> Iterator[Answer]:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - http.server names it so
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
