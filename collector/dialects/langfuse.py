@@ -42,8 +42,16 @@ LANGFUSE = Dialect(
         _usage("input_cache_creation"),
         _usage("prompt_details.cache_write"),
     ),
-    cache_write_5m=(_usage("cache_creation", "ephemeral_5m_input_tokens"),),
-    cache_write_1h=(_usage("cache_creation", "ephemeral_1h_input_tokens"),),
+    cache_write_5m=(
+        _usage("cache_creation", "ephemeral_5m_input_tokens"),
+        _usage("cache_creation_ephemeral_5m_input_tokens"),
+        _usage("input_ephemeral_5m_input_tokens"),
+    ),
+    cache_write_1h=(
+        _usage("cache_creation", "ephemeral_1h_input_tokens"),
+        _usage("cache_creation_ephemeral_1h_input_tokens"),
+        _usage("input_ephemeral_1h_input_tokens"),
+    ),
     reasoning=(
         _usage("completion_tokens_details", "reasoning_tokens"),
         _usage("output_tokens_details", "reasoning_tokens"),

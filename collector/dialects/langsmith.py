@@ -9,12 +9,15 @@ from __future__ import annotations
 from functools import partial
 
 from .dialect import Dialect, Kind
-from .document import Inside
+from .document import Inside, Notation
 from .genai import GENAI
 
 __all__ = ["LANGSMITH"]
 
 _usage = partial(Inside, "langsmith.metadata.usage_metadata")
+# Of a wrapped client: what Python prints of the details.
+_input_details = partial(Inside, "gen_ai.usage.input_token_details", notation=Notation.PYTHON)
+_output_details = partial(Inside, "gen_ai.usage.output_token_details", notation=Notation.PYTHON)
 _answer = partial(Inside, "gen_ai.completion")
 # One message of the answer, as LangChain writes it down.
 _message = partial(_answer, "generations", 0, 0, "message", "kwargs")
@@ -48,17 +51,24 @@ LANGSMITH = Dialect(
     input=(*GENAI.input, _usage("input_tokens"), *_answered("input_tokens")),
     output=(*GENAI.output, _usage("output_tokens"), *_answered("output_tokens")),
     cache_read=(
-        *(_usage("input_token_details", "cache_read"), *GENAI.cache_read),
+        *(_usage("input_token_details", "cache_read"), _input_details("cache_read"), *GENAI.cache_read),
         *_answered("input_token_details", "cache_read"),
     ),
     cache_write=(
-        *(_usage("input_token_details", "cache_creation"), *GENAI.cache_write),
+        *(_usage("input_token_details", "cache_creation"), _input_details("cache_creation")),
+        *GENAI.cache_write,
         *_answered("input_token_details", "cache_creation"),
     ),
-    cache_write_5m=(_usage("input_token_details", "ephemeral_5m_input_tokens"),),
-    cache_write_1h=(_usage("input_token_details", "ephemeral_1h_input_tokens"),),
+    cache_write_5m=(
+        _usage("input_token_details", "ephemeral_5m_input_tokens"),
+        _input_details("ephemeral_5m_input_tokens"),
+    ),
+    cache_write_1h=(
+        _usage("input_token_details", "ephemeral_1h_input_tokens"),
+        _input_details("ephemeral_1h_input_tokens"),
+    ),
     reasoning=(
-        *(_usage("output_token_details", "reasoning"), *GENAI.reasoning),
+        *(_usage("output_token_details", "reasoning"), _output_details("reasoning"), *GENAI.reasoning),
         *_answered("output_token_details", "reasoning"),
     ),
 )

@@ -36,7 +36,7 @@ OPENLLMETRY = replace(
         Kind("traceloop.span.kind", never=frozenset({"workflow", "task", "agent", "tool"}), passes=True),
         Kind(
             "gen_ai.operation.name",
-            bills=BILLED_OPERATIONS | {"completion", "embedding", "response", "responses"},
+            bills=BILLED_OPERATIONS | {"completion", "embedding", "response", "responses", "realtime"},
         ),
         Kind(
             "llm.request.type", bills=frozenset({"chat", "completion", "embedding", "embeddings", "response"})

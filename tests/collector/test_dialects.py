@@ -97,6 +97,15 @@ def usage_details(**counts: Any) -> dict[str, Any]:
             Usage(900 - 500 - 80 - 20, 500, 80, 20, output=40),
         ),
         (
+            {
+                **LANGSMITH,
+                "gen_ai.usage.input_token_details": "{'audio': 0, 'cache_read': 500}",
+                "gen_ai.usage.output_token_details": "{'reasoning': 30}",
+            },
+            "langsmith",
+            Usage(900 - 500, 500, output=40, reasoning=30),
+        ),
+        (
             usage_details(input=179, output=35, total=278, input_cache_read=21, output_reasoning=64),
             "langfuse-sdk",
             Usage(179, 21, output=35 + 64, reasoning=64),
@@ -193,7 +202,12 @@ def usage_details(**counts: Any) -> dict[str, Any]:
         ),
     ],
     ids=[
-        *("langsmith, lifetimes", "langfuse's own names", "langfuse, anthropic's names"),
+        *(
+            "langsmith, lifetimes",
+            "langsmith, a client",
+            "langfuse's own names",
+            "langfuse, anthropic's names",
+        ),
         *("langfuse, a proxy's names", "langfuse, responses", "vercel 5", "vercel 6", "vercel embeddings"),
         *("vercel 7", "logfire, raw", "logfire, before raw"),
     ],

@@ -27,7 +27,7 @@ NO_SPAN = {
 NO_CACHE = {
     "otel-openai-v2*": "openai-v2 names no cached tokens: only the inclusive totals can be compared",
     "openai-agents-openinference__*chat*": "names cached tokens for the Responses API only",
-    "openai-agents-openllmetry__*": "names no cached tokens",
+    "openai-agents-openllmetry__*chat*": "names cached tokens for the Responses API only",
 }
 TWO_CALLS = {
     "langchain-openinference-both__chain_stream": "LangChain's span names no response id and carries no usage, and "
