@@ -182,7 +182,8 @@ class Control:
             reply = await self._client.post("/v1/grants", json={**body, "wait": _ASK_WAIT_S})
             if reply.status_code == 422:
                 _log.warning("the policy engine refused a request: %s", reply.json().get("detail"))
-                return None
+                # A budget that it cannot use (another currency) must not lift everybody's ceilings.
+                return await self._ask({**body, "budget": None}) if body.get("budget") else None
             reply.raise_for_status()
             answer = reply.json()
             decision, grant = Decision.from_wire(answer["decision"]), answer["grant"]

@@ -330,6 +330,19 @@ def test_a_budget_in_code_lowers_the_ceiling_of_its_task(
         openai_call(sg.wrap(client))
 
 
+def test_a_budget_that_the_engine_cannot_use_lifts_no_ceiling(
+    provider: fake.Running, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured(engine_of(limit="0.000001").url)
+    with (
+        openai_client(provider) as client,
+        sg.task("writer", tenant="acme", budget="5 EUR"),
+        pytest.raises(sg.BudgetExceeded, match="acme-hour"),
+    ):
+        openai_call(sg.wrap(client))
+    assert any('"5 EUR" is not in the policies' in record.getMessage() for record in caplog.records)
+
+
 def test_a_call_outside_any_task_is_made_but_not_guarded(
     provider: fake.Running, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
