@@ -1,7 +1,7 @@
 """Langfuse's SDK: usage_details in the names of whoever counted, and no response id anywhere.
 
 Its own names (`input`, `input_cache_read`, `output_reasoning`) split the whole into parts; Anthropic's leave the
-cached tokens out; OpenAI's count them in.
+cached tokens out; OpenAI's count them in. A span made by hand may carry its type beside the convention's names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import partial
 
 from .dialect import Apart, Dialect, Kind
 from .document import Inside
+from .genai import GENAI
 
 __all__ = ["LANGFUSE"]
 
@@ -21,12 +22,12 @@ LANGFUSE = Dialect(
     scopes=("langfuse-sdk",),
     marks=frozenset({"langfuse.observation.type"}),
     kinds=(Kind("langfuse.observation.type", bills=frozenset({"generation", "embedding"})),),
-    provider=("gen_ai.provider.name", "gen_ai.system"),
-    request_model=("gen_ai.request.model",),
-    response_model=("langfuse.observation.model.name", "gen_ai.response.model"),
-    response_id=("gen_ai.response.id",),
-    input=(_usage("prompt_tokens"), _usage("input_tokens"), _usage("input")),
-    output=(_usage("completion_tokens"), _usage("output_tokens"), _usage("output")),
+    provider=GENAI.provider,
+    request_model=GENAI.request_model,
+    response_model=("langfuse.observation.model.name", *GENAI.response_model),
+    response_id=GENAI.response_id,
+    input=(_usage("prompt_tokens"), _usage("input_tokens"), _usage("input"), *GENAI.input),
+    output=(_usage("completion_tokens"), _usage("output_tokens"), _usage("output"), *GENAI.output),
     cache_read=(
         _usage("prompt_tokens_details", "cached_tokens"),
         _usage("input_tokens_details", "cached_tokens"),
@@ -34,6 +35,7 @@ LANGFUSE = Dialect(
         _usage("input_cache_read"),
         _usage("input_cached_tokens"),
         _usage("prompt_details.cache_read"),
+        *GENAI.cache_read,
     ),
     cache_write=(
         _usage("prompt_tokens_details", "cache_write_tokens"),
@@ -41,6 +43,7 @@ LANGFUSE = Dialect(
         _usage("cache_creation_input_tokens"),
         _usage("input_cache_creation"),
         _usage("prompt_details.cache_write"),
+        *GENAI.cache_write,
     ),
     cache_write_5m=(
         _usage("cache_creation", "ephemeral_5m_input_tokens"),
@@ -58,6 +61,7 @@ LANGFUSE = Dialect(
         _usage("output_reasoning"),
         _usage("output_reasoning_tokens"),
         _usage("completion_details.reasoning"),
+        *GENAI.reasoning,
     ),
     apart=(
         Apart(

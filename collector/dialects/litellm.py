@@ -60,7 +60,11 @@ LITELLM = replace(
     cache_write_1h=(_lifetimes("ephemeral_1h_input_tokens"),),
     reasoning=(_usage("completion_tokens_details", "reasoning_tokens"), *GENAI.reasoning),
     estimate=Estimate(
-        streams=(("llm.is_streaming", "true"), ("gen_ai.request.stream", "true")),
+        streams=(
+            ("llm.is_streaming", "true"),
+            ("gen_ai.request.stream", "true"),
+            ("litellm.request.streaming", "true"),
+        ),
         proofs=(_usage("prompt_tokens_details"), _usage("cache_read_input_tokens"), *GENAI.cache_read),
     ),
     own_ids=("litellm.call_id",),

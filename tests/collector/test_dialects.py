@@ -138,6 +138,16 @@ def usage_details(**counts: Any) -> dict[str, Any]:
         ),
         (
             {
+                **LANGFUSE,
+                "gen_ai.usage.input_tokens": 900,
+                "gen_ai.usage.cache_read.input_tokens": 200,
+                "gen_ai.usage.output_tokens": 40,
+            },
+            "by-hand",
+            Usage(900 - 200, 200, output=40),
+        ),
+        (
+            {
                 **VERCEL,
                 "ai.usage.cachedInputTokens": 200,
                 "ai.response.providerMetadata": json.dumps({"anthropic": {"cacheCreationInputTokens": 60}}),
@@ -208,7 +218,14 @@ def usage_details(**counts: Any) -> dict[str, Any]:
             "langfuse's own names",
             "langfuse, anthropic's names",
         ),
-        *("langfuse, a proxy's names", "langfuse, responses", "vercel 5", "vercel 6", "vercel embeddings"),
+        *(
+            "langfuse, a proxy's names",
+            "langfuse, responses",
+            "langfuse, by hand",
+            "vercel 5",
+            "vercel 6",
+            "vercel embeddings",
+        ),
         *("vercel 7", "logfire, raw", "logfire, before raw"),
     ],
 )
