@@ -1,15 +1,16 @@
 """Merge: which spans tell of the same call, and the one record that they make together.
 
-Two spans are twins when they name the same response id, or when one is the other's parent: a wrapper's span
-round the client's. A parent joins one child only; with several it is the span of something larger, and its
-counts give way to the child's in any case. The record depends only on which spans there are, never on their
-order.
+Two spans are twins when they name the same response id at the same time, or when one is the other's parent: a
+wrapper's span round the client's. A parent joins one child only; with several it is the span of something larger,
+and its counts give way to the child's in any case. The record depends only on which spans there are, never on
+their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from switchgear.usage import Usage
@@ -143,6 +144,10 @@ class Group:
         )
 
 
+# Twins overlap in time, but for clocks that differ. Small servers and test doubles give few ids again and again
+# ("chatcmpl-123"): without this all calls of one id would be one, and the others' money gone.
+_CLOCKS_DIFFER_BY = timedelta(seconds=10)
+
 _Key = tuple[str, str, str]
 
 
@@ -152,7 +157,7 @@ class Shelf:
     def __init__(self, groups: Iterable[Group] = ()) -> None:
         self.groups: list[Group] = []
         self._by_identity: dict[_Key, tuple[Group, Call]] = {}
-        self._by_response: dict[tuple[str, str], Group] = {}
+        self._by_response: dict[tuple[str, str], list[Call]] = {}
         self._by_parent: dict[_Key, list[_Key]] = {}
         for group in groups:
             self.groups.append(group)
@@ -184,7 +189,7 @@ class Shelf:
     def _index(self, group: Group, call: Call) -> None:
         self._by_identity[call.identity] = (group, call)
         if call.response_id is not None:
-            self._by_response[call.tenant, call.response_id] = group
+            self._by_response.setdefault((call.tenant, call.response_id), []).append(call)
         if call.parent_span_id is not None:
             self._by_parent.setdefault((call.tenant, call.trace_id, call.parent_span_id), []).append(
                 call.identity
@@ -194,12 +199,13 @@ class Shelf:
         """The groups that hold a twin of `call`, without repetition."""
         found: list[Group] = []
         if call.response_id is not None:
-            same = self._by_response.get((call.tenant, call.response_id))
-            if same is not None:
-                found.append(same)
-        for group in (self._of_parent(call), self._of_child(call)):
-            if group is not None and group not in found and _compatible([call], found, group):
-                found.append(group)
+            for other in self._by_response.get((call.tenant, call.response_id), ()):
+                group = self.group_of(other)
+                if group not in found and _overlap(call, other):
+                    found.append(group)
+        for wrapped in (self._of_parent(call), self._of_child(call)):
+            if wrapped is not None and wrapped not in found and _compatible([call], found, wrapped):
+                found.append(wrapped)
         return found
 
     def _of_parent(self, call: Call) -> Group | None:
@@ -233,9 +239,12 @@ class Shelf:
             self.groups.remove(other)
             for member in other.members:
                 self._by_identity[member.identity] = (target, member)
-                if member.response_id is not None:
-                    self._by_response[member.tenant, member.response_id] = target
         return target
+
+
+def _overlap(one: Call, other: Call) -> bool:
+    first, second = sorted((one, other), key=lambda call: call.started_at)
+    return second.started_at <= (first.ended_at or first.started_at) + _CLOCKS_DIFFER_BY
 
 
 def _compatible(calls: Sequence[Call], found: Sequence[Group], group: Group) -> bool:

@@ -107,6 +107,20 @@ def test_a_tenant_never_merges_with_another() -> None:
     assert len(records([twin(1), twin(2, tenant="globex")])) == 2
 
 
+def test_an_id_that_a_server_gives_again_later_is_another_call() -> None:
+    later = NOW + timedelta(minutes=5)
+    again = [twin(n, started_at=later, ended_at=later + timedelta(seconds=1)) for n in (3, 4)]
+    for order in permutations([twin(1), twin(2), *again]):
+        assert len(records(order)) == 2
+
+
+def test_a_twin_that_ends_long_after_it_began_is_still_a_twin() -> None:
+    stream = twin(1, ended_at=NOW + timedelta(hours=1))
+    late = twin(2, started_at=NOW + timedelta(minutes=59), ended_at=None)
+    for order in permutations([stream, late]):
+        assert len(records(order)) == 1
+
+
 def test_a_wrapper_and_the_client_inside_it_are_one_call_without_any_response_id() -> None:
     outer = twin(1, response_id=None, usage=None, reported=Reported.NOTHING)
     inner = twin(2, trace_id=outer.trace_id, parent_span_id=outer.span_id, response_id=None)
