@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -38,15 +38,18 @@ class Accounts:
         found = (self._by_key.get((ceiling.name, None, None)) for ceiling in self.policies.ceilings)
         return [account for account in found if account is not None]
 
-    def of(self, who: Who, budget: Decimal | None, now: float) -> list[Account]:
-        """Every account that a call made for `who` counts in; `budget` is what the task allows itself, or None."""
+    def of(self, who: Who, budgets: Iterable[tuple[str, Decimal]], now: float) -> list[Account]:
+        """Every account that a call made for `who` counts in; `budgets` are what tasks on the way allow themselves."""
         found = [
             self._at(ceiling, who, now)
             for ceiling in self.policies.ceilings
             if ceiling.scope.matches(who) and not (ceiling.per_task and who.task is None)
         ]
-        own = self._own_budget(who, budget, now)
-        return [*found, own] if own is not None else found
+        own = {task: self._own_budget(who, task, limit, now) for task, limit in budgets}
+        root = self._by_key.get((OWN_BUDGET, who.tenant, who.task)) if who.task is not None else None
+        if root is not None and who.task not in own:
+            found.append(root)
+        return [*found, *own.values()]
 
     def replace(self, policies: PolicySet) -> None:
         """Go over to another policy set; what was spent under a ceiling of the same name and extent is kept."""
@@ -83,17 +86,13 @@ class Accounts:
                 account.state, account.reason = forced.state, forced.reason
         return account
 
-    def _own_budget(self, who: Who, budget: Decimal | None, now: float) -> Account | None:
-        if who.task is None:
-            return None
-        key = (OWN_BUDGET, who.tenant, who.task)
+    def _own_budget(self, who: Who, task: str, limit: Decimal, now: float) -> Account:
+        key = (OWN_BUDGET, who.tenant, task)
         account = self._by_key.get(key)
-        if budget is None:
-            return account
-        ceiling = Ceiling(OWN_BUDGET, Scope(who.tenant), budget, None)
+        ceiling = Ceiling(OWN_BUDGET, Scope(who.tenant), limit, None)
         if account is None:
-            account = self._by_key[key] = Account(ceiling, who.task, now)
-        elif budget < account.ceiling.limit:
+            account = self._by_key[key] = Account(ceiling, task, now)
+        elif limit < account.ceiling.limit:
             account.ceiling = ceiling
         return account
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from switchgear.decision import Decision
 
+from .book import Account
 from .model import Who
 from .sizing import Request
 
@@ -24,13 +25,13 @@ _AGEING_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
-    """What an SDK asks before a call. `id` makes asking again harmless; `budget` may only lower a ceiling."""
+    """What an SDK asks before a call. `id` makes asking again harmless; `budgets` (task id, amount) may only lower."""
 
     id: str
     who: Who
     call: Request
     needs: frozenset[str] = frozenset()
-    budget: Decimal | None = None
+    budgets: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Ticket:
     asked_at: float
     attended: bool = True
     left_at: float = 0.0
+    accounts: tuple[Account, ...] = ()
+    """Those that would count it, as of when it was asked or last tried."""
     decision: Decision | None = None
     grant: Grant | None = None
     on_answer: Callable[[], None] | None = None

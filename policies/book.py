@@ -17,7 +17,7 @@ from enum import Enum, auto
 
 from .breaker import State
 from .counters import LifetimeSum, RollingSum, Sum
-from .model import Ceiling, Step, Who
+from .model import OWN_BUDGET, Ceiling, Step, Who
 
 __all__ = ["Account", "Book", "Entry", "Status"]
 
@@ -145,16 +145,20 @@ class Book:
 
         Both may be there: a first record of the call need not have named the lease.
         """
+        known = tuple(accounts)
         for earlier in (self._calls.pop(key, None), self._leases.pop(lease, None) if lease else None):
             if earlier is not None:
                 self._remove(earlier, now)
-        entry = self._calls[key] = Entry(who, tuple(accounts), amount, _ZERO, at, Status.BOOKED)
+                known = _with_own_budgets(known, earlier)
+                # An agent's clock may be behind; a call has not left the window before its settlement has.
+                at = max(at, earlier.at)
+        entry = self._calls[key] = Entry(who, known, amount, _ZERO, at, Status.BOOKED)
         self._add(entry, entry.accounts, now)
 
     def reassign(self, accounts_of: Callable[[Who], Iterable[Account]], now: float) -> None:
         """Count every entry in the accounts that are there now; what an account counts already stays as it is."""
         for entry in (*self._leases.values(), *self._calls.values()):
-            accounts = tuple(accounts_of(entry.who))
+            accounts = _with_own_budgets(tuple(accounts_of(entry.who)), entry)
             self._add(entry, [account for account in accounts if account not in entry.accounts], now)
             entry.accounts = accounts
 
@@ -195,3 +199,9 @@ class Book:
                 account.holds -= 1
             elif entry.status is not Status.LAPSED:
                 account.total.add(-entry.amount, entry.at, now)
+
+
+def _with_own_budgets(accounts: tuple[Account, ...], entry: Entry) -> tuple[Account, ...]:
+    """The ledger does not say which tasks above a call had set themselves a budget; its hold did."""
+    own = (account for account in entry.accounts if account.ceiling.name == OWN_BUDGET)
+    return (*accounts, *(account for account in own if account not in accounts))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from switchgear.decision import Action, Caps, Decision
+from switchgear.tier import Tier
 from switchgear.usage import Usage
 
 from .accounts import Accounts, Forced
@@ -68,7 +69,7 @@ class _Way:
 
     decision: Decision
     call: Request
-    accounts: list[Account]
+    accounts: tuple[Account, ...]
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class Engine:
         touched: dict[int, Account] = {}
         for call in calls:
             cost = call.cost if call.cost is not None else self._unpriced(call.usage)
-            accounts = self.accounts.of(call.who, None, now)
+            accounts = self.accounts.of(call.who, (), now)
             self.book.book(call.key, call.lease, call.who, accounts, cost, call.ended_at, now)
             if call.lease is not None:
                 self._running.pop(call.lease, None)
@@ -166,7 +167,10 @@ class Engine:
         answered = self._answered.get(request.id)
         if answered is not None:
             return answered
-        ticket = self.pending.setdefault(request.id, Ticket(request, now))
+        if request.id not in self.pending:
+            accounts = tuple(self.accounts.of(request.who, request.budgets, now))
+            self.pending[request.id] = Ticket(request, now, accounts=accounts)
+        ticket = self.pending[request.id]
         ticket.attended = True
         self.pump(now)
         return ticket
@@ -178,27 +182,35 @@ class Engine:
             ticket.attended, ticket.left_at, ticket.on_answer = False, now, None
 
     def pump(self, now: float) -> None:
-        """Answer every waiting request that can be answered, in the order of tiers and fair shares."""
+        """Answer every waiting request that can be answered, in the order of tiers and fair shares.
+
+        Who waits for an account makes the others of its tier wait behind it there: a large call is not passed by
+        small ones for ever, and a long queue costs no more than its length.
+        """
         full: set[str] = set()
+        blocked: set[tuple[Tier, int]] = set()
         for ticket in self.order.arrange((t for t in self.pending.values() if t.attended), now):
-            call = ticket.request.call
-            if call.provider in full:
+            provider, tier = ticket.request.call.provider, ticket.request.who.tier
+            if provider in full or any((tier, id(account)) in blocked for account in ticket.accounts):
                 continue
-            lane = self.lanes.get(call.provider)
+            lane = self.lanes.get(provider)
             if lane is not None and not lane.admits(now):
-                full.add(call.provider)
+                full.add(provider)
                 continue
             try:
-                self._try(ticket, lane, now)
+                wait = self._try(ticket, lane, now)
             except Exception:
                 # Whatever it is, the next one to come must not meet it again.
                 self.pending.pop(ticket.request.id, None)
                 raise
+            if wait is not None:
+                blocked.add((tier, id(wait.account)))
 
     def waiting(self, request_id: str, now: float) -> Decision:
         """Why a request waits, as the decision `queue` or `throttle`."""
         ticket = self.pending[request_id]
-        way = self._way(ticket.request, now)
+        accounts = tuple(self.accounts.of(ticket.request.who, ticket.request.budgets, now))
+        way = self._way(ticket.request, accounts, now)
         if isinstance(way, Wait):
             return self._decision(way.action, way.reason, now, way.account, retry_at=way.until)
         lane = self.lanes.get(ticket.request.call.provider)
@@ -210,7 +222,7 @@ class Engine:
     def decide(self, who: Who, now: float) -> Decision:
         """What a scope may do now: the most restrictive of the ceilings that apply."""
         worst: tuple[int, Action, Account, Stand] | None = None
-        for account in self.accounts.of(who, None, now):
+        for account in self.accounts.of(who, (), now):
             if account.ceiling.shadow:
                 continue
             at = stand(account, now)
@@ -253,22 +265,24 @@ class Engine:
         for capacity in policies.capacity:
             self.lanes[capacity.provider].capacity = capacity
         self.version += 1
-        self.book.reassign(lambda who: self.accounts.of(who, None, now), now)
+        self.book.reassign(lambda who: self.accounts.of(who, (), now), now)
         self._move(self.accounts, now)
         self.pump(now)
 
     # -- inside
 
-    def _try(self, ticket: Ticket, lane: Lane | None, now: float) -> None:
+    def _try(self, ticket: Ticket, lane: Lane | None, now: float) -> Wait | None:
+        """Answer a ticket, or say what it waits for."""
         request = ticket.request
-        way = self._way(request, now)
+        ticket.accounts = tuple(self.accounts.of(request.who, request.budgets, now))
+        way = self._way(request, ticket.accounts, now)
         if isinstance(way, Wait):
-            return
+            return way
         del self.pending[request.id]
         self._answered[request.id] = ticket
         if isinstance(way, Refusal):
             ticket.answer(self._refuse(way, now))
-            return
+            return None
         call = way.call
         workload = (request.who.tenant, request.who.workload)
         bound = self._bound(request.who, call, now)
@@ -286,10 +300,10 @@ class Engine:
                 pace = float(expected) / throttle_rate(account, stand(account, now), now)
                 account.paced_until = max(account.paced_until, now) + pace
         ticket.answer(way.decision, grant)
+        return None
 
-    def _way(self, request: GrantRequest, now: float) -> _Way | Wait | Refusal:
+    def _way(self, request: GrantRequest, accounts: tuple[Account, ...], now: float) -> _Way | Wait | Refusal:
         """What becomes of a request as far as money goes; the first refusal counts, then the first wait."""
-        accounts = self.accounts.of(request.who, request.budget, now)
         acting = [a for a in accounts if not a.ceiling.shadow and a.state is not State.DISABLED]
         stands = [(account, stand(account, now)) for account in acting]
         act, account = restriction(stands, request.who.tier)

@@ -22,8 +22,10 @@ from .model import Workload
 
 __all__ = ["Refusal", "Wait", "check", "restriction", "stand_in"]
 
-# A refusal opens the breaker only where so much is in use that nearly every call would be refused.
-_NEAR = Decimal("0.90")
+# A refusal opens the breaker only where nearly every call would be refused: small ones may still fit a window. A task
+# whose usual call no longer fits is as good as over.
+_NEAR = Decimal("0.99")
+_NEAR_FOR_A_TASK = Decimal("0.90")
 _LOOK_AGAIN_S = 0.5
 
 
@@ -52,7 +54,7 @@ def check(account: Account, at: Stand, bound: Decimal, tier: Tier, now: float) -
     if account.state in (State.OPEN, State.FORCED_OPEN):
         return Refusal(account, f"{name} is open: {account.reason}")
     if at.spent + bound > limit:
-        near = at.spent + account.held >= _NEAR * limit
+        near = at.spent >= (_NEAR_FOR_A_TASK if account.ceiling.per_task else _NEAR) * limit
         left = (
             f"{name}: this call may cost {short(bound)}, {short(limit - at.spent)} of {short(limit)} is left"
         )

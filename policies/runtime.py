@@ -40,7 +40,7 @@ class Runtime:
     engine: Engine
     log: TransitionLog
     policy_file: Path
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = field(default_factory=lambda: steady_clock())
     loaded_at: float = 0.0
     file_error: str | None = None
     log_error: str | None = None
@@ -172,6 +172,15 @@ class Runtime:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size
+
+
+def steady_clock() -> Callable[[], float]:
+    """A clock of seconds since the epoch that a step of the machine's clock does not move.
+
+    Windows, cool-downs and deadlines are lengths of time: a clock set back by an hour must not hold a breaker for it.
+    """
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
 
 
 async def _first(event: asyncio.Event, gone: asyncio.Future[Any], timeout_s: float) -> None:

@@ -16,6 +16,8 @@ __all__ = ["CallSizes", "Request"]
 _FIRST_RATIO = 0.5
 _FIRST_OUTPUT = 4096
 _MARGIN = 1.1
+# What was seen once must not bound such calls for ever: a maximum fades by a hundredth with each call.
+_FADE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class CallSizes:
         seen = self._seen.setdefault((*workload, request.model), _Seen())
         seen.calls += 1
         if request.input_bytes > 0:
-            seen.ratio = max(seen.ratio, usage.input_total / request.input_bytes)
-        seen.output = max(seen.output, usage.output)
+            seen.ratio = max(seen.ratio * _FADE, usage.input_total / request.input_bytes)
+        seen.output = max(int(seen.output * _FADE), usage.output)
         step = max(0.05, 1 / seen.calls)
         seen.mean_tokens += step * (usage.total - seen.mean_tokens)
         seen.mean_share += step * (min(share, 1.0) - seen.mean_share)

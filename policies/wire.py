@@ -73,6 +73,13 @@ class ScopesBody(_Body):
     wait: Wait = 0
 
 
+class BudgetBody(_Body):
+    """What a task allows itself and those inside it."""
+
+    task: Name
+    limit: Budget
+
+
 class GrantBody(ScopeBody):
     """A call that wants to be made. `input_bytes` is the request body's size."""
 
@@ -83,16 +90,19 @@ class GrantBody(ScopeBody):
     max_output_tokens: Count | None = None
     writes_cache: bool = False
     needs: list[Literal["tools", "schema", "thinking"]] = []
-    budget: Budget | None = None
+    budgets: Annotated[list[BudgetBody], Field(max_length=32)] = []
     wait: Wait = 0
 
     def request(self, policies: PolicySet) -> GrantRequest:
         """The request as the engine sees it. Raises ValueError for a budget in another currency."""
-        if self.budget is not None and self.budget.currency != policies.currency:
-            raise ValueError(f'budget "{self.budget}" is not in the policies\' currency {policies.currency}')
+        for own in self.budgets:
+            if own.limit.currency != policies.currency:
+                raise ValueError(
+                    f'budget "{own.limit}" is not in the policies\' currency {policies.currency}'
+                )
         call = Request(self.provider, self.model, self.input_bytes, self.max_output_tokens, self.writes_cache)
-        own = self.budget.amount if self.budget is not None else None
-        return GrantRequest(self.id, self.who(policies), call, frozenset(self.needs), own)
+        budgets = tuple((own.task, own.limit.amount) for own in self.budgets)
+        return GrantRequest(self.id, self.who(policies), call, frozenset(self.needs), budgets)
 
 
 class UsageBody(_Body):

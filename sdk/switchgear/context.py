@@ -45,7 +45,8 @@ class Task:
     workload: str
     tenant: str
     tier: Tier
-    budget: Money | None = None
+    budgets: tuple[tuple[str, Money], ...] = ()
+    """(task id, amount) of this task and of each above it that set itself a budget."""
     span_attributes: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -90,7 +91,8 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
     """Run what follows as a task: `with`, `async with`, or a decorator on a function or coroutine function.
 
     A task inside another one is a sub-agent of it: it inherits tenant and tier, and shares the root's ceiling.
-    `budget` ("0.50 USD") may lower what policies allow, never raise it. `id` names a task that is known elsewhere.
+    `budget` ("0.50 USD", for the task and those inside it) may lower what policies allow, never raise it.
+    `id` names a task that is known elsewhere.
 
         with task("summarize-sales", tenant="acme", tier="interactive", budget="0.50 USD") as t: ...
     """
@@ -179,8 +181,9 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
         }
         if parent is not None:
             tags[attributes.TASK_PARENT_ID] = parent.id
-        budget = self._budget or (parent.budget if parent else None)
-        return Task(own, root, parent.id if parent else None, self._workload, tenant, tier, budget, tags)
+        above = parent.budgets if parent else ()
+        budgets = above if self._budget is None else (*above, (own, self._budget))
+        return Task(own, root, parent.id if parent else None, self._workload, tenant, tier, budgets, tags)
 
 
 def _name(what: str, value: str) -> str:

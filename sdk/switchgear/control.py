@@ -183,7 +183,7 @@ class Control:
             if reply.status_code == 422:
                 _log.warning("the policy engine refused a request: %s", reply.json().get("detail"))
                 # A budget that it cannot use (another currency) must not lift everybody's ceilings.
-                return await self._ask({**body, "budget": None}) if body.get("budget") else None
+                return await self._ask({**body, "budgets": []}) if body.get("budgets") else None
             reply.raise_for_status()
             answer = reply.json()
             decision, grant = Decision.from_wire(answer["decision"]), answer["grant"]

@@ -127,7 +127,7 @@ class Guard:
             "max_output_tokens": call.max_output_tokens,
             "writes_cache": call.writes_cache,
             "needs": call.needs,
-            "budget": str(task.budget) if task is not None and task.budget is not None else None,
+            "budgets": [{"task": id_, "limit": str(limit)} for id_, limit in task.budgets] if task else [],
         }
         patience = _PATIENCE_S[Tier(scope.tier)]
         return Attempt(self.control, call, scope, body, sdk_error, time.monotonic() + patience)

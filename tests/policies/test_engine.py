@@ -19,7 +19,7 @@ from policies.breaker import State
 from policies.engine import BookedCall, Engine
 from policies.files import parse
 from policies.model import Who
-from policies.sizing import Request
+from policies.sizing import CallSizes, Request
 from switchgear.decision import Action
 from switchgear.tier import Tier
 from switchgear.usage import Usage
@@ -55,12 +55,12 @@ class Caller:
         output: int = 1000,
         model: str = "m",
         needs: tuple[str, ...] = (),
-        budget: Decimal | None = None,
+        budgets: tuple[tuple[str, Decimal], ...] = (),
     ) -> Ticket:
         self.asked += 1
         who = Who(tenant, "w", Tier(tier), task)
         call = Request("openai", model, 0, output)
-        return self.engine.request(GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budget), now)
+        return self.engine.request(GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets), now)
 
 
 # With no input bytes the bound is 16 tokens of slack and the output limit.
@@ -68,6 +68,7 @@ def bound(output: int) -> Decimal:
     return (16 + output) * MICRO
 
 
+TENANTS = "tenants: {acme: {}, zenith: {}}"
 HOUR = "  - {name: hour, limit: 0.01 USD, window: 1h}\n"
 
 
@@ -183,7 +184,7 @@ def test_a_refusal_of_one_large_call_far_from_the_ceiling_opens_nothing() -> Non
 
 
 def test_an_open_breaker_recovers_through_half_open_as_the_window_moves_on() -> None:
-    caller = Caller(engine("  - {name: minute, limit: 0.00205 USD, window: 60s, cooldown: 5s}\n"))
+    caller = Caller(engine("  - {name: minute, limit: 0.00202 USD, window: 60s, cooldown: 5s}\n"))
     (account,) = caller.engine.accounts
     for _ in range(2):
         granted = caller.ask(0.0).grant
@@ -214,10 +215,63 @@ def test_the_tree_under_a_root_task_shares_one_ceiling() -> None:
 
 def test_a_task_s_own_budget_can_be_lowered_but_not_raised() -> None:
     caller = Caller(engine(HOUR))
-    assert caller.ask(0.0, task="t", budget=Decimal("0.0011")).grant is not None
-    assert caller.ask(0.0, task="t", budget=Decimal("5")).decision is None
+    assert caller.ask(0.0, task="t", budgets=(("t", Decimal("0.0011")),)).grant is not None
+    assert caller.ask(0.0, task="t", budgets=(("t", Decimal(5)),)).decision is None
     (_, own) = caller.engine.accounts
     assert own.ceiling.limit == Decimal("0.0011")
+
+
+def test_a_sub_task_s_budget_binds_it_and_leaves_its_parent_what_it_has() -> None:
+    caller = Caller(engine("  - {name: hour, limit: 1 USD, window: 1h}\n"))
+    root, sub = ("root", Decimal("0.01")), ("sub", Decimal("0.002"))
+    granted = caller.ask(0.0, task="root", budgets=(root, sub)).grant
+    assert granted is not None
+    caller.engine.settle(granted.lease, "m", Usage(output=1000), 1.0)
+    who = Who("acme", "w", Tier.INTERACTIVE, "root")
+    caller.engine.booked([BookedCall("k", who, None, 1000 * MICRO, 1.0, granted.lease)], 2.0)
+
+    # 0.001 of the sub-task's 0.002 is spent, also once it is booked; the parent has 0.009 left.
+    assert caller.ask(3.0, task="root", budgets=(root, sub)).decision.action is Action.DENY  # type: ignore[union-attr]
+    assert caller.ask(3.0, task="root", budgets=(root,), output=8000).grant is not None
+
+
+def test_a_small_call_may_use_what_is_too_little_for_a_large_one() -> None:
+    caller = Caller(engine(HOUR))
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, Decimal("0.0095"), 0.0, None)], 2700.0)
+    assert caller.ask(2700.0, output=4000).decision.action is Action.DENY  # type: ignore[union-attr]
+    assert caller.ask(2700.0, output=400).grant is not None
+
+
+def test_what_was_seen_once_does_not_bound_such_calls_for_ever() -> None:
+    sizes, call = CallSizes(), Request("openai", "m", 200, 100)
+    sizes.learn(("acme", "w"), call, Usage(input_uncached=50_000), 1.0)
+    assert sizes.bound(("acme", "w"), call).input_total > 50_000
+    for _ in range(700):
+        sizes.learn(("acme", "w"), call, Usage(input_uncached=50), 1.0)
+    assert sizes.bound(("acme", "w"), call).input_total < 200
+
+
+def test_a_call_counts_from_its_settlement_where_its_agent_s_clock_is_behind() -> None:
+    caller = Caller(engine(HOUR.replace("1h", "60s")))
+    (account,) = caller.engine.accounts
+    lease = caller.ask(4000.0).grant.lease  # type: ignore[union-attr]
+    caller.engine.settle(lease, "m", Usage(output=1000), 4001.0)
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, 1000 * MICRO, 401.0, lease)], 4002.0)
+    assert account.total.spent(4002.0) == 1000 * MICRO
+
+
+def test_who_waits_for_an_account_holds_up_its_tier_there_and_nobody_else() -> None:
+    caller = Caller(
+        engine("  - {name: a, scope: {tenant: acme}, limit: 0.0025 USD, window: 1h}\n", more=TENANTS)
+    )
+    caller.ask(0.0)
+    large = caller.ask(0.0, output=2000)
+    small = caller.ask(0.0, output=10)
+    assert (large.decision, small.decision) == (None, None)
+    assert caller.ask(0.0, output=10, tier="batch").grant is not None
+    assert caller.ask(0.0, output=10, tenant="zenith").grant is not None
 
 
 def test_a_model_without_a_price_is_worth_the_worst_rate() -> None:

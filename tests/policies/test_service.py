@@ -163,7 +163,9 @@ async def test_what_cannot_be_is_answered_with_problem_details(
 
 
 async def test_a_budget_in_another_currency_is_refused(client: httpx.AsyncClient) -> None:
-    reply = await client.post("/v1/grants", json=ask("1", task="t", budget="5 EUR"))
+    reply = await client.post(
+        "/v1/grants", json=ask("1", task="t", budgets=[{"task": "t", "limit": "5 EUR"}])
+    )
     assert reply.status_code == 422
     assert reply.json()["detail"] == 'budget "5 EUR" is not in the policies\' currency USD'
 
@@ -211,7 +213,9 @@ async def test_a_tick_that_fails_is_not_the_last(file: Path, monkeypatch: pytest
 async def test_a_budget_that_cannot_be_is_refused_and_the_engine_goes_on(
     client: httpx.AsyncClient, budget: Any
 ) -> None:
-    assert (await client.post("/v1/grants", json=ask("1", task="t", budget=budget))).status_code == 422
+    assert (
+        await client.post("/v1/grants", json=ask("1", task="t", budgets=[{"task": "t", "limit": budget}]))
+    ).status_code == 422
     assert (await client.post("/v1/grants", json=ask("2", task="t"))).json()["grant"] is not None
 
 
