@@ -35,6 +35,10 @@ _TELLING = frozenset(
         *("current_catalog", "getenv", "pg_typeof", "add_parquet_key", "format_pg_type"),
     }
 )
+# Functions that make gigabytes of one argument, in a single step that no interrupt ends.
+_SWELLING = frozenset({"repeat", "lpad", "rpad", "format", "printf", "list_resize", "array_resize", "bar"})
+# What a question over four views needs, with room; each further one multiplies the binder's work.
+_MOST = {"tables": 32, "stars": 8}
 # Macros and keywords that are no functions in the catalogue.
 _HARMLESS = frozenset(
     {
@@ -72,6 +76,7 @@ class Checker:
         aliases = _common_tables(nodes)
         for name in sorted(aliases & (taken - VIEWS)):
             raise QueryError(f"WITH {name}: that name is taken; choose another")
+        _check_size(nodes)
         for node in nodes:
             self._check(node, aliases)
 
@@ -117,7 +122,7 @@ class Checker:
             "WHERE function_type IN ('scalar', 'aggregate', 'window') "
             "AND stability IN ('CONSISTENT', 'CONSISTENT_WITHIN_QUERY') AND NOT has_side_effects"
         ).fetchall()
-        return frozenset(row[0].lower() for row in rows) - _TELLING
+        return frozenset(row[0].lower() for row in rows) - _TELLING - _SWELLING
 
 
 def _walk(tree: Any) -> Iterator[Mapping[str, Any]]:
@@ -153,6 +158,16 @@ def _check_table(node: Mapping[str, Any], aliases: frozenset[str]) -> None:
     if plain and path == [table] and table in aliases:
         return
     raise QueryError(f"FROM {'.'.join(path)[:128]}: there is {_views()}")
+
+
+def _check_size(nodes: Sequence[Mapping[str, Any]]) -> None:
+    counts = {
+        "tables": sum(node.get("type") in ("BASE_TABLE", "TABLE_FUNCTION") for node in nodes),
+        "stars": sum(node.get("type") == "STAR" for node in nodes),
+    }
+    for what, count in counts.items():
+        if count > _MOST[what]:
+            raise QueryError(f"the SQL has {count} {what}; at most {_MOST[what]} are taken")
 
 
 def _views() -> str:

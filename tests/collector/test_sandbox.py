@@ -120,6 +120,15 @@ def test_a_select_over_the_views_runs(checker: Checker, sql: str) -> None:
         "SELECT sleep_ms(1000)",
         "SELECT pg_get_viewdef('calls')",
         "SELECT version()",
+        # what swells
+        "SELECT repeat('x', 2000000000)",
+        "SELECT lpad('x', 2000000000, 'y'), format('{:2000000000}', 1)",
+        "SELECT list_resize([1], 2000000000)",
+        "SELECT " + ", ".join("*" * 9) + " FROM calls",
+        "SELECT 1 FROM " + ", ".join(f"calls c{n}" for n in range(33)),
+        "WITH a0 AS (FROM calls), "
+        + ", ".join(f"a{n} AS (FROM a{n - 1} x, a{n - 1} y)" for n in range(1, 40))
+        + "FROM a9",
         # shape
         "SELECT " + "(" * 5000 + "1" + ")" * 5000,
         "SELECT '" + "x" * 70_000 + "'",
