@@ -21,7 +21,7 @@ from .book import Account, Book
 from .breaker import State, next_state
 from .capacity import Lane
 from .gate import Refusal, Wait, check, restriction, stand_in
-from .ladder import Stand, action, stand, throttle_rate
+from .ladder import Stand, action, stand, throttle_rate, why
 from .model import PolicySet, Who
 from .sizing import CallSizes, Request
 from .transitions import Transition
@@ -231,8 +231,8 @@ class Engine:
                 worst = (act.severity, act, account, at)
         if worst is None:
             return self._decision(Action.ALLOW, "no ceiling applies", now, None)
-        _, act, account, _ = worst
-        return self._decision(act, account.reason, now, account)
+        _, act, account, at = worst
+        return self._decision(act, why(account, at.step), now, account)
 
     # -- by hand
 
@@ -318,7 +318,10 @@ class Engine:
             for verdict in verdicts:
                 if isinstance(verdict, kind):
                     return verdict
-        reason = "within every ceiling" if account is None else f"{account.ceiling.name}: {account.reason}"
+        steps = {id(held): at.step for held, at in stands}
+        reason = "within every ceiling"
+        if account is not None:
+            reason = f"{account.ceiling.name}: {why(account, steps[id(account)])}"
         return _Way(self._decision(act, reason, now, account, caps=caps), call, accounts)
 
     def _refuse(self, refusal: Refusal, now: float) -> Decision:

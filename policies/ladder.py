@@ -13,7 +13,7 @@ from .book import Account
 from .breaker import Reading, State
 from .model import Step
 
-__all__ = ["Stand", "stand"]
+__all__ = ["Stand", "action", "stand", "throttle_rate", "why"]
 
 _STEP_ACTION = {Step.WARN: Action.ALLOW, Step.THROTTLE: Action.THROTTLE}
 
@@ -63,6 +63,14 @@ def action(account: Account, step: Step | None, tier: Tier) -> Action:
     if tier is Tier.BACKGROUND and not account.ceiling.per_task:
         return Action.QUEUE
     return Action.DEGRADE if step is Step.DEGRADE else Action.THROTTLE
+
+
+def why(account: Account, step: Step | None) -> str:
+    """The reason for what `action` says. It moves with the state and the rung, not with every amount."""
+    beyond_throttling = step in (Step.QUEUE, Step.DEGRADE) and account.state is State.THROTTLED
+    if account.state is not State.CLOSED and not beyond_throttling:
+        return account.reason
+    return f"the projection has reached the rung {step}" if step is not None else "within the ceiling"
 
 
 def throttle_rate(account: Account, at: Stand, now: float) -> float:

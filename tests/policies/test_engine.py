@@ -363,6 +363,7 @@ def test_a_call_is_degraded_only_to_what_can_do_it(
     ticket = Caller(one).ask(2700.0, output=output, needs=needs)
     assert ticket.decision is not None
     assert (ticket.decision.action, ticket.decision.caps.model) == (Action.DEGRADE, model)
+    assert ticket.decision.reason == "hour: the projection has reached the rung degrade"
     assert ticket.grant is not None
 
 
