@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 
+from switchgear.usage import COUNTS
+
 from .store import Store, statement
 from .wire import decimal_text, rfc3339
 
 __all__ = ["Feed", "page"]
-
-_COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
 
 
 class Feed:
@@ -81,7 +81,7 @@ def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "state": row["state"],
         "cost": None if cost is None else decimal_text(cost),
         "currency": row["currency"],
-        "usage": {name: row[name] for name in _COUNTS} if known else None,
+        "usage": {name: row[name] for name in COUNTS} if known else None,
         "attempts": row["attempts"],
         "lease_id": row["lease_id"],
         "merged_into": row["merged_into"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from switchgear.usage import Usage
+from switchgear.usage import COUNTS, Usage
 
 from .call import Call, Reported
 
@@ -17,7 +17,6 @@ __all__ = ["FACTS", "booked_table", "call_of", "hashes", "identity_hash", "membe
 
 _TIME = pa.timestamp("us", "UTC")
 _MONEY = pa.decimal128(18, 12)
-_USAGE = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
 
 # What a span says, in the order of the table: enough to make the call again.
 FACTS: Mapping[str, pa.DataType] = {
@@ -36,7 +35,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "model": pa.string(),
     "request_model": pa.string(),
     "response_id": pa.string(),
-    **dict.fromkeys(_USAGE, pa.int64()),
+    **dict.fromkeys(COUNTS, pa.int64()),
     "reported": pa.int16(),
     "attempts": pa.int32(),
     "dialect": pa.string(),
@@ -44,7 +43,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "lease_id": pa.string(),
 }
 _HASHES = ("identity_hash", "parent_hash", "response_hash")
-_OF_CALL = tuple(name for name in FACTS if name not in _USAGE)
+_OF_CALL = tuple(name for name in FACTS if name not in COUNTS)
 
 
 def identity_hash(tenant: str, trace_id: str, span_id: str) -> int:
@@ -94,7 +93,7 @@ def members_table(calls: Sequence[Call], call_ids: Sequence[int]) -> pa.Table:
 def call_of(row: Mapping[str, Any]) -> Call:
     """The unpriced call that a row of either table holds."""
     facts = {name: row[name] for name in _OF_CALL}
-    counts = {name: row[name] for name in _USAGE}
+    counts = {name: row[name] for name in COUNTS}
     usage = Usage(**counts) if counts["input_uncached"] is not None else None
     return Call(**{**facts, "usage": usage, "reported": Reported(row["reported"])})
 
@@ -110,7 +109,7 @@ def _facts(calls: Sequence[Call]) -> dict[str, pa.Array]:
 
 
 def _values(calls: Sequence[Call], name: str) -> Iterable[Any]:
-    if name in _USAGE:
+    if name in COUNTS:
         return [getattr(call.usage, name) if call.usage is not None else None for call in calls]
     if name == "reported":
         return [call.reported.value for call in calls]

@@ -26,7 +26,10 @@ from .errors import ConfigError
 from .money import Money
 from .tier import Tier
 
-__all__ = ["Task", "current_task", "run_in", "task"]
+__all__ = ["UNTAGGED", "Task", "current_task", "run_in", "task"]
+
+# The workload of calls outside any task, in a process that has a tenant of its own.
+UNTAGGED = "untagged"
 
 _KEY = otel.create_key("switchgear-task")
 _NAME_LIMIT = 128

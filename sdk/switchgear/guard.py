@@ -16,14 +16,14 @@ from typing import Any
 from opentelemetry import trace
 
 from . import attributes
-from .context import Task, current_task
+from .context import UNTAGGED, Task, current_task
 from .control import Control, Granted, Scope
 from .decision import Action, Decision
 from .errors import denial_type
 from .request import CallRequest
 from .settings import Settings
 from .tier import Tier
-from .usage import Usage, UsageError, from_response
+from .usage import COUNTS, Usage, UsageError, from_response
 
 __all__ = ["Attempt", "Guard"]
 
@@ -54,17 +54,7 @@ class Attempt:
 
     def settle(self, usage: Usage | None, model: Any) -> None:
         """The call ended; None where its usage did not come: the hold then counts in full."""
-        counts = None
-        if usage is not None:
-            names = (
-                "input_uncached",
-                "cache_read",
-                "cache_write_5m",
-                "cache_write_1h",
-                "output",
-                "reasoning",
-            )
-            counts = {name: getattr(usage, name) for name in names}
+        counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
         known = isinstance(model, str) and 0 < len(model) <= _NAME_LIMIT
         self._finish("settle", {"usage": counts, "model": model if known else None})
 
@@ -156,7 +146,7 @@ class Guard:
             return Scope.of(task)
         if self.settings.tenant is None:
             return None
-        return Scope(self.settings.tenant, "untagged", self.settings.tier.value, None)
+        return Scope(self.settings.tenant, UNTAGGED, self.settings.tier.value, None)
 
     def _without_engine(self, attempt: Attempt) -> None:
         known, stale = self.control.decision(attempt.scope), self.control.stale_s()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MAX_TOKENS_PER_CALL", "Usage", "UsageError", "from_response"]
+__all__ = ["COUNTS", "MAX_TOKENS_PER_CALL", "Usage", "UsageError", "from_response"]
 
 # No provider sells a context anywhere near this; a larger count is a broken client, not a call.
 MAX_TOKENS_PER_CALL = 100_000_000

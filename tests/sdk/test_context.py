@@ -47,6 +47,19 @@ def test_a_span_outside_any_task_is_left_alone(tracer: Tracer, spans: InMemorySp
     assert not spans.get_finished_spans()[0].attributes
 
 
+def test_a_span_outside_any_task_is_of_the_process_s_own_tenant_where_it_has_one(
+    configured: Callable[..., TracerProvider], spans: InMemorySpanExporter
+) -> None:
+    tracer = configured(guard=False, tenant="acme", tier="background").get_tracer("tests")
+    tracer.start_span("call").end()
+
+    assert dict(spans.get_finished_spans()[0].attributes or {}) == {
+        "switchgear.tenant": "acme",
+        "switchgear.workload": "untagged",
+        "switchgear.tier": "background",
+    }
+
+
 async def in_await(call: Callable[[], None]) -> None:
     async def deeper() -> None:
         await asyncio.sleep(0)
