@@ -103,8 +103,6 @@ class Engine:
             cost = call.cost if call.cost is not None else self._unpriced(call.usage)
             accounts = self.accounts.of(call.who, (), now)
             self.book.book(call.key, call.lease, call.who, accounts, cost, call.ended_at, now)
-            if call.lease is not None:
-                self._running.pop(call.lease, None)
             touched.update((id(account), account) for account in accounts)
         self._move(touched.values(), now)
         self.pump(now)
