@@ -1,19 +1,14 @@
-"""Fixtures of the collector's tests; what they are made of is in otlp_samples.py beside this file."""
+"""Fixtures of the collector's tests; what they are made of is in tests/support/otlp_samples.py."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# Tests are imported each by its file, so that their folder is on no path by itself.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from otlp_samples import SHARED, Recording, Served
 
 

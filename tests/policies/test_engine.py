@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from engines import HOUR, MICRO, TENANTS, Caller, bound, engine, price
 
 from policies.admission import GrantRequest, Ticket
 from policies.breaker import State
-from policies.engine import BookedCall, Engine
+from policies.engine import BookedCall
 from policies.files import parse
 from policies.model import Who
 from policies.sizing import CallSizes, Request
 from switchgear.decision import Action
 from switchgear.tier import Tier
 from switchgear.usage import Usage
-
-# One token costs a millionth of a dollar, in or out, so that money can be read off token counts.
-MICRO = Decimal(1) / 1_000_000
-
-
-def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
-    return None if model == "unknown" else usage.total * MICRO
-
-
-def engine(ceilings: str, more: str = "") -> Engine:
-    made = Engine(parse(f"version: 1\n{more}\nceilings:\n{ceilings}", name="p.yaml"), price)
-    made.accounts.open_windows(0.0)
-    return made
-
-
-@dataclass
-class Caller:
-    """Asks for grants with ids that count up."""
-
-    engine: Engine
-    asked: int = 0
-
-    def ask(
-        self,
-        now: float,
-        *,
-        tenant: str = "acme",
-        tier: str = "interactive",
-        task: str | None = None,
-        output: int = 1000,
-        model: str = "m",
-        needs: tuple[str, ...] = (),
-        budgets: tuple[tuple[str, Decimal], ...] = (),
-    ) -> Ticket:
-        self.asked += 1
-        who = Who(tenant, "w", Tier(tier), task)
-        call = Request("openai", model, 0, output)
-        return self.engine.request(GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets), now)
-
-
-# With no input bytes the bound is 16 tokens of slack and the output limit.
-def bound(output: int) -> Decimal:
-    return (16 + output) * MICRO
-
-
-TENANTS = "tenants: {acme: {}, zenith: {}}"
-HOUR = "  - {name: hour, limit: 0.01 USD, window: 1h}\n"
 
 
 def test_what_is_held_counts_until_it_is_settled_to_what_it_cost() -> None:
@@ -381,6 +327,20 @@ def test_a_booked_call_replaces_its_hold_its_settlement_and_its_earlier_record()
     assert account.total.spent(4.0) == 310 * MICRO
 
 
+def test_a_settlement_that_comes_after_the_booking_counts_nothing_but_is_learned_from() -> None:
+    caller = Caller(engine(HOUR))
+    (account,) = caller.engine.accounts
+    lease = caller.ask(0.0, output=1000).grant.lease  # type: ignore[union-attr]
+    caller.engine.booked(
+        [BookedCall("k", Who("acme", "w", Tier.INTERACTIVE), None, 100 * MICRO, 1.0, lease)], 1.0
+    )
+
+    before = caller.engine.sizes.expected_share(("acme", "w"), "m")
+    assert not caller.engine.settle(lease, "m", Usage(output=100), 2.0)
+    assert account.total.spent(2.0) == 100 * MICRO
+    assert caller.engine.sizes.expected_share(("acme", "w"), "m") < before
+
+
 def test_a_first_record_without_the_lease_and_a_later_one_with_it_are_one_call() -> None:
     caller = Caller(engine(HOUR))
     (account,) = caller.engine.accounts
@@ -487,145 +447,3 @@ def test_a_request_that_nobody_waits_for_is_not_granted_but_keeps_its_place() ->
     assert left.decision is None
     assert caller.engine.request(left.request, 3.0) is left
     assert left.grant is not None
-
-
-@dataclass
-class World:
-    """100 agents of 80 calls each against a ceiling of a tenth of what they want, in virtual time."""
-
-    seed: int
-    caller: Caller = field(init=False)
-    spent: Decimal = Decimal(0)
-    largest: Decimal = Decimal(0)
-    refused_with_room: int = 0
-
-    def run(self, limit: Decimal) -> None:
-        draw = random.Random(self.seed)  # noqa: S311 - a workload, not a secret
-        self.caller = Caller(engine(f"  - {{name: hour, limit: {limit} USD, window: 24h}}\n"))
-        events: list[tuple[float, int, Callable[[float], None]]] = []
-        number = iter(range(10**9))
-
-        def later(at: float, act: Callable[[float], None]) -> None:
-            heapq.heappush(events, (at, next(number), act))
-
-        def call(now: float, left: int) -> None:
-            # Log-normal with p99/p50 = 10; 4,000 tokens at most, as the request says.
-            tokens = min(4000, max(1, round(draw.lognormvariate(5.3, 0.99))))
-            ticket = self.caller.ask(now, output=4000)
-
-            def answered() -> None:
-                if ticket.grant is None:
-                    if limit - self.spent > bound(4000) * 2:
-                        self.refused_with_room += 1
-                    return
-                later(now + draw.uniform(0.5, 3.0), lambda at: done(at, left, tokens))
-
-            def done(at: float, left: int, tokens: int) -> None:
-                cost = tokens * MICRO
-                self.spent += cost
-                self.largest = max(self.largest, cost)
-                assert ticket.grant is not None
-                self.caller.engine.settle(ticket.grant.lease, "m", Usage(output=tokens), at)
-                if left > 1:
-                    call(at, left - 1)
-
-            if ticket.decision is not None:
-                answered()
-            else:
-                ticket.on_answer = answered
-
-        for _ in range(100):
-            later(draw.uniform(0, 1), lambda now: call(now, 80))
-        while events:
-            at, _, act = heapq.heappop(events)
-            act(at)
-
-
-@pytest.mark.parametrize("seed", [0])
-def test_a_hundred_agents_never_pass_a_ceiling_and_use_nearly_all_of_it(seed: int) -> None:
-    # 100 x 80 calls at a mean of about 330 tokens want about 2.6 dollars.
-    world = World(seed)
-    world.run(Decimal("0.25"))
-    assert world.spent <= Decimal("0.25")
-    assert world.spent >= Decimal("0.98") * Decimal("0.25")
-    assert world.refused_with_room == 0
-
-
-class CounterIsLedger(RuleBasedStateMachine):
-    """Whatever comes in whatever order: counter = booked + settled but not booked + held, in every account."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.caller = Caller(
-            engine("  - {name: hour, limit: 100 USD, window: 24h}\n  - {name: t, limit: 50 USD, per: task}\n")
-        )
-        self.now = 0.0
-        self.held: dict[str, Decimal] = {}
-        self.settled: dict[str, Decimal] = {}
-        self.booked: dict[str, Decimal] = {}
-        self.lease_of: dict[str, str] = {}
-
-    @rule(output=st.integers(1, 5000))
-    def grant(self, output: int) -> None:
-        granted = self.caller.ask(self.now, output=output, task="t").grant
-        assert granted is not None
-        self.held[granted.lease] = granted.amount
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), output=st.one_of(st.none(), st.integers(0, 5000)))
-    def settle(self, data: st.DataObject, output: int | None) -> None:
-        lease = data.draw(st.sampled_from(sorted(self.held)))
-        usage = None if output is None else Usage(output=output)
-        assert self.caller.engine.settle(lease, "m", usage, self.now)
-        amount = self.held.pop(lease)
-        self.settled[lease] = amount if output is None else output * MICRO
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        lease = data.draw(st.sampled_from(sorted(self.held)))
-        assert self.caller.engine.release(lease, self.now)
-        del self.held[lease]
-
-    @precondition(lambda self: self.held or self.settled)
-    @rule(data=st.data(), cost=st.integers(0, 5000))
-    def book(self, data: st.DataObject, cost: int) -> None:
-        lease = data.draw(st.sampled_from(sorted([*self.held, *self.settled])))
-        key = f"call of {lease}"
-        self._book(key, lease, cost)
-        self.held.pop(lease, None)
-        self.settled.pop(lease, None)
-        self.lease_of[key] = lease
-
-    @precondition(lambda self: self.booked)
-    @rule(data=st.data(), cost=st.integers(0, 5000))
-    def book_again(self, data: st.DataObject, cost: int) -> None:
-        key = data.draw(st.sampled_from(sorted(self.booked)))
-        self._book(key, self.lease_of.get(key), cost)
-
-    @rule(cost=st.integers(0, 5000))
-    def book_without_a_hold(self, cost: int) -> None:
-        self._book(f"unguarded {len(self.booked)}", None, cost)
-
-    @rule()
-    def a_holder_dies(self) -> None:
-        self.now += 301.0
-        self.caller.engine.tick(self.now)
-        self.held.clear()
-
-    def _book(self, key: str, lease: str | None, cost: int) -> None:
-        who = Who("acme", "w", Tier.INTERACTIVE, "t")
-        self.caller.engine.booked([BookedCall(key, who, None, cost * MICRO, self.now, lease)], self.now)
-        self.booked[key] = cost * MICRO
-
-    @invariant()
-    def counters_are_the_ledger(self) -> None:
-        for account in self.caller.engine.accounts:
-            if account.task is None and not (self.held or self.settled or self.booked):
-                continue
-            assert account.held == sum(self.held.values())
-            assert account.total.spent(self.now) == sum(self.settled.values()) + sum(self.booked.values())
-
-
-CounterIsLedger.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestCounterIsLedger = CounterIsLedger.TestCase
