@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from .asgi import PROBLEM, App, Message, Receive, Scope, Send, bearer, header, problem, respond
+from .key import EVERYTHING, with_key
 from .lane import TRACES, Lane, refuse
 
 __all__ = ["Guard"]
@@ -32,9 +33,9 @@ class Guard:
         elif not self._allowed(scope):
             await _unauthorized(scope, send)
         elif scope["path"] == TRACES:
-            await self._lane(scope, receive, send)
+            await self._lane(with_key(scope, EVERYTHING), receive, send)
         else:
-            await self._document(scope, receive, send)
+            await self._document(with_key(scope, EVERYTHING), receive, send)
 
     def _allowed(self, scope: Scope) -> bool:
         return self._api_key is None or scope["path"] in _OPEN or bearer(scope, self._api_key)
