@@ -3,13 +3,14 @@
 CollectorError
 ├── StoreError      the data folder or file cannot be used: refuse to start, or answer 503 until it can
 ├── BusyError       more is waiting than may wait: answer 503, the sender tries again
+│   └── QuotaError  this sender has sent more than its share: answer 429, it tries again later
 ├── DecodeError     a request that is no OTLP: answer `status`, the sender must not try again
 └── QueryError      SQL that may not run, or did not finish
 """
 
 from __future__ import annotations
 
-__all__ = ["BusyError", "CollectorError", "DecodeError", "QueryError", "StoreError"]
+__all__ = ["BusyError", "CollectorError", "DecodeError", "QueryError", "QuotaError", "StoreError"]
 
 
 class CollectorError(Exception):
@@ -21,7 +22,15 @@ class StoreError(CollectorError):
 
 
 class BusyError(CollectorError):
-    """The collector holds as much unwritten work as it may."""
+    """The collector holds as much unwritten work as it may; `retry_after_s` is when to come again."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaError(BusyError):
+    """A sender has used up its own share, while others may go on."""
 
 
 class DecodeError(CollectorError):

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from .asgi import Receive, Scope, Send, header, respond
-from .billing import ATTRIBUTES, bill
-from .call import Call, NotBilled
-from .errors import BusyError, DecodeError, StoreError
-from .inflate import MAX_BODY_BYTES, inflate
+from .call import NotBilled
+from .errors import BusyError, DecodeError, QuotaError, StoreError
+from .inflate import MAX_BODY_BYTES
+from .intake import Intake
+from .key import key_of
 from .metrics import Metrics
-from .otlp import JSON, PROTOBUF, decode
-from .writer import Writer
+from .otlp import JSON, PROTOBUF
 
 __all__ = ["TRACES", "Lane", "refuse"]
 
 TRACES = "/v1/traces"
+HISTORY = b"switchgear-history"
 # All bodies that are being read or decoded at once: beyond it senders are told to come again.
 MAX_IN_FLIGHT_BYTES = 4 * MAX_BODY_BYTES
 BODY_WITHIN_S = 10.0
@@ -30,20 +31,16 @@ RETRY_AFTER_S = 1
 _SHOWN_REASONS = 3
 
 # HTTP status -> google.rpc.Code
-_CODES = {400: 3, 401: 16, 405: 12, 408: 4, 413: 8, 415: 3, 503: 14}
+_CODES = {400: 3, 401: 16, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 
 
 class Lane:
-    """Reads, decodes and bills one request at a time in two threads, hands its calls to the writer, waits."""
+    """Reads a request's body, gives it to the intake, and answers what became of it."""
 
-    def __init__(self, writer: Writer, metrics: Metrics) -> None:
-        self._writer = writer
+    def __init__(self, intake: Intake, metrics: Metrics) -> None:
+        self._intake = intake
         self._metrics = metrics
         self._in_flight = 0
-        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="collector-decode")
-
-    def close(self) -> None:
-        self._decoders.shutdown(wait=True, cancel_futures=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         content_type = header(scope, b"content-type")
@@ -51,8 +48,10 @@ class Lane:
             rejected = await self._take(scope, receive, content_type)
         except DecodeError as problem:
             await self._refuse(send, problem.status, str(problem), content_type)
+        except QuotaError as problem:
+            await self._refuse(send, 429, str(problem), content_type, problem.retry_after_s)
         except (BusyError, StoreError) as problem:
-            await self._refuse(send, 503, str(problem), content_type)
+            await self._refuse(send, 503, str(problem), content_type, RETRY_AFTER_S)
         else:
             await respond(send, 200, *_response(rejected, content_type))
 
@@ -65,40 +64,27 @@ class Lane:
             raise BusyError(f"{self._in_flight} bytes are being read; send this again later")
         self._in_flight += held
         try:
-            body = await _body(receive)
-            calls, not_billed = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, _billed, body, content_type, header(scope, b"content-encoding")
+            return await self._intake.take(
+                await _body(receive),
+                content_type=content_type,
+                encoding=header(scope, b"content-encoding"),
+                key=key_of(scope),
+                history=_wants_history(scope),
             )
         finally:
             self._in_flight -= held
-        if calls:
-            await asyncio.wrap_future(self._writer.submit(calls))
-        rejected = [each for each in not_billed if each.rejected]
-        self._note(calls, not_billed)
-        return rejected
 
-    def _note(self, calls: Sequence[Call], not_billed: Sequence[NotBilled]) -> None:
-        self._metrics.count("accepted_spans", len(calls) + len(not_billed))
-        for each in not_billed:
-            name = "rejected_spans" if each.rejected else "not_billed_spans"
-            self._metrics.count(name, label=f'reason="{each.code}"')
-
-    async def _refuse(self, send: Send, status: int, reason: str, content_type: str) -> None:
+    async def _refuse(
+        self, send: Send, status: int, reason: str, content_type: str, retry_after_s: int | None = None
+    ) -> None:
         self._metrics.count("rejected_requests", label=f'status="{status}"')
-        await refuse(send, status, reason, content_type)
+        await refuse(send, status, reason, content_type, retry_after_s)
 
 
-def _billed(body: bytes, content_type: str, encoding: str) -> tuple[list[Call], list[NotBilled]]:
-    decoded = decode(inflate(body, encoding), content_type, ATTRIBUTES)
-    calls: list[Call] = []
-    not_billed = list(decoded.rejected)
-    for span in decoded.spans:
-        result = bill(span)
-        if isinstance(result, Call):
-            calls.append(result)
-        else:
-            not_billed.append(result)
-    return calls, not_billed
+def _wants_history(scope: Scope) -> bool:
+    """Whether the sender asks to book spans of any age: `?history=true` or `switchgear-history: true`."""
+    asked = parse_qs(scope["query_string"].decode("latin-1"))
+    return "true" in (*asked.get("history", ()), header(scope, HISTORY).lower())
 
 
 def _announced(scope: Scope) -> int:
@@ -150,10 +136,12 @@ def _response(rejected: Sequence[NotBilled], content_type: str) -> tuple[bytes, 
     return answer.SerializeToString(), PROTOBUF
 
 
-async def refuse(send: Send, status: int, reason: str, content_type: str) -> None:
+async def refuse(
+    send: Send, status: int, reason: str, content_type: str, retry_after_s: int | None = None
+) -> None:
     """An error as google.rpc.Status, in the encoding of the request (JSON where that is neither)."""
     code = _CODES.get(status, 2)
-    headers = [(b"retry-after", str(RETRY_AFTER_S).encode())] if status == 503 else []
+    headers = [] if retry_after_s is None else [(b"retry-after", str(retry_after_s).encode())]
     if status == 405:
         headers.append((b"allow", b"POST"))
     if content_type.partition(";")[0].strip().lower() == PROTOBUF:

@@ -14,6 +14,7 @@ from .api import Parts, add_routes
 from .asgi import App
 from .feed import Feed
 from .guard import Guard
+from .intake import Everyone, Intake
 from .lane import TRACES, Lane
 from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
@@ -45,7 +46,8 @@ def create_app(
     metrics = Metrics()
     feed = Feed(store)
     writer = Writer(store, price, metrics, now=now, committed=feed.announce)
-    lane = Lane(writer, metrics)
+    intake = Intake(writer, metrics, admission=Everyone(), now=now)
+    lane = Lane(intake, metrics)
     reader = Reader(store)
     checker = Checker()
 
@@ -58,7 +60,7 @@ def create_app(
         finally:
             writer.close()
             feed.wake()
-            lane.close()
+            intake.close()
             reader.close()
             checker.close()
             store.close()
