@@ -109,12 +109,16 @@ class NotBilled:
     trace_id: str
     span_id: str
     code: str
-    """One of few, for counters: no_dialect, wrong_kind, no_model, failed, bad_id, bad_value, twin."""
+    """One of few, for counters: no_dialect, wrong_kind, no_model, failed, bad_id, bad_value, twin, wrong_tenant,
+    no_history, quarantined."""
     reason: str
     dialect: str | None = None
     tenant: str | None = None
     rejected: bool = False
-    """True where the span is broken (an impossible count or id): the sender is told by partial success."""
+    """True where the span may not be booked (an impossible count, a wrong tenant): its sender is told by partial
+    success."""
+    held: Call | None = None
+    """The call that a quarantined span told of: kept aside, not billed."""
 
     @property
     def span(self) -> str:

@@ -1,0 +1,108 @@
+"""Admission: which calls a key may book: its tenants, their times, their names, and how fast.
+
+Nothing is dropped in silence: what may not be booked is a `NotBilled` whose sender is told by partial success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from .call import UNATTRIBUTED, Call, NotBilled
+from .key import Key
+from .limits import Limits
+from .names import Names
+from .quota import Quota
+
+__all__ = ["Admission"]
+
+
+class Admission:
+    """What stands between a decoded call and its booking. Safe to use from any thread."""
+
+    def __init__(self, limits: Limits, overflowed: Callable[[], None]) -> None:
+        """`overflowed` is called for each call that had a name over its tenant's cap."""
+        self._past = timedelta(days=limits.past_days)
+        self._future = timedelta(minutes=limits.future_minutes)
+        self._overflowed = overflowed
+        self._names = Names(limits)
+        self._quota = Quota(limits)
+
+    def check(self, key: Key, now: datetime) -> None:
+        """Refuse a request before it is read. Raises QuotaError while `key` has sent more than it may."""
+        self._quota.check(key, now)
+
+    def charge(self, key: Key, size: int, now: datetime, *, spans: int = 0) -> None:
+        """Take a request's bytes (after inflating) and its spans off the key's quota.
+
+        Raises QuotaError where earlier requests have used it up; the request that goes over it is still taken.
+        """
+        self._quota.check(key, now)
+        self._quota.draw(key, now, size=size, spans=spans)
+
+    def remember(self, tenant: str, workload: str, now: datetime) -> None:
+        """Count a workload that was booked before this process began: it keeps its name."""
+        self._names.remember(tenant, workload, now)
+
+    def admit(self, call: Call, key: Key, now: datetime, *, history: bool = False) -> Call | NotBilled:
+        """`call` as it is to be booked, or why it is not. `history` asks for calls of any age.
+
+        Call it once for each span that is booked: it gives the call's names a place under the tenant's caps.
+        """
+        attributed = _attributed(call, key)
+        if isinstance(attributed, NotBilled):
+            return attributed
+        unfit = self._out_of_time(attributed, key, now, history=history)
+        if unfit is not None:
+            return unfit
+        capped = self._names.capped(attributed, now)
+        if capped is not attributed:
+            self._overflowed()
+        return capped
+
+    def _out_of_time(self, call: Call, key: Key, now: datetime, *, history: bool) -> NotBilled | None:
+        began = f"began {call.started_at:%Y-%m-%dT%H:%M:%SZ}"
+        if call.started_at > now + self._future:
+            return _quarantined(call, f"{began}, more than {self._future} ahead of the collector's clock")
+        if call.started_at >= now - self._past:
+            return None
+        if not history:
+            return _quarantined(
+                call, f"{began}, more than {self._past.days} days ago; import it: switchgear import --history"
+            )
+        if not key.allows("admin"):
+            return _rejected(call, "no_history", f"{began}: only a key with the scope admin imports history")
+        return None
+
+
+def _attributed(call: Call, key: Key) -> Call | NotBilled:
+    """The call under the tenant that it names or that the key supplies; rejected outside the key's set."""
+    if call.tenant == UNATTRIBUTED:
+        if key.sole_tenant is not None:
+            return replace(call, tenant=key.sole_tenant)
+        if key.all_tenants:
+            return call
+        return _rejected(
+            call,
+            "wrong_tenant",
+            "names no tenant, and this key speaks for several: set switchgear.tenant, "
+            "or send with a key of one tenant",
+        )
+    if key.speaks_for(call.tenant):
+        return call
+    return _rejected(
+        call,
+        "wrong_tenant",
+        f"tenant {call.tenant[:64]!r} is not among the tenants of key {key.id[:64]!r}: "
+        "send with a key that speaks for it",
+    )
+
+
+def _quarantined(call: Call, reason: str) -> NotBilled:
+    """Kept aside with its content: a clock or a date was wrong, and the money may be real."""
+    return replace(_rejected(call, "quarantined", f"{reason}; quarantined, not billed"), held=call)
+
+
+def _rejected(call: Call, code: str, reason: str) -> NotBilled:
+    return NotBilled(call.trace_id, call.span_id, code, reason, call.dialect, call.tenant, rejected=True)

@@ -1,0 +1,46 @@
+"""Limits: how much one key may send and one tenant may name, as one value that an operator can change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the collector takes; docs/limits.md says what happens beyond each. All are at least 1.
+
+    The first four bind keys that speak for some tenants. A key for every tenant is the operator's own.
+    """
+
+    bytes_per_s: int = 32 * 1024 * 1024
+    """Of requests as they are after inflating, by key, averaged over `burst_s`."""
+    spans_per_s: int = 20_000
+    """Billable or not, by key, averaged over `burst_s`."""
+    burst_s: int = 10
+    """How many seconds' worth a key may send at once after a pause."""
+    requests_in_flight: int = 64
+    """Requests of one key that are being read, decoded or written."""
+    workloads: int = 1_000
+    """Distinct names that one tenant may use in 31 days; all others are booked as `__overflow__`."""
+    tasks: int = 10_000
+    """Distinct task ids that one tenant may use in 24 hours; all others are booked as `__overflow__`."""
+    future_minutes: int = 10
+    """How far ahead of our clock a call may have begun; beyond it the call is quarantined."""
+    past_days: int = 31
+    """How long ago a call may have begun; beyond it the call is quarantined, or imported as history."""
+
+    def changed(self, settings: Iterable[str]) -> Limits:
+        """These limits with each "name=value" put in; the last of a name wins. Raises ValueError."""
+        known = [each.name for each in fields(self)]
+        changes: dict[str, int] = {}
+        for setting in settings:
+            name, _, value = setting.partition("=")
+            if name not in known:
+                raise ValueError(f"no limit is named {name[:64]!r}; there are {', '.join(known)}")
+            if not (value.isascii() and value.isdigit() and 0 < len(value) <= 15 and int(value) > 0):
+                raise ValueError(f"{name}={value[:64]}: a limit is a whole number of at least 1")
+            changes[name] = int(value)
+        return replace(self, **changes)
