@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .call import UNATTRIBUTED, Call, NotBilled
+from .errors import QuotaError
 from .key import Key
 from .limits import Limits
 from .names import Names
@@ -21,24 +22,28 @@ __all__ = ["Admission"]
 class Admission:
     """What stands between a decoded call and its booking. Safe to use from any thread."""
 
-    def __init__(self, limits: Limits, overflowed: Callable[[], None]) -> None:
-        """`overflowed` is called for each call that had a name over its tenant's cap."""
+    def __init__(self, limits: Limits, count: Callable[[str], None]) -> None:
+        """`count` is told of each "quota_refusals" and of each of the "overflowed_calls"."""
         self._past = timedelta(days=limits.past_days)
         self._future = timedelta(minutes=limits.future_minutes)
-        self._overflowed = overflowed
+        self._count = count
         self._names = Names(limits)
         self._quota = Quota(limits)
 
     def check(self, key: Key, now: datetime) -> None:
         """Refuse a request before it is read. Raises QuotaError while `key` has sent more than it may."""
-        self._quota.check(key, now)
+        try:
+            self._quota.check(key, now)
+        except QuotaError:
+            self._count("quota_refusals")
+            raise
 
     def charge(self, key: Key, size: int, now: datetime, *, spans: int = 0) -> None:
         """Take a request's bytes (after inflating) and its spans off the key's quota.
 
         Raises QuotaError where earlier requests have used it up; the request that goes over it is still taken.
         """
-        self._quota.check(key, now)
+        self.check(key, now)
         self._quota.draw(key, now, size=size, spans=spans)
 
     def remember(self, tenant: str, workload: str, now: datetime) -> None:
@@ -58,7 +63,7 @@ class Admission:
             return unfit
         capped = self._names.capped(attributed, now)
         if capped is not attributed:
-            self._overflowed()
+            self._count("overflowed_calls")
         return capped
 
     def _out_of_time(self, call: Call, key: Key, now: datetime, *, history: bool) -> NotBilled | None:

@@ -19,7 +19,7 @@ from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
 from .errors import BusyError, CollectorError, QueryError, StoreError
 from .feed import Feed, page
-from .metrics import Metrics
+from .metrics import CONTENT_TYPE, Metrics
 from .query import Checker, run
 from .reader import Reader
 from .reporting import Registry, Report, ReportError
@@ -94,14 +94,7 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics() -> Response:
         """Counters in the Prometheus text format."""
-        text = parts.metrics.render(
-            {
-                "waiting_calls": parts.writer.waiting_calls,
-                "feed_seq": parts.store.last_seq,
-                "healthy": float(parts.writer.healthy),
-            }
-        )
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
 
 
 def _add_reading(app: FastAPI, parts: Parts) -> None:

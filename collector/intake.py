@@ -6,6 +6,7 @@ body -> inflate -> charge the sender's quota -> decode -> bill -> admit -> write
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -101,6 +102,6 @@ class Intake:
 
     def _note(self, calls: Sequence[Call], not_billed: Sequence[NotBilled]) -> None:
         self._metrics.count("accepted_spans", len(calls) + len(not_billed))
-        for each in not_billed:
-            name = "rejected_spans" if each.rejected else "not_billed_spans"
-            self._metrics.count(name, label=f'reason="{each.code}"')
+        counted = Counter((each.rejected, each.code) for each in not_billed)
+        for (rejected, code), count in counted.items():
+            self._metrics.count("rejected_spans" if rejected else "not_billed_spans", count, reason=code)

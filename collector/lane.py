@@ -77,7 +77,7 @@ class Lane:
     async def _refuse(
         self, send: Send, status: int, reason: str, content_type: str, retry_after_s: int | None = None
     ) -> None:
-        self._metrics.count("rejected_requests", label=f'status="{status}"')
+        self._metrics.count("rejected_requests", status=str(status))
         await refuse(send, status, reason, content_type, retry_after_s)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from .admission import Admission
 from .api import Parts, add_routes
 from .asgi import App
 from .feed import Feed
 from .guard import Guard
-from .intake import Everyone, Intake
+from .intake import Intake
 from .lane import TRACES, Lane
+from .limits import Limits
 from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
 from .pricing import PriceCall
@@ -34,6 +36,7 @@ def create_app(
     price: PriceCall,
     reports: Mapping[str, Report] | None = None,
     registry: Registry | None = None,
+    limits: Limits | None = None,
     api_key: str | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> App:
@@ -46,10 +49,14 @@ def create_app(
     metrics = Metrics()
     feed = Feed(store)
     writer = Writer(store, price, metrics, now=now, committed=feed.announce)
-    intake = Intake(writer, metrics, admission=Everyone(), now=now)
+    admission = Admission(limits or Limits(), metrics.count)
+    intake = Intake(writer, metrics, admission=admission, now=now)
     lane = Lane(intake, metrics)
     reader = Reader(store)
     checker = Checker()
+    metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
+    metrics.gauge("feed_seq", lambda: store.last_seq)
+    metrics.gauge("healthy", lambda: writer.healthy)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

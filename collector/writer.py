@@ -154,7 +154,7 @@ class Writer:
         return None
 
     def _note(self, booked: Booked, seconds: float) -> None:
-        self._metrics.commit(seconds)
+        self._metrics.observe("commit_seconds", seconds)
         for outcome, count in booked.outcomes.items():
             self._metrics.count(_COUNTED[outcome], count)
         self._metrics.count("unpriced_calls", booked.states[State.UNPRICED])
