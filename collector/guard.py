@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from .answers import Refusal
 from .asgi import PROBLEM, App, Message, Receive, Scope, Send, bearer, header, problem, respond
 from .key import EVERYTHING, with_key
-from .lane import TRACES, Lane, refuse
+from .lane import PATHS, Lane, refuse
 
 __all__ = ["Guard"]
 
@@ -32,7 +33,7 @@ class Guard:
             await self._api(scope, receive, send)
         elif not self._allowed(scope):
             await _unauthorized(scope, send)
-        elif scope["path"] == TRACES:
+        elif scope["path"] in PATHS:
             await self._lane(with_key(scope, EVERYTHING), receive, send)
         else:
             await self._document(with_key(scope, EVERYTHING), receive, send)
@@ -65,7 +66,7 @@ class Guard:
 
 async def _unauthorized(scope: Scope, send: Send) -> None:
     detail = "send the key as: Authorization: Bearer KEY"
-    if scope["path"] == TRACES:
-        await refuse(send, 401, detail, header(scope, b"content-type"))
+    if scope["path"] in PATHS:
+        await refuse(send, Refusal(401, detail), header(scope, b"content-type"))
     else:
         await respond(send, 401, problem(401, "Unauthorized", detail), PROBLEM, _REALM)

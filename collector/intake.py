@@ -1,6 +1,6 @@
-"""Intake: the way of a whole request body to the disk, the same for HTTP and gRPC.
+"""Intake: the way of a request body to the disk, the same for HTTP and gRPC.
 
-body -> inflate -> charge the sender's quota -> decode -> bill -> admit -> writer -> on disk -> the spans refused
+enter (quota, room) -> the body, read by the lane -> inflate -> decode -> charge -> bill -> admit -> writer -> on disk
 """
 
 from __future__ import annotations
@@ -9,56 +9,55 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from functools import partial
 
+from .admission import Admission
+from .answers import log_fault
 from .billing import ATTRIBUTES, bill
 from .call import Call, NotBilled
 from .inflate import inflate
 from .key import Key
 from .metrics import Metrics
 from .otlp import decode
+from .room import Place, Room
+from .span import Span
 from .writer import Writer
 
-__all__ = ["Admits", "Everyone", "Intake"]
-
-
-class Admits(Protocol):
-    """Who may have what booked, and how much of it. Called from the decoder threads, so safe in any."""
-
-    def charge(self, key: Key, size: int, now: datetime) -> None:
-        """Count `size` bytes against the key's quota. Raises QuotaError where it has none left."""
-
-    def admit(self, call: Call, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
-        """The call as it may be booked for the key, or why it may not."""
-
-
-class Everyone:
-    """Admits every call of every key."""
-
-    def charge(self, key: Key, size: int, now: datetime) -> None:
-        """Nothing is counted."""
-
-    def admit(self, call: Call, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
-        """The call as it is."""
-        return call
+__all__ = ["Intake"]
 
 
 class Intake:
     """Decodes and bills two bodies at a time in threads, hands their calls to the writer and waits for the disk."""
 
     def __init__(
-        self, writer: Writer, metrics: Metrics, *, admission: Admits, now: Callable[[], datetime]
+        self,
+        writer: Writer,
+        metrics: Metrics,
+        admission: Admission,
+        room: Room,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._admission = admission
+        self._room = room
         self._now = now
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="collector-decode")
 
     def close(self) -> None:
         """Finish what is being decoded; take nothing new."""
         self._decoders.shutdown(wait=True, cancel_futures=True)
+
+    def enter(self, key: Key) -> AbstractContextManager[Place]:
+        """A place for a request of `key` before it is read, held until it is answered.
+
+        Raises QuotaError or BusyError where it had better not be read at all.
+        """
+        self._admission.check(key, self._now())
+        return self._room.enter(key)
 
     async def take(
         self, body: bytes, *, content_type: str, encoding: str, key: Key, history: bool
@@ -69,7 +68,7 @@ class Intake:
         BusyError or StoreError for one that should be sent again.
         """
         calls, not_billed = await asyncio.get_running_loop().run_in_executor(
-            self._decoders, self._billed, body, content_type, encoding, key, history
+            self._decoders, partial(self._billed, body, content_type, encoding, key, history=history)
         )
         if calls:
             await asyncio.wrap_future(self._writer.submit(calls))
@@ -77,28 +76,34 @@ class Intake:
         return [each for each in not_billed if each.rejected]
 
     def _billed(
-        self,
-        body: bytes,
-        content_type: str,
-        encoding: str,
-        key: Key,
-        history: bool,  # noqa: FBT001
+        self, body: bytes, content_type: str, encoding: str, key: Key, *, history: bool
     ) -> tuple[list[Call], list[NotBilled]]:
         now = self._now()
+        # What this key had queued before may have used up its quota by now.
+        self._admission.check(key, now)
         plain = inflate(body, encoding)
-        self._admission.charge(key, len(plain), now)
         decoded = decode(plain, content_type, ATTRIBUTES)
+        self._admission.charge(key, len(plain), now, spans=len(decoded.spans) + len(decoded.rejected))
         calls: list[Call] = []
         not_billed = list(decoded.rejected)
         for span in decoded.spans:
-            result = bill(span)
-            if isinstance(result, Call):
-                result = self._admission.admit(result, key, now, history=history)
+            result = self._admitted(span, key, now, history=history)
             if isinstance(result, Call):
                 calls.append(result)
             else:
                 not_billed.append(result)
         return calls, not_billed
+
+    def _admitted(self, span: Span, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
+        try:
+            result = bill(span)
+            if isinstance(result, Call):
+                return self._admission.admit(result, key, now, history=history)
+        except Exception as problem:  # noqa: BLE001 - sent again it would fail again, and hold up the spans beside it
+            log_fault(f"span {span.trace_id}:{span.span_id} cannot be billed", problem)
+            reason = "the collector failed on this span; its log says more"
+            return NotBilled(span.trace_id, span.span_id, "fault", reason, rejected=True)
+        return result
 
     def _note(self, calls: Sequence[Call], not_billed: Sequence[NotBilled]) -> None:
         self._metrics.count("accepted_spans", len(calls) + len(not_billed))

@@ -1,9 +1,12 @@
-"""Lane: POST /v1/traces, without a framework in between. Answered with 200 only when it is on disk."""
+"""Lane: POST /v1/traces, without a framework in between. Answered with 200 only when it is on disk.
+
+A body has ten seconds to arrive (408 after that) and 64 MiB before and after inflating (413). What holds for every
+answer is in `answers`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,27 +14,26 @@ import orjson
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from .answers import Refusal, accepted, refusal
 from .asgi import Receive, Scope, Send, header, respond
 from .call import NotBilled
-from .errors import BusyError, DecodeError, QuotaError, StoreError
+from .errors import DecodeError
 from .inflate import MAX_BODY_BYTES
 from .intake import Intake
 from .key import key_of
 from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
+from .room import Place
 
-__all__ = ["TRACES", "Lane", "refuse"]
+__all__ = ["BODY_WITHIN_S", "HISTORY", "PATHS", "TRACES", "TRACES_ONLY", "Lane", "refuse"]
 
 TRACES = "/v1/traces"
-HISTORY = b"switchgear-history"
-# All bodies that are being read or decoded at once: beyond it senders are told to come again.
-MAX_IN_FLIGHT_BYTES = 4 * MAX_BODY_BYTES
+PATHS = frozenset({TRACES, "/v1/metrics", "/v1/logs"})
+"""The paths of OTLP: an exporter expects a google.rpc.Status of each."""
+TRACES_ONLY = "switchgear takes traces only; send metrics and logs elsewhere, or switch their exporters off"
+HISTORY = "switchgear-history"
+"""The header or metadata that asks to book spans of any age, where its value is `true`."""
 BODY_WITHIN_S = 10.0
-RETRY_AFTER_S = 1
-_SHOWN_REASONS = 3
-
-# HTTP status -> google.rpc.Code
-_CODES = {400: 3, 401: 16, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 
 
 class Lane:
@@ -40,65 +42,50 @@ class Lane:
     def __init__(self, intake: Intake, metrics: Metrics) -> None:
         self._intake = intake
         self._metrics = metrics
-        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         content_type = header(scope, b"content-type")
         try:
             rejected = await self._take(scope, receive, content_type)
-        except DecodeError as problem:
-            await self._refuse(send, problem.status, str(problem), content_type)
-        except QuotaError as problem:
-            await self._refuse(send, 429, str(problem), content_type, problem.retry_after_s)
-        except (BusyError, StoreError) as problem:
-            await self._refuse(send, 503, str(problem), content_type, RETRY_AFTER_S)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the sender is told whether to send again
+            answer = refusal(problem)
+            self._metrics.count("rejected_requests", status=str(answer.status))
+            await refuse(send, answer, content_type)
         else:
-            await respond(send, 200, *_response(rejected, content_type))
+            await respond(send, 200, *_encoded(accepted(rejected), content_type))
 
     async def _take(self, scope: Scope, receive: Receive, content_type: str) -> list[NotBilled]:
         """Book the request; the spans that are refused. Raises what stands in the way of a 200."""
+        if scope["path"] != TRACES:
+            raise DecodeError(TRACES_ONLY, 404)
         if scope["method"] != "POST":
             raise DecodeError(f"{TRACES} takes POST, not {scope['method'][:16]}", 405)
-        held = _announced(scope)
-        if self._in_flight + held > MAX_IN_FLIGHT_BYTES:
-            raise BusyError(f"{self._in_flight} bytes are being read; send this again later")
-        self._in_flight += held
-        try:
+        _check_announced(scope)
+        with self._intake.enter(key_of(scope)) as place:
             return await self._intake.take(
-                await _body(receive),
+                await _body(receive, place),
                 content_type=content_type,
                 encoding=header(scope, b"content-encoding"),
                 key=key_of(scope),
                 history=_wants_history(scope),
             )
-        finally:
-            self._in_flight -= held
-
-    async def _refuse(
-        self, send: Send, status: int, reason: str, content_type: str, retry_after_s: int | None = None
-    ) -> None:
-        self._metrics.count("rejected_requests", status=str(status))
-        await refuse(send, status, reason, content_type, retry_after_s)
 
 
 def _wants_history(scope: Scope) -> bool:
     """Whether the sender asks to book spans of any age: `?history=true` or `switchgear-history: true`."""
     asked = parse_qs(scope["query_string"].decode("latin-1"))
-    return "true" in (*asked.get("history", ()), header(scope, HISTORY).lower())
+    return "true" in (*asked.get("history", ()), header(scope, HISTORY.encode()).lower())
 
 
-def _announced(scope: Scope) -> int:
-    """The body's length by its header, or the most that it may be. Raises DecodeError for too much."""
-    text = header(scope, b"content-length")
-    length = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else MAX_BODY_BYTES
-    if length > MAX_BODY_BYTES:
-        raise DecodeError(f"the body holds {length} bytes; at most {MAX_BODY_BYTES} are taken", 413)
-    return length
+def _check_announced(scope: Scope) -> None:
+    """Refuse a body by what its header says of its length, before it is sent."""
+    length = header(scope, b"content-length")
+    if length.isascii() and length.isdigit() and (len(length) > 19 or int(length) > MAX_BODY_BYTES):
+        raise DecodeError(f"the body holds {length[:32]} bytes; at most {MAX_BODY_BYTES} are taken", 413)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, place: Place) -> bytes:
     parts: list[bytes] = []
-    size = 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             while True:
@@ -106,11 +93,11 @@ async def _body(receive: Receive) -> bytes:
                 if message["type"] == "http.disconnect":
                     raise DecodeError("the sender went away before the body's end")
                 part = message.get("body", b"")
-                size += len(part)
-                if size > MAX_BODY_BYTES:
+                if place.held + len(part) > MAX_BODY_BYTES:
                     raise DecodeError(
                         f"the body has more than the {MAX_BODY_BYTES} bytes that are taken", 413
                     )
+                place.grow(len(part))
                 parts.append(part)
                 if not message.get("more_body"):
                     return b"".join(parts)
@@ -118,38 +105,37 @@ async def _body(receive: Receive) -> bytes:
         raise DecodeError(f"the body did not arrive within {BODY_WITHIN_S:.0f} s", 408) from None
 
 
-def _response(rejected: Sequence[NotBilled], content_type: str) -> tuple[bytes, str]:
-    """The ExportTraceServiceResponse, in the encoding of the request."""
-    reasons = [f"{each.span}: {each.reason}" for each in rejected[:_SHOWN_REASONS]]
-    if len(rejected) > _SHOWN_REASONS:
-        reasons.append(f"and {len(rejected) - _SHOWN_REASONS} more")
-    message = "; ".join(reasons)
-    if _is_json(content_type):
-        document: dict[str, Any] = {}
-        if rejected:
-            document["partialSuccess"] = {"rejectedSpans": str(len(rejected)), "errorMessage": message}
-        return orjson.dumps(document), JSON
-    answer = ExportTraceServiceResponse()
-    if rejected:
-        answer.partial_success.rejected_spans = len(rejected)
-        answer.partial_success.error_message = message
-    return answer.SerializeToString(), PROTOBUF
+def _encoded(answer: ExportTraceServiceResponse, content_type: str) -> tuple[bytes, str]:
+    """The answer in the encoding of the request."""
+    if _media(content_type) == PROTOBUF:
+        return answer.SerializeToString(), PROTOBUF
+    document: dict[str, Any] = {}
+    if answer.HasField("partial_success"):
+        partial = answer.partial_success
+        document["partialSuccess"] = {
+            "rejectedSpans": str(partial.rejected_spans),
+            "errorMessage": partial.error_message,
+        }
+    return orjson.dumps(document), JSON
 
 
-async def refuse(
-    send: Send, status: int, reason: str, content_type: str, retry_after_s: int | None = None
-) -> None:
+async def refuse(send: Send, answer: Refusal, content_type: str) -> None:
     """An error as google.rpc.Status, in the encoding of the request (JSON where that is neither)."""
-    code = _CODES.get(status, 2)
-    headers = [] if retry_after_s is None else [(b"retry-after", str(retry_after_s).encode())]
-    if status == 405:
-        headers.append((b"allow", b"POST"))
-    if content_type.partition(";")[0].strip().lower() == PROTOBUF:
-        body, kind = Status(code=code, message=reason).SerializeToString(), PROTOBUF
+    headers: list[tuple[bytes, bytes]] = []
+    if answer.retry_after_s is not None:
+        headers.append((b"retry-after", str(answer.retry_after_s).encode()))
+    match answer.status:
+        case 405:
+            headers.append((b"allow", b"POST"))
+        case 408:
+            # Its sender may trickle on for ever.
+            headers.append((b"connection", b"close"))
+    if _media(content_type) == PROTOBUF:
+        body, kind = Status(code=answer.code, message=answer.reason).SerializeToString(), PROTOBUF
     else:
-        body, kind = orjson.dumps({"code": code, "message": reason}), JSON
-    await respond(send, status, body, kind, headers)
+        body, kind = orjson.dumps({"code": answer.code, "message": answer.reason}), JSON
+    await respond(send, answer.status, body, kind, headers)
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == JSON
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()

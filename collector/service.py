@@ -24,6 +24,7 @@ from .pricing import PriceCall
 from .query import Checker
 from .reader import Reader
 from .reporting import Registry, Report
+from .room import Room
 from .store import Store
 from .writer import Writer
 
@@ -49,8 +50,9 @@ def create_app(
     metrics = Metrics()
     feed = Feed(store)
     writer = Writer(store, price, metrics, now=now, committed=feed.announce)
-    admission = Admission(limits or Limits(), metrics.count)
-    intake = Intake(writer, metrics, admission=admission, now=now)
+    limits = limits or Limits()
+    room = Room(requests_per_key=limits.requests_in_flight)
+    intake = Intake(writer, metrics, Admission(limits, metrics.count), room, now=now)
     lane = Lane(intake, metrics)
     reader = Reader(store)
     checker = Checker()
