@@ -31,7 +31,7 @@ class Admission:
         self._quota = Quota(limits)
 
     def check(self, key: Key, now: datetime) -> None:
-        """Refuse a request before it is read. Raises QuotaError while `key` has sent more than it may."""
+        """Raise QuotaError while `key` has sent more than it may: ask before anything is read or decoded."""
         try:
             self._quota.check(key, now)
         except QuotaError:
@@ -41,9 +41,8 @@ class Admission:
     def charge(self, key: Key, size: int, now: datetime, *, spans: int = 0) -> None:
         """Take a request's bytes (after inflating) and its spans off the key's quota.
 
-        Raises QuotaError where earlier requests have used it up; the request that goes over it is still taken.
+        It may go below nothing: the request that goes over is still taken, and the next ones wait for it.
         """
-        self.check(key, now)
         self._quota.draw(key, now, size=size, spans=spans)
 
     def remember(self, tenant: str, workload: str, now: datetime) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields, replace
 
 __all__ = ["Limits"]
 
+# What a date can still hold.
+_AT_MOST = {"future_minutes": 525_600, "past_days": 36_500}
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -40,7 +43,8 @@ class Limits:
             name, _, value = setting.partition("=")
             if name not in known:
                 raise ValueError(f"no limit is named {name[:64]!r}; there are {', '.join(known)}")
-            if not (value.isascii() and value.isdigit() and 0 < len(value) <= 15 and int(value) > 0):
-                raise ValueError(f"{name}={value[:64]}: a limit is a whole number of at least 1")
+            most = _AT_MOST.get(name, 10**12)
+            if not (value.isascii() and value.isdigit() and len(value) <= 13 and 1 <= int(value) <= most):
+                raise ValueError(f"{name}={value[:64]}: it is a whole number from 1 to {most}")
             changes[name] = int(value)
         return replace(self, **changes)

@@ -18,10 +18,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from analytics.prices import PriceBook
+from collector.limits import Limits
 from collector.service import create_app
 
 SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 BASE_NS = 1_795_500_000_000_000_000
+# Recorded spans and those by hand have fixed times: they are never too old for the tests.
+EVER = Limits(past_days=36_500)
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 
@@ -186,7 +189,7 @@ class Served:
     """The collector's application behind uvicorn in a thread of this process, on a real socket."""
 
     def __init__(self, data: Path, **options: Any) -> None:
-        app = create_app(data=data, price=PriceBook().quote, **options)
+        app = create_app(data=data, price=PriceBook().quote, **{"limits": EVER, **options})
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
