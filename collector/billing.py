@@ -47,7 +47,7 @@ def bill(span: Span) -> Call | NotBilled:
     try:
         return _bill(span, dialect)
     except BadValueError as problem:
-        return replace(_none(span, dialect, "bad_value", str(problem)), rejected=True)
+        return _none(span, dialect, "bad_value", str(problem))._replace(rejected=True)
 
 
 def priced(call: Call, price: PriceCall) -> Call:
