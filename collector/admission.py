@@ -105,7 +105,7 @@ def _attributed(call: Call, key: Key) -> Call | NotBilled:
 
 def _quarantined(call: Call, reason: str) -> NotBilled:
     """Kept aside with its content: a clock or a date was wrong, and the money may be real."""
-    return replace(_rejected(call, "quarantined", f"{reason}; quarantined, not billed"), held=call)
+    return _rejected(call, "quarantined", f"{reason}; quarantined, not billed")._replace(held=call)
 
 
 def _rejected(call: Call, code: str, reason: str) -> NotBilled:
