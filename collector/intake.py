@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
@@ -23,13 +22,14 @@ from .metrics import Metrics
 from .otlp import decode
 from .room import Place, Room
 from .span import Span
+from .turns import Turns
 from .writer import Writer
 
 __all__ = ["Intake"]
 
 
 class Intake:
-    """Decodes and bills two bodies at a time in threads, hands their calls to the writer and waits for the disk."""
+    """Decodes and bills bodies in two threads, each key in its turn; hands calls to the writer, waits for the disk."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class Intake:
         self._admission = admission
         self._room = room
         self._now = now
-        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="collector-decode")
+        self._decoders = Turns(2, name="collector-decode")
 
     def close(self) -> None:
         """Finish what is being decoded; take nothing new."""
-        self._decoders.shutdown(wait=True, cancel_futures=True)
+        self._decoders.close()
 
     def enter(self, key: Key) -> AbstractContextManager[Place]:
         """A place for a request of `key` before it is read, held until it is answered.
@@ -67,9 +67,8 @@ class Intake:
         `history` asks to book spans of any age. Raises DecodeError for a body that can never be taken, QuotaError,
         BusyError or StoreError for one that should be sent again.
         """
-        calls, not_billed = await asyncio.get_running_loop().run_in_executor(
-            self._decoders, partial(self._billed, body, content_type, encoding, key, history=history)
-        )
+        work = partial(self._billed, body, content_type, encoding, key, history=history)
+        calls, not_billed = await asyncio.wrap_future(self._decoders.submit(key.id, work))
         if calls:
             await asyncio.wrap_future(self._writer.submit(calls))
         self._note(calls, not_billed)
@@ -82,8 +81,9 @@ class Intake:
         # What this key had queued before may have used up its quota by now.
         self._admission.check(key, now)
         plain = inflate(body, encoding)
+        self._admission.charge(key, len(plain), now)
         decoded = decode(plain, content_type, ATTRIBUTES)
-        self._admission.charge(key, len(plain), now, spans=len(decoded.spans) + len(decoded.rejected))
+        self._admission.charge(key, 0, now, spans=len(decoded.spans) + len(decoded.rejected))
         calls: list[Call] = []
         not_billed = list(decoded.rejected)
         for span in decoded.spans:
