@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from .call import UNATTRIBUTED, Call, NotBilled
+from .call import UNATTRIBUTED, Call, Kind, NotBilled
 from .errors import QuotaError
 from .key import Key
 from .limits import Limits
@@ -49,14 +49,26 @@ class Admission:
         """Count a workload that was booked before this process began: it keeps its name."""
         self._names.remember(tenant, workload, now)
 
-    def admit(self, call: Call, key: Key, now: datetime, *, history: bool = False) -> Call | NotBilled:
-        """`call` as it is to be booked, or why it is not. `history` asks for calls of any age.
+    def admit(
+        self, billed: Call | NotBilled, key: Key, now: datetime, *, history: bool = False
+    ) -> Call | NotBilled:
+        """What billing found, as it is to be booked, or why it is not. `history` asks for calls of any age.
 
-        Call it once for each span that is booked: it gives the call's names a place under the tenant's caps.
+        Ask once for each span: it gives the call's names a place under the tenant's caps. Whatever is returned
+        names no tenant outside the key's set.
         """
-        attributed = _attributed(call, key)
+        if isinstance(billed, NotBilled):
+            return billed._replace(tenant=_whose(billed.tenant, key))
+        attributed = _attributed(billed, key)
         if isinstance(attributed, NotBilled):
             return attributed
+        if attributed.kind is Kind.COST and "cost_spans" not in key.options:
+            return _rejected(
+                attributed,
+                key,
+                "cost_not_allowed",
+                f"states a cost of its own, and key {key.id[:64]!r} lacks the option cost_spans",
+            )
         unfit = self._out_of_time(attributed, key, now, history=history)
         if unfit is not None:
             return unfit
@@ -68,15 +80,16 @@ class Admission:
     def _out_of_time(self, call: Call, key: Key, now: datetime, *, history: bool) -> NotBilled | None:
         began = f"began {call.started_at:%Y-%m-%dT%H:%M:%SZ}"
         if call.started_at > now + self._future:
-            return _quarantined(call, f"{began}, more than {self._future} ahead of the collector's clock")
+            return _quarantined(call, key, f"{began}, over {self._future} ahead of the collector's clock")
         if call.started_at >= now - self._past:
             return None
         if not history:
-            return _quarantined(
-                call, f"{began}, more than {self._past.days} days ago; import it: switchgear import --history"
-            )
+            days = self._past.days
+            return _quarantined(call, key, f"{began}, over {days} days ago (switchgear import --history)")
         if not key.allows("admin"):
-            return _rejected(call, "no_history", f"{began}: only a key with the scope admin imports history")
+            return _rejected(
+                call, key, "no_history", f"{began}: only a key with the scope admin imports history"
+            )
         return None
 
 
@@ -89,6 +102,7 @@ def _attributed(call: Call, key: Key) -> Call | NotBilled:
             return call
         return _rejected(
             call,
+            key,
             "wrong_tenant",
             "names no tenant, and this key speaks for several: set switchgear.tenant, "
             "or send with a key of one tenant",
@@ -97,16 +111,23 @@ def _attributed(call: Call, key: Key) -> Call | NotBilled:
         return call
     return _rejected(
         call,
+        key,
         "wrong_tenant",
         f"tenant {call.tenant[:64]!r} is not among the tenants of key {key.id[:64]!r}: "
         "send with a key that speaks for it",
     )
 
 
-def _quarantined(call: Call, reason: str) -> NotBilled:
+def _whose(tenant: str | None, key: Key) -> str | None:
+    """The tenant, where the key speaks for it; else the one that the key stands for, if any."""
+    return tenant if tenant is not None and key.speaks_for(tenant) else key.sole_tenant
+
+
+def _quarantined(call: Call, key: Key, reason: str) -> NotBilled:
     """Kept aside with its content: a clock or a date was wrong, and the money may be real."""
-    return _rejected(call, "quarantined", f"{reason}; quarantined, not billed")._replace(held=call)
+    return _rejected(call, key, "quarantined", f"{reason}; quarantined, not billed")._replace(held=call)
 
 
-def _rejected(call: Call, code: str, reason: str) -> NotBilled:
-    return NotBilled(call.trace_id, call.span_id, code, reason, call.dialect, call.tenant, rejected=True)
+def _rejected(call: Call, key: Key, code: str, reason: str) -> NotBilled:
+    whose = _whose(call.tenant, key)
+    return NotBilled(call.trace_id, call.span_id, code, reason, call.dialect, whose, rejected=True)
