@@ -4,13 +4,26 @@ CollectorError
 ├── StoreError      the data folder or file cannot be used: refuse to start, or answer 503 until it can
 ├── BusyError       more is waiting than may wait: answer 503, the sender tries again
 │   └── QuotaError  this sender has sent more than its share: answer 429, it tries again later
+├── DeniedError     whoever asks may not: answer `status`, the sender must not try again
+├── KeyringError    what was asked of the keys cannot be done: say it to whoever asked
 ├── DecodeError     a request that is no OTLP: answer `status`, the sender must not try again
 └── QueryError      SQL that may not run, or did not finish
 """
 
 from __future__ import annotations
 
-__all__ = ["BusyError", "CollectorError", "DecodeError", "QueryError", "QuotaError", "StoreError"]
+from collections.abc import Sequence
+
+__all__ = [
+    "BusyError",
+    "CollectorError",
+    "DecodeError",
+    "DeniedError",
+    "KeyringError",
+    "QueryError",
+    "QuotaError",
+    "StoreError",
+]
 
 
 class CollectorError(Exception):
@@ -31,6 +44,22 @@ class BusyError(CollectorError):
 
 class QuotaError(BusyError):
     """A sender has used up its own share, while others may go on."""
+
+
+class DeniedError(CollectorError):
+    """A request without a key, or with one that may not do this; `status` is the HTTP status for it.
+
+    `allow` are the methods that the path may be asked with, where it was asked with another.
+    """
+
+    def __init__(self, message: str, status: int, *, allow: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.allow = allow
+
+
+class KeyringError(CollectorError):
+    """A key that cannot be made, changed or found."""
 
 
 class DecodeError(CollectorError):
