@@ -67,6 +67,11 @@ class Names:
         self._size = 0
         self._lock = threading.Lock()
 
+    @property
+    def size(self) -> int:
+        """How many names are remembered."""
+        return self._size
+
     def capped(self, call: Call, now: datetime) -> Call:
         """`call` as it is, or with the names that are over a cap replaced by `__overflow__`."""
         tasks = [each for each in (call.task_id, call.parent_task_id, call.root_task_id) if each is not None]
