@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntFlag, StrEnum
@@ -10,10 +10,24 @@ from typing import NamedTuple
 
 from switchgear.usage import Usage
 
-__all__ = ["UNATTRIBUTED", "Call", "Flag", "Kind", "NotBilled", "Reported", "State", "Stated"]
+__all__ = [
+    "SETTLEMENT",
+    "UNATTRIBUTED",
+    "Call",
+    "Flag",
+    "Kind",
+    "Marks",
+    "NotBilled",
+    "Reported",
+    "State",
+    "Stated",
+]
 
 # The tenant of a call whose span names none: its money is counted, and shown as nobody's.
 UNATTRIBUTED = "unattributed"
+
+# The dialect of a call that the policy engine tells of: a hold that was settled and whose span has not come.
+SETTLEMENT = "settlement"
 
 
 class State(StrEnum):
@@ -25,6 +39,18 @@ class State(StrEnum):
     """Some or all of the usage is missing; `cost` is None or what the known part costs."""
     UNPRICED = "unpriced"
     """The usage is known and no price is; `cost` is None."""
+    SETTLED_ONLY = "settled_only"
+    """Only the settlement of its hold told of it so far; usage and price are known, `cost` is the cost."""
+
+
+class Marks(IntFlag):
+    """What other spans have shown about a span. A mark is never taken back."""
+
+    NOTHING = 0
+    WRAPS_SEVERAL = 1
+    """It lies round several calls: the span of something larger, and no call."""
+    SHARED_ID = 2
+    """Its instrumentation gave its response id to another call at the same time: the id says nothing."""
 
 
 class Reported(IntFlag):
@@ -111,10 +137,11 @@ class Call:
     """Which counts of `usage` come from a span."""
     attempts: int = 1
     """HTTP requests made for this call, >= 1."""
-    state: State = State.INCOMPLETE
-    cost: Decimal | None = None
-    currency: str | None = None
-    price_version: str | None = None
+    # What a price book says of it is no part of what the span says: two calls are equal without it.
+    state: State = field(default=State.INCOMPLETE, compare=False)
+    cost: Decimal | None = field(default=None, compare=False)
+    currency: str | None = field(default=None, compare=False)
+    price_version: str | None = field(default=None, compare=False)
     dialect: str = ""
     scope: str = ""
     """The instrumentation scope as "name@version"."""
@@ -125,6 +152,9 @@ class Call:
     kind: Kind = Kind.LLM
     stated: Stated | None = None
     """Of a call of kind `cost`, and of no other."""
+    fact: int | None = field(default=None, compare=False)
+    """The number in the journal of the fact that told of it; None for what is not on disk."""
+    marks: Marks = field(default=Marks.NOTHING, compare=False)
 
     @property
     def identity(self) -> tuple[str, str, str]:
