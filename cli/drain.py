@@ -83,6 +83,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._drain,
                 lifespan="on",
+                log_config=None,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=int(WRITES_END_AFTER_S) + 1,

@@ -120,6 +120,7 @@ def _serve(
     name: str, build: Callable[[], Any], *, host: str, port: int, api_key: str | None, supervised: bool
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
+    from collector import logs
     from collector.errors import StoreError
     from policies.files import PolicyFileError
     from policies.transitions import BrokenChainError
@@ -127,6 +128,7 @@ def _serve(
     refused = refusal(host, api_key)
     if refused:
         return misuse(f"{name}: {refused}")
+    logs.start(name, os.environ.get("SWITCHGEAR_LOG", logs.TEXT))
     try:
         with bind(host, port, option=_port_option(name, supervised=supervised)) as listener:
             try:
