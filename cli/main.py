@@ -140,13 +140,25 @@ def serve_collector(
     data: Data = Path("data"),
     host: Host = LOCAL,
     port: Port = 4318,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=N",
+            envvar="SWITCHGEAR_LIMITS",
+            help="Change what is taken of a key or a tenant (docs/limits.md); repeatable.",
+        ),
+    ] = None,
     api_key: ApiKey = None,
     supervised: Supervised = False,
 ) -> None:
     """Take OpenTelemetry traces (OTLP/HTTP) and keep the calls they bill."""
     from . import serve
 
-    raise typer.Exit(serve.collector(data=data, host=host, port=port, api_key=api_key, supervised=supervised))
+    raise typer.Exit(
+        serve.collector(
+            data=data, host=host, port=port, limits=limit or (), api_key=api_key, supervised=supervised
+        )
+    )
 
 
 @serve_app.command("policies")

@@ -9,11 +9,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .console import fail, misuse, note, say
+from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
 
 __all__ = ["KEYLESS", "collector", "dashboard", "policies", "policy_path", "refusal"]
@@ -25,8 +25,22 @@ KEYLESS = (
 _ENDS_WITHIN_S = 8
 
 
-def collector(*, data: Path, host: str, port: int, api_key: str | None, supervised: bool = False) -> int:
+def collector(
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    limits: Sequence[str],
+    api_key: str | None,
+    supervised: bool = False,
+) -> int:
     """Take OTLP on `port`, keep the calls in `data` and answer queries until a signal; the exit code."""
+    from collector.limits import Limits
+
+    try:
+        taken = Limits().changed(limits)
+    except ValueError as unfit:
+        return misuse(f"collector: --limit: {plain(str(unfit))}")
 
     def build() -> Any:
         from analytics import registry, reports
@@ -34,7 +48,12 @@ def collector(*, data: Path, host: str, port: int, api_key: str | None, supervis
         from collector.service import create_app
 
         return create_app(
-            data=data, price=PriceBook().quote, reports=reports.REPORTS, registry=registry, api_key=api_key
+            data=data,
+            price=PriceBook().quote,
+            reports=reports.REPORTS,
+            registry=registry,
+            limits=taken,
+            api_key=api_key,
         )
 
     return _serve("collector", build, host=host, port=port, api_key=api_key, supervised=supervised)
