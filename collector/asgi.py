@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
-__all__ = ["PROBLEM", "App", "Message", "Receive", "Scope", "Send", "bearer", "header", "problem", "respond"]
+from .errors import DeniedError
+
+__all__ = [
+    "PROBLEM",
+    "App",
+    "BodyLimit",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "deny",
+    "header",
+    "problem",
+    "respond",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,6 +33,40 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBLEM = "application/problem+json"
+
+
+class _TooLargeError(Exception):
+    """A body went over its limit."""
+
+
+class BodyLimit:
+    """An ASGI application around another, which reads at most so many bytes of a request's body: 413 beyond."""
+
+    def __init__(self, app: App, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._max_bytes:
+                raise _TooLargeError
+            return message
+
+        async def unless_too_large(message: Message) -> None:
+            # The framework answers 400 for whatever goes wrong while it reads a body.
+            if size <= self._max_bytes:
+                await send(message)
+
+        with suppress(_TooLargeError):
+            await self._app(scope, counted, unless_too_large)
+        if size > self._max_bytes:
+            detail = f"the body has more than the {self._max_bytes} bytes that are taken"
+            await respond(send, 413, problem(413, "Content Too Large", detail), PROBLEM)
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -52,6 +102,17 @@ async def respond(
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+async def deny(send: Send, denied: DeniedError) -> None:
+    """What a request is told that may not pass."""
+    headers = []
+    if denied.status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Bearer realm="switchgear"'))
+    if denied.allow:
+        headers.append((b"allow", ", ".join(denied.allow).encode()))
+    body = problem(denied.status, HTTPStatus(denied.status).phrase, str(denied))
+    await respond(send, denied.status, body, PROBLEM, headers)
 
 
 def problem(status: int, title: str, detail: str) -> bytes:

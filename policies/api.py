@@ -1,4 +1,4 @@
-"""The engine's other routes: what people and pages ask for."""
+"""The engine's other routes: what people and pages ask for, each as far as its key reaches."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from collector.asgi import PROBLEM, problem
+from collector.idempotency import DOCUMENTED
+from collector.key import Key, key_of
 
 from . import metrics
+from .access import reaches
 from .book import Account
 from .breaker import State
 from .ladder import stand
@@ -26,39 +29,48 @@ _FORCED = {"open": State.FORCED_OPEN, "disable": State.DISABLED, "restore": None
 
 
 def routes(app: FastAPI, runtime: Runtime) -> None:
-    """Add the routes to `app`."""
+    """Add the routes to `app`. Each needs a line in `access.RULES`, or it is not served."""
 
     @app.get("/v1/budgets", summary="Every ceiling: spent, held, projected, and its breaker")
-    async def budgets() -> JSONResponse:
-        return JSONResponse({"at": datetime.now(UTC).isoformat(), "budgets": _budgets(runtime)})
+    async def budgets(request: Request) -> JSONResponse:
+        shown = _budgets(runtime, key_of(request.scope))
+        return JSONResponse({"at": datetime.now(UTC).isoformat(), "budgets": shown})
 
     @app.get("/v1/breakers", summary="Breakers and their last transitions, newest first")
-    async def breakers() -> JSONResponse:
-        return JSONResponse({"breakers": _budgets(runtime), "transitions": list(runtime.log.recent)[::-1]})
+    async def breakers(request: Request) -> JSONResponse:
+        key = key_of(request.scope)
+        seen = [line for line in runtime.log.recent if reaches(key, line["scope"].get("tenant"))]
+        return JSONResponse({"breakers": _budgets(runtime, key), "transitions": seen[::-1]})
 
-    @app.post("/v1/breakers", summary="Force breakers open, disable or restore them")
-    async def force(body: ForceBody) -> JSONResponse:
-        touched = runtime.force(body.ceiling, _FORCED[body.do], body.by, body.reason, body.for_s)
-        if not touched:
-            known = ", ".join(c.name for c in runtime.engine.policies.ceilings) or "none"
-            raise HTTPException(404, f'no ceiling "{body.ceiling}"; there are: {known}')
-        return JSONResponse({"ceilings": touched})
+    @app.post("/v1/breakers", summary="Force breakers open, disable or restore them", dependencies=DOCUMENTED)
+    async def force(request: Request, body: ForceBody) -> JSONResponse:
+        mine = _ceilings(runtime, key_of(request.scope))
+        chosen = {name for name in mine if body.ceiling in ("*", name)}
+        if not chosen:
+            raise HTTPException(404, f'no ceiling "{body.ceiling}"; there are: {", ".join(mine) or "none"}')
+        runtime.force(chosen, _FORCED[body.do], body.by, body.reason, body.for_s)
+        return JSONResponse({"ceilings": len(chosen)})
 
     @app.get("/v1/shares", summary="Provider capacity: used in the last minute, and who waits for it")
-    async def shares() -> JSONResponse:
-        return JSONResponse({"providers": _shares(runtime)})
+    async def shares(request: Request) -> JSONResponse:
+        return JSONResponse({"providers": _shares(runtime, key_of(request.scope))})
 
     @app.get(
         "/v1/policies", summary="The policy file in force, and why the last change was refused if it was"
     )
-    async def policies() -> JSONResponse:
+    async def policies(request: Request) -> JSONResponse:
+        key = key_of(request.scope)
+        # The error names what the file says, of whichever tenant.
+        error = runtime.file_error and (
+            runtime.file_error if key.all_tenants else "the last change was refused"
+        )
         return JSONResponse(
             {
                 "file": runtime.policy_file.name,
                 "version": runtime.engine.policies.version,
                 "loaded_at": datetime.fromtimestamp(runtime.loaded_at, UTC).isoformat(),
-                "error": runtime.file_error,
-                "ceilings": [c.name for c in runtime.engine.policies.ceilings],
+                "error": error,
+                "ceilings": _ceilings(runtime, key),
             }
         )
 
@@ -82,7 +94,12 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
         return _problem(422, "Invalid request", f"{where}: {first['msg']}")
 
 
-def _budgets(runtime: Runtime) -> list[dict[str, Any]]:
+def _ceilings(runtime: Runtime, key: Key) -> list[str]:
+    """The names of the ceilings within the key's reach."""
+    return [c.name for c in runtime.engine.policies.ceilings if reaches(key, c.scope.tenant)]
+
+
+def _budgets(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
     now = runtime.clock()
     engine = runtime.engine
 
@@ -90,26 +107,27 @@ def _budgets(runtime: Runtime) -> list[dict[str, Any]]:
         forced = engine.accounts.forced.get(account.ceiling.name)
         return budget(account, stand(account, now), engine.policies, forced.until if forced else None, now)
 
-    windows = [shown(account) for account in engine.accounts if account.task is None]
-    tasks = [account for account in engine.accounts if account.task is not None]
+    seen = [account for account in engine.accounts if reaches(key, account.ceiling.scope.tenant)]
+    windows = [shown(account) for account in seen if account.task is None]
+    tasks = [account for account in seen if account.task is not None]
     tasks.sort(key=lambda account: account.total.spent(now) + account.held, reverse=True)
     return windows + [shown(account) for account in tasks[:_TASKS_SHOWN]]
 
 
-def _shares(runtime: Runtime) -> list[dict[str, Any]]:
-    now = runtime.clock()
-    engine = runtime.engine
-    providers = set(engine.lanes) | {t.request.call.provider for t in engine.pending.values()}
+def _shares(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
+    """What each provider's capacity is, how much of it is used (seen by keys for every tenant), and who waits."""
+    now, engine = runtime.clock(), runtime.engine
+    waiting = [
+        ticket.request
+        for ticket in engine.pending.values()
+        if ticket.attended and key.speaks_for(ticket.request.who.tenant)
+    ]
     shares = []
-    for provider in sorted(providers):
-        queue = [
-            t.request.who
-            for t in engine.pending.values()
-            if t.request.call.provider == provider and t.attended
-        ]
+    for provider in sorted(set(engine.lanes) | {request.call.provider for request in waiting}):
+        queue = [request.who for request in waiting if request.call.provider == provider]
         lane = engine.lanes.get(provider)
         paused = lane is not None and lane.paused_until > now
-        requests, tokens = lane.used(now) if lane is not None else (None, None)
+        requests, tokens = lane.used(now) if lane is not None and key.all_tenants else (None, None)
         shares.append(
             {
                 "provider": provider,

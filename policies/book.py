@@ -175,6 +175,11 @@ class Book:
         """Whether this lease may still be settled or booked."""
         return lease in self._leases
 
+    def tenant(self, lease: str) -> str | None:
+        """For whom this lease was granted; None where it is not known."""
+        entry = self._leases.get(lease)
+        return None if entry is None else entry.who.tenant
+
     def _held(self, lease: str) -> Entry | None:
         entry = self._leases.get(lease)
         return entry if entry is not None and entry.status is Status.HELD else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -140,7 +140,7 @@ class Engine:
         self.book.expire(now)
         for name, forced in list(self.accounts.forced.items()):
             if forced.until is not None and now >= forced.until:
-                self.force(name, None, "engine", "the time it was forced for is over", None, now)
+                self.force({name}, None, "engine", "the time it was forced for is over", None, now)
         self._move(self.accounts.windows(), now)
         self.pump(now)
 
@@ -172,6 +172,16 @@ class Engine:
         ticket.attended = True
         self.pump(now)
         return ticket
+
+    def asked(self, request_id: str) -> GrantRequest | None:
+        """What was asked under this id, as long as asking again gets the same answer."""
+        ticket = self._answered.get(request_id) or self.pending.get(request_id)
+        return None if ticket is None else ticket.request
+
+    def tenant_of(self, lease: str) -> str | None:
+        """For whom a call was granted; None for one that is not known or was forgotten."""
+        running = self._running.get(lease)
+        return self.book.tenant(lease) if running is None else running.workload[0]
 
     def leave(self, request_id: str, now: float) -> None:
         """Nobody waits for this request's answer any more; its place is kept for a few seconds."""
@@ -235,23 +245,27 @@ class Engine:
     # -- by hand
 
     def force(
-        self, ceiling: str, state: State | None, by: str, reason: str, until: float | None, now: float
-    ) -> int:
-        """Force a ceiling's breakers open, disable them, or (None) give them back; "*" is every ceiling.
+        self,
+        ceilings: Collection[str],
+        state: State | None,
+        by: str,
+        reason: str,
+        until: float | None,
+        now: float,
+    ) -> None:
+        """Force the breakers of these ceilings open, disable them, or (None) give them back.
 
-        Tasks that begin later are forced too. Returns how many ceilings that touched.
+        Tasks that begin later are forced too.
         """
-        names = {c.name for c in self.policies.ceilings if ceiling in ("*", c.name)}
-        for name in names:
+        for name in ceilings:
             if state is None:
                 self.accounts.forced.pop(name, None)
             else:
                 self.accounts.forced[name] = Forced(state, until, reason)
         for account in self.accounts:
-            if account.ceiling.name in names:
+            if account.ceiling.name in ceilings:
                 self._transit(account, state or State.CLOSED, reason, by, stand(account, now), now)
         self.pump(now)
-        return len(names)
 
     def replace(self, policies: PolicySet, now: float) -> None:
         """Take over another policy set; what was spent under a ceiling whose extent stays is kept."""

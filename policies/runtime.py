@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,12 @@ class Runtime:
         self.engine.booked(calls, self.clock())
         self.after_change()
 
-    def force(self, ceiling: str, state: State | None, by: str, reason: str, for_s: float | None) -> int:
+    def force(
+        self, ceilings: Collection[str], state: State | None, by: str, reason: str, for_s: float | None
+    ) -> None:
         now = self.clock()
-        touched = self.engine.force(ceiling, state, by, reason, None if for_s is None else now + for_s, now)
+        self.engine.force(ceilings, state, by, reason, None if for_s is None else now + for_s, now)
         self.after_change()
-        return touched
 
     def after_change(self) -> None:
         """Write down the transitions that the engine made, and wake those who wait for a change."""

@@ -12,10 +12,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from collector.access import Access
+from collector.asgi import BodyLimit
+from collector.idempotency import Idempotent
+from collector.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 
 from . import api, feed, hot
+from .access import RULES
 from .engine import Engine
 from .files import load
 from .runtime import Runtime
@@ -25,13 +30,22 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    *, policy_file: Path, data: Path, price: PriceCall, collector: str | None, api_key: str | None = None
+    *,
+    policy_file: Path,
+    data: Path,
+    price: PriceCall,
+    collector: str | None,
+    api_key: str | None = None,
+    keyless: bool = False,
 ) -> hot.HotRoutes:
-    """The ASGI app. `data` holds the transition log; `collector` None runs without a ledger behind it.
+    """The ASGI app. `data` holds the transition log and the keys; `collector` None runs without a ledger behind it.
 
-    Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was changed.
+    `api_key` may do everything here, and is sent to the collector. With `keyless` nobody needs a key until there is
+    one in the file. Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was
+    changed, StoreError for a key file that cannot be read.
     """
     policies = load(policy_file)
+    access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
     data.mkdir(parents=True, exist_ok=True)
 
     def cost(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
@@ -41,6 +55,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        access.start()
         background = [asyncio.create_task(runtime.tick()), asyncio.create_task(runtime.watch_file())]
         line = feed.client(collector, api_key) if collector else None
         if line is not None:
@@ -55,8 +70,9 @@ def create_app(
                     await task
             if line is not None:
                 await line.aclose()
+            access.close()
 
-    app = FastAPI(title="switchgear policies", version="1", lifespan=lifespan)
+    app = FastAPI(title="switchgear policies", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     api.routes(app, runtime)
     described = app.openapi
 
@@ -67,4 +83,5 @@ def create_app(
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
-    return hot.HotRoutes(app, runtime, api_key)
+    rest = BodyLimit(Idempotent(app, {("POST", "/v1/breakers")}), hot.MAX_BODY_BYTES)
+    return hot.HotRoutes(rest, runtime, access)

@@ -225,7 +225,7 @@ async def test_settling_what_is_not_known_changes_nothing_and_is_no_error(client
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/budgets", "/v1/decisions?tenant=acme&workload=w", "/v1/grants", "/openapi.json"]
+    "path", ["/v1/budgets", "/v1/decisions?tenant=acme&workload=w", "/v1/grants", "/v1/nothing"]
 )
 async def test_with_a_key_nothing_is_answered_without_it(file: Path, path: str) -> None:
     async with serving(file, api_key="right") as client:

@@ -1,0 +1,39 @@
+"""Access: which scopes each route of the engine needs, and what of its budgets and log a key may see.
+
+A budget or transition of one tenant is seen by keys that speak for it. One that counts several tenants is seen by keys
+for every tenant alone, since what it has spent is what others have spent. A decision is different: it goes to whoever
+the ceiling restrains, and says what is left of it.
+"""
+
+from __future__ import annotations
+
+from collector.key import Key
+from collector.rules import OPEN, Everywhere, Rules
+
+__all__ = ["RULES", "reaches"]
+
+RULES = Rules(
+    {
+        "GET /healthz": OPEN,
+        "GET /readyz": OPEN,
+        "GET /openapi.json": OPEN,
+        "GET /metrics": (Everywhere("read"), Everywhere("operate")),
+        # For the tenants that the body names, or that the grant was made for.
+        "GET /v1/decisions": ("decide",),
+        "POST /v1/decisions:batch": ("decide",),
+        "POST /v1/grants": ("decide",),
+        "POST /v1/grants/{id}:settle": ("decide",),
+        "POST /v1/grants/{id}:release": ("decide",),
+        # What they show is within what `reaches` says.
+        "GET /v1/budgets": ("read", "operate"),
+        "GET /v1/breakers": ("read", "operate"),
+        "GET /v1/shares": ("read", "operate"),
+        "GET /v1/policies": ("read", "operate"),
+        "POST /v1/breakers": ("operate",),
+    }
+)
+
+
+def reaches(key: Key, tenant: str | None) -> bool:
+    """Whether the key may see, or move by hand, what concerns this tenant; None is several."""
+    return key.all_tenants if tenant is None else key.speaks_for(tenant)
