@@ -99,6 +99,7 @@ class Keyring:
         if findings:
             raise KeyringError("; ".join(findings))
         tenants = tuple(dict.fromkeys(normalize("NFC", tenant) for tenant in tenants))
+        self._make_file()
         with self._change() as con:
             return _insert(
                 con, Key("", tenants, frozenset(scopes), frozenset(options)), name, now, expires_at
@@ -116,7 +117,10 @@ class Keyring:
     def rotate(
         self, key_id: str, *, now: datetime, until: datetime, expires_at: datetime | None
     ) -> tuple[Record, str]:
-        """Make a key with the rights of another, which goes on until `until` at the latest; record and secret."""
+        """Make a key with the rights of another, which goes on until `until` at the latest; record and secret.
+
+        Without `expires_at` the new key lives as long as the old one was made for.
+        """
         with self._change() as con:
             old = self._find(con, key_id)
             if old.state(now) != "live":
@@ -124,6 +128,8 @@ class Keyring:
                     f"key {key_id} is {old.state(now)}; make a new one with: switchgear keys create"
                 )
             ends = until if old.expires_at is None else min(until, old.expires_at)
+            if expires_at is None and old.expires_at is not None:
+                expires_at = now + (old.expires_at - old.created_at)
             con.execute("UPDATE keys SET expires_at = ? WHERE id = ?", (ends.isoformat(), key_id))
             return _insert(con, old.key, old.name, now, expires_at, replaces=key_id)
 
@@ -169,15 +175,10 @@ class Keyring:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a transaction that ends with this; makes the file where it is missing."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Before SQLite makes it readable to others.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as problem:
-            raise StoreError(f"cannot write the key file {self._path}: {problem.strerror}") from problem
+        """A connection inside a transaction, which is undone by an exception."""
         with self._open() as con:
-            assert con is not None  # noqa: S101 - it was made above
+            if con is None:
+                raise KeyringError(f"no keys in {self._path}; make one with: switchgear keys create --help")
             con.execute("BEGIN IMMEDIATE")
             try:
                 if self._stamp(con) is None:
@@ -189,6 +190,14 @@ class Keyring:
                 if con.in_transaction:
                     con.execute("ROLLBACK")
                 raise
+
+    def _make_file(self) -> None:
+        """Make the file where it is missing, before SQLite makes one that others can read."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as problem:
+            raise StoreError(f"cannot write the key file {self._path}: {problem.strerror}") from problem
 
 
 def _prepare(con: sqlite3.Connection) -> None:
