@@ -30,10 +30,11 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from .call import NotBilled
-from .errors import BusyError, DecodeError, QuotaError, StoreError
+from .errors import BusyError, DecodeError, DeniedError, QuotaError, StoreError
 
-__all__ = ["RETRY_AFTER_S", "Refusal", "accepted", "log_fault", "refusal"]
+__all__ = ["RETRY_AFTER_S", "TRACES_ONLY", "Refusal", "accepted", "log_fault", "refusal"]
 
+TRACES_ONLY = "switchgear takes traces only; send metrics and logs elsewhere, or switch their exporters off"
 RETRY_AFTER_S = 1
 _SHOWN_REASONS = 3
 _UNKNOWN = 2
@@ -62,7 +63,7 @@ class Refusal:
 def refusal(problem: Exception) -> Refusal:
     """What the sender is told of `problem`; one that was not foreseen is logged."""
     match problem:
-        case DecodeError():
+        case DecodeError() | DeniedError():
             return Refusal(problem.status, str(problem))
         case QuotaError():
             return Refusal(429, str(problem), problem.retry_after_s)

@@ -14,7 +14,7 @@ import orjson
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from .answers import Refusal, accepted, refusal
+from .answers import TRACES_ONLY, Refusal, accepted, refusal
 from .asgi import Receive, Scope, Send, header, respond
 from .call import NotBilled
 from .errors import DecodeError
@@ -25,12 +25,11 @@ from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
 from .room import Place
 
-__all__ = ["BODY_WITHIN_S", "HISTORY", "PATHS", "TRACES", "TRACES_ONLY", "Lane", "refuse"]
+__all__ = ["BODY_WITHIN_S", "HISTORY", "PATHS", "TRACES", "Lane", "refuse"]
 
 TRACES = "/v1/traces"
 PATHS = frozenset({TRACES, "/v1/metrics", "/v1/logs"})
 """The paths of OTLP: an exporter expects a google.rpc.Status of each."""
-TRACES_ONLY = "switchgear takes traces only; send metrics and logs elsewhere, or switch their exporters off"
 HISTORY = "switchgear-history"
 """The header or metadata that asks to book spans of any age, where its value is `true`."""
 BODY_WITHIN_S = 10.0
