@@ -19,6 +19,8 @@ from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
 from .errors import BusyError, CollectorError, QueryError, StoreError
 from .feed import Feed, page
+from .idempotency import DOCUMENTED
+from .key import Key, key_of
 from .metrics import CONTENT_TYPE, Metrics
 from .query import Checker, run
 from .reader import Reader
@@ -31,6 +33,7 @@ from .writer import Writer
 __all__ = ["Parts", "add_routes"]
 
 MAX_WAIT_S = 60.0
+CATCH_UP_S = 1.0
 Format = Literal["json", "arrow"]
 Scalar = str | int | float | bool | None
 T = TypeVar("T")
@@ -71,7 +74,7 @@ class Problem(Exception):  # noqa: N818 - it is named for the document that it b
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
-    """Put every route on `app`."""
+    """Put every route on `app`. Each needs a line in the guard's `RULES`, or it is not served."""
     _add_health(app, parts)
     _add_reading(app, parts)
     _add_writing(app, parts)
@@ -98,20 +101,26 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
 
 
 def _add_reading(app: FastAPI, parts: Parts) -> None:
+    async def caught_up() -> None:
+        """Let whoever had its spans acknowledged find them: until they are booked, or a second has passed."""
+        await parts.feed.wait(parts.writer.acknowledged - 1, CATCH_UP_S)
+
     @app.get("/v1/feed", tags=["facts"], response_class=Response)
     async def feed(
+        request: Request,
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     ) -> Response:
-        """What was booked after a place in the feed; waits up to `wait` seconds for something new.
+        """What was booked after a place in the feed, for the key's tenants; waits up to `wait` seconds for more.
 
         A call that became richer comes again under its key; one with `merged_into` was another call's twin.
         """
         await parts.feed.wait(after, wait)
+        at, booked = parts.store.last_booked_at, parts.store.last_seq
         calls = await parts.reader.run(partial(page, after=after, limit=limit))
-        at = parts.store.last_booked_at
-        reached = calls[-1]["seq"] if calls else min(after, parts.store.last_seq)
+        reached = calls[-1]["seq"] if calls else min(max(after, booked), parts.store.last_seq)
+        calls = [call for call in calls if key_of(request.scope).speaks_for(call["tenant"])]
         return _json({"calls": calls, "next": reached, "watermark": rfc3339(at) if at else None})
 
     @app.post("/v1/query", tags=["facts"], response_class=Response)
@@ -125,6 +134,7 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
             kind, encode = ENCODERS[asked.format]
             return Response(encode(table, watermark), media_type=kind)
 
+        await caught_up()
         return await parts.reader.run(work)
 
     @app.get("/v1/reports", tags=["facts"])
@@ -145,6 +155,7 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
             kind, encode = ENCODERS[format]
             return Response(encode(chosen(con, params), watermark), media_type=kind)
 
+        await caught_up()
         return await parts.reader.run(work)
 
 
@@ -162,11 +173,11 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         return parts.registry
 
     @app.get("/v1/registry", tags=["registry"], response_class=Response)
-    async def read_registry() -> Response:
-        """Who owns which workload, and what is planned."""
-        return _json(await parts.reader.run(registry().read))
+    async def read_registry(request: Request) -> Response:
+        """Who owns which workload, and what is planned: as far as the key may see it."""
+        return _json(_visible(await parts.reader.run(registry().read), key_of(request.scope)))
 
-    @app.put("/v1/registry", tags=["registry"], response_class=Response)
+    @app.put("/v1/registry", tags=["registry"], response_class=Response, dependencies=DOCUMENTED)
     async def replace_registry(document: dict[str, Any]) -> Response:
         """Put this in place of everything that was registered."""
         book = registry()
@@ -176,7 +187,7 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
             raise Problem(422, str(unfit)) from unfit
         return _json(await parts.reader.run(book.read))
 
-    @app.post("/v1/audit", tags=["audit"], response_class=Response)
+    @app.post("/v1/audit", tags=["audit"], response_class=Response, dependencies=DOCUMENTED)
     async def audit(batch: Transitions) -> Response:
         """Keep transitions of breakers, each once by its id."""
         kept = await in_transaction(lambda con: keep(con, batch.transitions))
@@ -222,6 +233,15 @@ def _names(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
         "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
     ).fetchall()
     return frozenset(row[0].lower() for row in rows)
+
+
+def _visible(registry: Mapping[str, Any], key: Key) -> dict[str, Any]:
+    """What the key sees of a registry: its workloads, and the plans of the cost centres that pay for them."""
+    workloads = [each for each in registry["workloads"] if key.sees(each["tenant"], each["owner"])]
+    centres = {each["cost_centre"] for each in workloads}
+    whole = key.sees(None, None)
+    plans = [each for each in registry["plans"] if whole or each["cost_centre"] in centres]
+    return {"workloads": workloads, "plans": plans}
 
 
 def _json(document: Mapping[str, Any]) -> Response:

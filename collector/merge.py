@@ -181,6 +181,10 @@ class Shelf:
         """The group that holds the span of `call`."""
         return self._by_identity[call.identity][0]
 
+    def span_of(self, call: Call) -> Call:
+        """What the shelf holds under the identity of `call`."""
+        return self._by_identity[call.identity][1]
+
     def _begin(self) -> Group:
         group = Group(members=[])
         self.groups.append(group)

@@ -1,20 +1,41 @@
-"""Rows: calls as Arrow columns for the store, and rows of the store as calls."""
+"""Rows: calls as columns for the journal and the store, and rows of the store as calls.
+
+The columns are what is allowed on disk: a fact that is not listed here reaches neither journal nor database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow as pa
 
 from switchgear.usage import COUNTS, Usage
 
-from .call import Call, Reported
+from .call import Call, Flag, Kind, NotBilled, Reported, State, Stated
 
-__all__ = ["FACTS", "booked_table", "call_of", "hashes", "identity_hash", "members_table", "response_hash"]
+__all__ = [
+    "EPOCH",
+    "FACTS",
+    "HASHES",
+    "Packed",
+    "call_of",
+    "columns_of",
+    "hashed",
+    "numbered",
+    "pack",
+    "table",
+    "unpacked",
+]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _TIME = pa.timestamp("us", "UTC")
 _MONEY = pa.decimal128(18, 12)
 
@@ -41,80 +62,193 @@ FACTS: Mapping[str, pa.DataType] = {
     "dialect": pa.string(),
     "scope": pa.string(),
     "lease_id": pa.string(),
+    "kind": pa.string(),
+    "flags": pa.string(),
+    "stated_amount": _MONEY,
+    "stated_currency": pa.string(),
+    "sku": pa.string(),
 }
-_HASHES = ("identity_hash", "parent_hash", "response_hash")
-_OF_CALL = tuple(name for name in FACTS if name not in COUNTS)
+# What it costs, by the price book that was asked when it was taken in.
+_QUOTE: Mapping[str, pa.DataType] = {
+    "state": pa.string(),
+    "cost": _MONEY,
+    "currency": pa.string(),
+    "price_version": pa.string(),
+}
+HASHES = ("identity_hash", "parent_hash", "response_hash", "lease_hash")
+# Why it is kept aside; NULL for what is to be booked.
+_ASIDE: Mapping[str, pa.DataType] = {"quarantined": pa.string()}
+_COLUMNS: Mapping[str, pa.DataType] = {
+    **FACTS,
+    **_QUOTE,
+    **dict.fromkeys(HASHES, pa.uint64()),
+    **_ASIDE,
+}
+# Columns that hold an attribute of a call as it is.
+_PLAIN = tuple(
+    name
+    for name in FACTS
+    if name not in {*COUNTS, "started_at", "ended_at", "reported", "kind", "flags"}
+    and name not in {"stated_amount", "stated_currency", "sku"}
+)
+
+Columns = dict[str, list[Any]]
 
 
-def identity_hash(tenant: str, trace_id: str, span_id: str) -> int:
-    """64 bits of a span's identity, the same in every process."""
-    return _hash(f"{tenant}\0{trace_id}\0{span_id}")
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What one request brings: facts for the journal and for the store, and what is told of spans not billed."""
+
+    payload: bytes
+    """The facts as the journal keeps them."""
+    facts: pa.Table
+    """The same as the store takes them."""
+    not_billed: Sequence[NotBilled] = ()
 
 
-def response_hash(tenant: str, response_id: str) -> int:
-    """64 bits of a provider's answer."""
-    return _hash(f"{tenant}\0\0{response_id}")
+def pack(calls: Sequence[Call], not_billed: Sequence[NotBilled] = ()) -> Packed:
+    """The calls, priced, and those that spans `held` in quarantine tell of.
+
+    A call with a value that does not fit its column is not billed instead: what is acknowledged can be booked.
+    """
+    held = [each for each in not_billed if each.held is not None]
+    facts = [*calls, *(each.held for each in held if each.held is not None)]
+    try:
+        columns = columns_of(facts)
+    except ValueError:
+        fit, unfit = _sorted_out(calls)
+        return pack(fit, [*not_billed, *unfit])
+    columns["quarantined"] = [None] * len(calls) + [each.reason for each in held]
+    return Packed(orjson.dumps(columns), table(columns), not_billed)
 
 
-def hashes(call: Call) -> tuple[int, int | None, int | None]:
-    """The hashes of the span itself, its parent and its response id."""
-    parent, answer = call.parent_span_id, call.response_id
-    return (
-        identity_hash(*call.identity),
-        identity_hash(call.tenant, call.trace_id, parent) if parent is not None else None,
-        response_hash(call.tenant, answer) if answer is not None else None,
+def _sorted_out(calls: Sequence[Call]) -> tuple[list[Call], list[NotBilled]]:
+    fit: list[Call] = []
+    unfit: list[NotBilled] = []
+    for call in calls:
+        try:
+            columns_of([call])
+        except ValueError as problem:
+            reason = str(problem)
+            unfit.append(
+                NotBilled(
+                    call.trace_id, call.span_id, "bad_value", reason, call.dialect, call.tenant, rejected=True
+                )
+            )
+        else:
+            fit.append(call)
+    return fit, unfit
+
+
+def unpacked(payload: bytes) -> pa.Table:
+    """The facts of a payload; columns that an older version did not know are NULL."""
+    columns: Columns = orjson.loads(payload)
+    count = len(columns["tenant"])
+    return table({name: columns.get(name) or [None] * count for name in _COLUMNS})
+
+
+def table(columns: Columns) -> pa.Table:
+    """The columns as a table."""
+    return pa.table({name: _array(columns[name], kind) for name, kind in _COLUMNS.items()})
+
+
+def numbered(parts: Sequence[tuple[pa.Table, int, int]]) -> pa.Table:
+    """Tables of facts as one, each row with its `seq` from its table's first on, and when it was taken in.
+
+    A part is (facts, first number, microseconds since 1970).
+    """
+    rows = pa.concat_tables([facts for facts, _, _ in parts]).combine_chunks()
+    seqs = np.concatenate([np.arange(first, first + facts.num_rows) for facts, first, _ in parts])
+    taken = np.repeat([at for _, _, at in parts], [facts.num_rows for facts, _, _ in parts])
+    return rows.append_column("seq", pa.array(seqs, pa.int64())).append_column(
+        "booked_at", pa.array(taken, pa.int64()).cast(_TIME)
     )
 
 
-def booked_table(
-    calls: Sequence[Call], seqs: Sequence[int], call_ids: Sequence[int], booked_at: datetime
-) -> pa.Table:
-    """Priced calls as rows of `booked`."""
-    count = len(calls)
-    return pa.table(
-        {
-            "seq": pa.array(seqs, pa.int64()),
-            "call_id": pa.array(call_ids, pa.int64()),
-            "booked_at": pa.array([booked_at] * count, _TIME),
-            "state": pa.array([call.state.value for call in calls], pa.string()),
-            "cost": pa.array([call.cost for call in calls], _MONEY),
-            "currency": pa.array([call.currency for call in calls], pa.string()),
-            "price_version": pa.array([call.price_version for call in calls], pa.string()),
-            **_facts(calls),
-        }
-    )
-
-
-def members_table(calls: Sequence[Call], call_ids: Sequence[int]) -> pa.Table:
-    """Spans as rows of `members`."""
-    return pa.table({"call_id": pa.array(call_ids, pa.int64()), **_facts(calls)})
-
-
-def call_of(row: Mapping[str, Any]) -> Call:
-    """The unpriced call that a row of either table holds."""
-    facts = {name: row[name] for name in _OF_CALL}
-    counts = {name: row[name] for name in COUNTS}
-    usage = Usage(**counts) if counts["input_uncached"] is not None else None
-    return Call(**{**facts, "usage": usage, "reported": Reported(row["reported"])})
-
-
-def _facts(calls: Sequence[Call]) -> dict[str, pa.Array]:
-    columns: dict[str, pa.Array] = {}
-    hashed = [hashes(call) for call in calls]
-    for place, name in enumerate(_HASHES):
-        columns[name] = pa.array([each[place] for each in hashed], pa.uint64())
-    for name, kind in FACTS.items():
-        columns[name] = pa.array(_values(calls, name), kind)
+def columns_of(calls: Sequence[Call]) -> Columns:
+    """Everything that is kept of the calls."""
+    columns: Columns = {name: [getattr(call, name) for call in calls] for name in _PLAIN}
+    columns["started_at"] = [_microseconds(call.started_at) for call in calls]
+    columns["ended_at"] = [_microseconds(call.ended_at) for call in calls]
+    for name in COUNTS:
+        columns[name] = [None if call.usage is None else getattr(call.usage, name) for call in calls]
+    columns["reported"] = [int(call.reported) for call in calls]
+    columns["kind"] = [call.kind.value for call in calls]
+    columns["flags"] = [",".join(call.flags) or None for call in calls]
+    stated = [call.stated for call in calls]
+    columns["stated_amount"] = [None if each is None else _amount(each.amount) for each in stated]
+    columns["stated_currency"] = [None if each is None else each.currency for each in stated]
+    columns["sku"] = [None if each is None else each.sku for each in stated]
+    columns["state"] = [call.state.value for call in calls]
+    columns["cost"] = [None if call.cost is None else _amount(call.cost) for call in calls]
+    columns["currency"] = [call.currency for call in calls]
+    columns["price_version"] = [call.price_version for call in calls]
+    hashes = [_hashes(call) for call in calls]
+    for place, name in enumerate(HASHES):
+        columns[name] = [each[place] for each in hashes]
+    columns["quarantined"] = [None] * len(calls)
     return columns
 
 
-def _values(calls: Sequence[Call], name: str) -> Iterable[Any]:
-    if name in COUNTS:
-        return [getattr(call.usage, name) if call.usage is not None else None for call in calls]
-    if name == "reported":
-        return [call.reported.value for call in calls]
-    return [getattr(call, name) for call in calls]
+def call_of(row: Mapping[str, Any]) -> Call:
+    """The call that a row of facts holds, with its quote where the row has one."""
+    facts = {name: row[name] for name in _PLAIN}
+    counts = {name: row[name] for name in COUNTS}
+    quote: dict[str, Any] = {}
+    if row.get("state") is not None:
+        quote = {name: row[name] for name in _QUOTE} | {"state": State(row["state"])}
+    return Call(
+        **facts,
+        **quote,
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        usage=Usage(**counts) if counts["input_uncached"] is not None else None,
+        reported=Reported(row["reported"]),
+        kind=Kind(row["kind"]),
+        flags=tuple(map(Flag, row["flags"].split(","))) if row["flags"] else (),
+        stated=_stated(row),
+    )
 
 
-def _hash(text: str) -> int:
+def _stated(row: Mapping[str, Any]) -> Stated | None:
+    if row["stated_amount"] is None:
+        return None
+    return Stated(row["stated_amount"], row["stated_currency"], row["sku"])
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if kind == _TIME:
+        return pa.array(values, pa.int64()).cast(_TIME)
+    if kind == _MONEY:
+        return pa.array([None if value is None else Decimal(value) for value in values], _MONEY)
+    return pa.array(values, kind)
+
+
+def _amount(cost: Decimal) -> str:
+    """The amount as text. Raises ValueError where 18 digits, 12 of them decimals, cannot hold it exactly."""
+    if abs(cost) >= 1_000_000 or cost != round(cost, 12):
+        raise ValueError(f"a cost of {str(cost)[:64]} does not fit 6 digits before the point and 12 after it")
+    return f"{cost:f}"
+
+
+def _microseconds(at: datetime | None) -> int | None:
+    return None if at is None else (at - EPOCH) // _MICROSECOND
+
+
+def _hashes(call: Call) -> tuple[int, int | None, int | None, int | None]:
+    """64 bits each of the span itself, its parent, its response id and its hold; the same in every process.
+
+    Without the tenant: a span that names none has to find its twin that does. Merging compares tenants exactly.
+    """
+    parent, answer, lease = call.parent_span_id, call.response_id, call.lease_id
+    return (
+        hashed(f"{call.trace_id}\0{call.span_id}"),
+        hashed(f"{call.trace_id}\0{parent}") if parent is not None else None,
+        hashed(f"r\0{answer}") if answer is not None else None,
+        hashed(f"l\0{lease}") if lease is not None else None,
+    )
+
+
+def hashed(text: str) -> int:
+    """64 bits of a text."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")

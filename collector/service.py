@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+from .access import Access
 from .admission import Admission
 from .api import Parts, add_routes
 from .asgi import App
+from .booker import Booker
 from .feed import Feed
-from .guard import Guard
+from .grpc_server import Endpoint, GrpcServer
+from .guard import RULES, Guard
+from .idempotency import Idempotent
 from .intake import Intake
+from .journal import Journal
+from .keyring import FILE_NAME, Keyring
 from .lane import TRACES, Lane
 from .limits import Limits
 from .metrics import Metrics
@@ -39,21 +46,28 @@ def create_app(
     registry: Registry | None = None,
     limits: Limits | None = None,
     api_key: str | None = None,
+    keyless: bool = False,
+    grpc: Endpoint | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> App:
     """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
 
     The store is opened here and closed with the application's lifespan, after everything that was taken in
-    has been written.
+    has been written. `api_key` may do everything; the other keys are in `data`. With `keyless` nobody needs one until
+    there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
     """
+    access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
     store = Store(data)
     metrics = Metrics()
     feed = Feed(store)
-    writer = Writer(store, price, metrics, now=now, committed=feed.announce)
+    journal = Journal(data)
+    booker = Booker(store, journal, price, metrics, committed=feed.announce)
+    writer = Writer(journal, booker, metrics, now=now)
     limits = limits or Limits()
     room = Room(requests_per_key=limits.requests_in_flight)
-    intake = Intake(writer, metrics, Admission(limits, metrics.count), room, now=now)
+    intake = Intake(writer, metrics, Admission(limits, metrics.count), room, price, now=now)
     lane = Lane(intake, metrics)
+    grpc_server = GrpcServer(grpc, intake, metrics, partial(access.admit, "POST", TRACES)) if grpc else None
     reader = Reader(store)
     checker = Checker()
     metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
@@ -62,17 +76,24 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        access.start()
         feed.bind()
         writer.start()
         try:
+            if grpc_server:
+                await grpc_server.start()
             yield
         finally:
+            if grpc_server:
+                await grpc_server.stop()
             writer.close()
             feed.wake()
             intake.close()
             reader.close()
             checker.close()
             store.close()
+            journal.close()
+            access.close()
 
     api = FastAPI(title="switchgear collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     add_routes(
@@ -89,7 +110,7 @@ def create_app(
         ),
     )
     _document_traces(api)
-    return Guard(lane, api, api_key=api_key)
+    return Guard(access, lane, Idempotent(api, {("PUT", "/v1/registry"), ("POST", "/v1/audit")}))
 
 
 def _document_traces(api: FastAPI) -> None:

@@ -1,54 +1,45 @@
 """Store: the DuckDB file that holds the facts. One writer; every reader has a cursor of its own.
 
-A batch is one transaction: find what the store already holds of it, merge, price, insert. What `book` has
-returned is on disk.
+A batch is one transaction, which also notes how far in the journal it reaches: what is booked and what is not are
+never in doubt, and a batch that comes again is not booked again.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+import shutil
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from .billing import priced
-from .call import Call, State
+from . import booking
+from .booking import Booked, statement
+from .call import NotBilled
 from .errors import StoreError
-from .merge import Group, Outcome, Shelf
+from .index import Index
 from .pricing import PriceCall
-from .rows import booked_table, call_of, hashes, members_table
+from .rows import hashed
 
-__all__ = ["SCHEMA_VERSION", "Booked", "Store", "statement"]
+__all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "switchgear.duckdb"
+_log = logging.getLogger(__name__)
 
 # Nothing that a reader runs may reach files or the network, whatever gets past the check of its SQL.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
-    "memory_limit": "1GiB",
+    "memory_limit": "384MiB",
     "threads": "2",
     "preserve_insertion_order": "true",
 }
-
-
-@dataclass(slots=True)
-class Booked:
-    """What became of one batch."""
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    states: Counter[State] = field(default_factory=Counter)
-    """Of the rows that were written: new calls, and calls that became richer."""
-    last_seq: int = 0
 
 
 class Store:
@@ -59,13 +50,21 @@ class Store:
         self._path = data / FILE_NAME
         self._lock = threading.RLock()
         self._con = _open(self._path)
-        self._seq = self._last_seq()
-        self.last_booked_at = self._last_booked_at()
+        self._seq = 0
+        self._index = Index()
+        self._newest: datetime | None = None
+        self.last_booked_at: datetime | None = None
+        self._learn()
 
     @property
     def last_seq(self) -> int:
-        """The last place in the feed that is on disk."""
+        """The last of the journal's facts that is booked."""
         return self._seq
+
+    @property
+    def newest(self) -> datetime | None:
+        """The latest end of any call booked since this was opened."""
+        return self._newest
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own on the same database, for one thread, to read with."""
@@ -82,7 +81,7 @@ class Store:
             with suppress(duckdb.Error):
                 self._con.close()
             self._con = _open(self._path)
-            self._seq = self._last_seq()
+            self._learn()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -98,142 +97,55 @@ class Store:
                     self._con.rollback()
                 raise
 
-    def book(self, calls: Sequence[Call], price: PriceCall, now: datetime) -> Booked:
-        """Book the calls, each exactly once whatever was booked before; on disk when this returns."""
-        with self._lock, self.transaction() as con:
-            shelf = Shelf(_held(con, calls))
-            result = Booked(last_seq=self._seq)
-            for call in calls:
-                result.outcomes[shelf.put(call)] += 1
-            changed = [group for group in shelf.groups if group.changed]
-            if changed:
-                _Change(con, self._seq, now).write(changed, price, result)
-        self._seq = result.last_seq
-        if changed:
-            self.last_booked_at = now
-        return result
+    def book(self, facts: pa.Table | None, price: PriceCall, not_billed: Sequence[NotBilled] = ()) -> Booked:
+        """Book `facts` (`rows.numbered`), each call exactly once whatever was booked before.
 
-    def _last_seq(self) -> int:
-        row = self._con.execute(
-            "SELECT greatest((SELECT coalesce(max(seq), 0) FROM booked),"
-            " (SELECT coalesce(max(seq), 0) FROM retractions))"
-        ).fetchone()
-        return int(row[0]) if row else 0
+        Facts up to `last_seq` are booked already and skipped. On disk when this returns.
+        """
+        with self._lock:
+            new = _beyond(facts, self._seq)
+            last = self._seq if new is None else int(new["seq"][-1].as_py())
+            with self.transaction() as con:
+                result = Booked() if new is None else booking.book(con, self._index, new, price)
+                if not_billed:
+                    booking.keep_reasons(con, not_billed, datetime.now(UTC))
+                con.execute("UPDATE store SET applied_seq = $1", [last])
+            for words in result.words:
+                self._index.add(words)
+            self._seq = last
+            if new is not None and result.states:
+                self.last_booked_at = new["booked_at"][-1].as_py().astimezone(UTC)
+            self._newest = max(filter(None, (self._newest, result.newest)), default=None)
+            return result
 
-    def _last_booked_at(self) -> datetime | None:
-        row = self._con.execute("SELECT max(booked_at) FROM booked").fetchone()
-        return row[0].astimezone(UTC) if row and row[0] is not None else None
+    def checkpoint(self) -> bool:
+        """Write everything that is booked into the file itself; False where readers stand in the way."""
+        with self._lock:
+            try:
+                self._con.execute("CHECKPOINT")
+            except duckdb.TransactionException:
+                return False
+            return True
 
-
-class _Change:
-    """The rows that one batch writes, inside its transaction."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection, seq: int, now: datetime) -> None:
-        self._con = con
-        self._seq = seq
-        self._now = now
-
-    def write(self, groups: Sequence[Group], price: PriceCall, result: Booked) -> None:
-        calls = [priced(group.record(), price) for group in groups]
-        seqs = list(range(self._seq + 1, self._seq + 1 + len(groups)))
-        ids = [group.call_id or seq for group, seq in zip(groups, seqs, strict=True)]
-        self._seq += len(groups)
-        replaced = [group.call_id for group in groups if group.call_id is not None]
-        gone = [other for group in groups for other in group.absorbed]
-        if replaced or gone:
-            self._delete([*replaced, *(other.call_id for other in gone if other.call_id is not None)])
-        self._insert("booked", booked_table(calls, seqs, ids, self._now))
-        self._write_members(groups, ids)
-        for group, call in zip(groups, calls, strict=True):
-            for other in group.absorbed:
-                self._retract(other, call)
-        result.states.update(call.state for call in calls)
-        result.last_seq = self._seq
-
-    def _delete(self, call_ids: Sequence[int]) -> None:
-        gone = pa.table({"call_id": pa.array(call_ids, pa.int64())})
-        with _registered(self._con, gone=gone):
-            self._con.execute("DELETE FROM booked WHERE call_id IN (SELECT call_id FROM gone)")
-            self._con.execute("DELETE FROM members WHERE call_id IN (SELECT call_id FROM gone)")
-
-    def _write_members(self, groups: Sequence[Group], ids: Sequence[int]) -> None:
-        """Every span of every call that has several: what its record is made of."""
-        spans = [
-            (member, call_id)
-            for group, call_id in zip(groups, ids, strict=True)
-            if len(group.members) > 1
-            for member in group.members
-        ]
-        if spans:
-            self._insert(
-                "members", members_table([member for member, _ in spans], [call_id for _, call_id in spans])
-            )
-
-    def _retract(self, gone: Group, into: Call) -> None:
-        home = gone.home
-        if home is None or gone.call_id is None:
-            return
-        self._seq += 1
-        self._con.execute(
-            "INSERT INTO retractions VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            [
-                *(self._seq, gone.call_id, home.tenant, home.trace_id, home.span_id),
-                *(into.key, self._now, home.started_at),
-            ],
-        )
-
-    def _insert(self, name: str, rows: pa.Table) -> None:
-        with _registered(self._con, rows=rows):
-            self._con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows")  # noqa: S608 - our own names
+    def _learn(self) -> None:
+        self._seq = _value(self._con, "SELECT max(applied_seq) FROM store") or 0
+        at = _value(self._con, "SELECT max(booked_at) FROM booked")
+        self.last_booked_at = None if at is None else at.astimezone(UTC)
+        self._index = booking.index_of(self._con)
 
 
-def _held(con: duckdb.DuckDBPyConnection, calls: Sequence[Call]) -> list[Group]:
-    """The calls of the store that any of `calls` belongs to, with all their spans."""
-    hashed = [hashes(call) for call in calls]
-    own = {each[0] for each in hashed}
-    parents = {each[1] for each in hashed if each[1] is not None}
-    answers = {each[2] for each in hashed if each[2] is not None}
-    with _registered(
-        con,
-        probe_identity=_hashes(own | parents),
-        probe_response=_hashes(answers),
-        probe_child=_hashes(own),
-    ):
-        found = con.sql(statement("twins")).to_arrow_table()
-    if not found.num_rows:
-        return []
-    with _registered(con, found=found):
-        rows = con.sql("SELECT * FROM booked SEMI JOIN found USING (call_id)").to_arrow_table()
-        spans = con.sql("SELECT * FROM members SEMI JOIN found USING (call_id)").to_arrow_table()
-    members: dict[int, list[Call]] = {}
-    for row in spans.to_pylist():
-        members.setdefault(row["call_id"], []).append(call_of(row))
-    groups = []
-    for row in rows.to_pylist():
-        home = call_of(row)
-        groups.append(Group(members.get(row["call_id"], [home]), call_id=row["call_id"], home=home))
-    return groups
+def _value(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """The first value of the one row that `sql` gives."""
+    row = con.cursor().execute(sql).fetchone()
+    return row[0] if row else None
 
 
-def _hashes(values: Iterable[int]) -> pa.Table:
-    return pa.table({"hash": pa.array(list(values), pa.uint64())})
-
-
-@contextmanager
-def _registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
-    for name, table in tables.items():
-        con.register(name, table)
-    try:
-        yield
-    finally:
-        for name in tables:
-            con.unregister(name)
-
-
-@cache
-def statement(name: str) -> str:
-    """The SQL of that name, from this package's sql folder."""
-    return files("collector").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+def _beyond(facts: pa.Table | None, seq: int) -> pa.Table | None:
+    """Those of the facts with a number above `seq`; None where there are none."""
+    if facts is None:
+        return None
+    new = facts.slice(int(facts["seq"].to_numpy().searchsorted(seq, side="right")))
+    return new if new.num_rows else None
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
@@ -270,23 +182,41 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
             "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
         ).fetchall()
     }
-    if not tables:
-        con.begin()
-        con.execute(statement("schema"))
-        con.execute("INSERT INTO store VALUES ($1, $2)", [SCHEMA_VERSION, datetime.now(UTC)])
-        con.commit()
-        return
-    if "store" not in tables:
+    if tables and "store" not in tables:
         raise StoreError(
             f"{path} is a DuckDB file, but none of switchgear's; name another folder with --data"
         )
-    row = con.execute("SELECT max(schema_version) FROM store").fetchone()
-    found = row[0] if row else None
-    if found != SCHEMA_VERSION:
+    found = SCHEMA_VERSION
+    if tables:
+        found = _value(con, "SELECT max(schema_version) FROM store") or 0
+    if not 0 < found <= SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema {found}, this switchgear writes {SCHEMA_VERSION}; "
             "use the version that wrote it, or name another folder with --data"
         )
+    if found < SCHEMA_VERSION:
+        _keep_copy(con, path, found)
+        con.create_function("hashed", hashed, ["VARCHAR"], "UBIGINT")
+    con.begin()
+    for version in range(found, SCHEMA_VERSION):
+        con.execute(statement(f"migrate_{version}_to_{version + 1}"))
+    con.execute(statement("schema"))
+    con.execute(statement("views"))
+    if not tables:
+        con.execute("INSERT INTO store VALUES ($1, $2, 0)", [SCHEMA_VERSION, datetime.now(UTC)])
+    con.execute("UPDATE store SET schema_version = $1", [SCHEMA_VERSION])
+    con.commit()
+
+
+def _keep_copy(con: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
+    """Copy the file as an older version wrote it, beside it, before it is migrated."""
+    con.execute("CHECKPOINT")
+    kept = path.with_name(f"{path.name}.schema-{version}")
+    if not kept.exists():
+        shutil.copyfile(path, kept)
+    _log.warning(
+        "%s has schema %d and is migrated to %d; %s is a copy of it", path, version, SCHEMA_VERSION, kept
+    )
 
 
 def _refusal(path: Path, problem: duckdb.Error) -> str:

@@ -1,7 +1,8 @@
-"""Writer: one thread that books what requests hand in, as much at a time as has gathered.
+"""Writer: one thread that brings what requests hand in to the journal, as much at a time as has gathered.
 
-A request's future is done when its calls are on disk. The queue is bounded: when it is full, or when the store
-cannot be written, requests are refused and their senders come again; nothing else has to be done to recover.
+A request's future is done when its facts are on disk: one fsync acknowledges all that waited for it. What may wait is
+bounded, here and on the way into the database: beyond it, or while the journal or the database cannot be written,
+requests are refused and their senders come again; nothing else has to be done to recover.
 """
 
 from __future__ import annotations
@@ -14,159 +15,132 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
-
-from .call import Call, State
+from .booker import Booker
 from .errors import BusyError, StoreError
-from .merge import Outcome
+from .journal import Journal
 from .metrics import Metrics
-from .pricing import PriceCall
-from .store import Booked, Store
+from .rows import EPOCH, Packed
 
 __all__ = ["Writer"]
 
-MAX_WAITING_CALLS = 65_536
-MAX_BATCH_CALLS = 8_192
-
-_COUNTED = {
-    Outcome.NEW: "booked_calls",
-    Outcome.TWIN: "merged_spans",
-    Outcome.DUPLICATE: "duplicate_spans",
-    Outcome.CONFLICT: "conflict_spans",
-}
+MAX_WAITING_FACTS = 131_072
+"""Facts that are not booked yet, on disk or not: some 100 MB."""
 
 
 @dataclass(slots=True)
 class _Request:
-    calls: Sequence[Call]
+    packed: Packed
     done: Future[None]
 
 
 class Writer:
-    """Takes calls from any thread. `start` it once; `close` books everything that is waiting."""
+    """Takes facts from any thread. `start` it once; `close` writes and books everything that is waiting."""
 
     def __init__(
-        self,
-        store: Store,
-        price: PriceCall,
-        metrics: Metrics,
-        *,
-        now: Callable[[], datetime],
-        committed: Callable[[], None],
+        self, journal: Journal, booker: Booker, metrics: Metrics, *, now: Callable[[], datetime]
     ) -> None:
-        """`committed` is called after each batch that changed something, from the writer's thread."""
-        self._store = store
-        self._price = price
+        self._journal = journal
+        self._booker = booker
         self._metrics = metrics
         self._now = now
-        self._committed = committed
         self._waiting: deque[_Request] = deque()
-        self._waiting_calls = 0
+        self._waiting_facts = 0
         self._changed = threading.Condition()
         self._closing = False
         self._broken = False
-        self._thread = threading.Thread(target=self._run, name="collector-writer", daemon=True)
+        self.acknowledged = 0
+        """The number of the last fact that this process has acknowledged."""
+        self._thread = threading.Thread(target=self._run, name="collector-journal", daemon=True)
 
     @property
     def healthy(self) -> bool:
-        """Whether the last batch could be written."""
-        return not self._broken
+        """Whether the last write to the journal and the last one to the database succeeded."""
+        return not self._broken and self._booker.healthy
 
     @property
     def waiting_calls(self) -> int:
-        """Calls that are not on disk yet."""
-        return self._waiting_calls
+        """Facts that are not in the database yet."""
+        return self._waiting_facts + self._booker.waiting
 
     def start(self) -> None:
+        self._booker.start()
         self._thread.start()
 
-    def submit(self, calls: Sequence[Call]) -> Future[None]:
-        """Book `calls`; the future is done when they are on disk, or holds the StoreError why they are not.
+    def submit(self, packed: Packed) -> Future[None]:
+        """Keep the facts; the future is done when they are on disk, or holds the StoreError why they are not.
 
         Raises BusyError when too much is waiting already or the writer is closing.
         """
-        request = _Request(calls, Future())
+        count = packed.facts.num_rows
+        request = _Request(packed, Future())
         with self._changed:
             if self._closing:
                 raise BusyError("the collector is stopping; send this again to the next one")
-            if self._waiting and self._waiting_calls + len(calls) > MAX_WAITING_CALLS:
-                raise BusyError(f"{self._waiting_calls} calls wait to be written; send this again later")
+            waiting = self.waiting_calls
+            if waiting and waiting + count > MAX_WAITING_FACTS:
+                raise BusyError(f"{waiting} calls wait to be booked; send this again later")
             self._waiting.append(request)
-            self._waiting_calls += len(calls)
+            self._waiting_facts += count
             self._changed.notify()
         return request.done
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Take nothing new, book what waits, and stop."""
+        """Take nothing new, write and book what waits, and stop."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        self._booker.close(timeout_s)
 
     def _run(self) -> None:
         while batch := self._take():
             try:
-                self._commit(batch)
+                problem = self._write(batch)
             finally:
                 with self._changed:
-                    self._waiting_calls -= sum(len(request.calls) for request in batch)
+                    self._waiting_facts -= sum(request.packed.facts.num_rows for request in batch)
+            _resolve(batch, problem)
 
     def _take(self) -> list[_Request]:
-        """What has gathered, up to a batch's limit; waits for something; empty when closed and done."""
+        """All that has gathered; waits for something; empty when closed and done."""
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
-            batch: list[_Request] = []
-            size = 0
-            while self._waiting and (not batch or size + len(self._waiting[0].calls) <= MAX_BATCH_CALLS):
-                batch.append(self._waiting.popleft())
-                size += len(batch[-1].calls)
+            batch = list(self._waiting)
+            self._waiting.clear()
             return batch
 
-    def _commit(self, batch: Sequence[_Request]) -> None:
-        """Book the batch as one; where that fails, each request by itself, so that one cannot fail the rest."""
-        problem = self._book(batch)
-        if problem is not None and len(batch) > 1:
-            for request in batch:
-                self._resolve([request], self._book([request]))
-        else:
-            self._resolve(batch, problem)
-
-    def _book(self, batch: Sequence[_Request]) -> StoreError | None:
-        calls = [call for request in batch for call in request.calls]
+    def _write(self, batch: Sequence[_Request]) -> StoreError | None:
+        """Bring the batch to the disk and hand it on to be booked; what stands in the way."""
+        with_facts = [each.packed for each in batch if each.packed.facts.num_rows]
+        if not with_facts:
+            self._booker.put([(each.packed, 0, 0) for each in batch])
+            return None
+        taken_us = round((self._now() - EPOCH).total_seconds() * 1_000_000)
         began = time.perf_counter()
         try:
-            if self._broken:
-                self._store.reopen()
-            booked = self._store.book(calls, self._price, self._now())
+            entries = self._journal.append(
+                [(packed.payload, packed.facts.num_rows) for packed in with_facts], taken_us
+            )
         except StoreError as problem:
             self._broken = True
             return problem
-        except duckdb.Error as problem:
-            # A full disk leaves the connection usable, a fatal error does not: opening anew heals both.
-            self._broken = True
-            return StoreError(f"the store cannot be written: {str(problem).strip().splitlines()[0]}")
-        except Exception as problem:  # noqa: BLE001 - the thread must outlive whatever one request brings
-            return StoreError(f"these calls cannot be booked: {type(problem).__name__}: {problem}")
         self._broken = False
-        self._note(booked, time.perf_counter() - began)
+        self.acknowledged = entries[-1].last
+        self._metrics.observe("fsync_seconds", time.perf_counter() - began)
+        self._booker.put(
+            [(packed, entry.first, taken_us) for packed, entry in zip(with_facts, entries, strict=True)]
+            + [(each.packed, 0, taken_us) for each in batch if not each.packed.facts.num_rows]
+        )
         return None
 
-    def _note(self, booked: Booked, seconds: float) -> None:
-        self._metrics.observe("commit_seconds", seconds)
-        for outcome, count in booked.outcomes.items():
-            self._metrics.count(_COUNTED[outcome], count)
-        self._metrics.count("unpriced_calls", booked.states[State.UNPRICED])
-        self._metrics.count("incomplete_calls", booked.states[State.INCOMPLETE])
-        if booked.states:
-            self._committed()
 
-    def _resolve(self, batch: Sequence[_Request], problem: StoreError | None) -> None:
-        for request in batch:
-            if not request.done.set_running_or_notify_cancel():
-                continue
-            if problem is None:
-                request.done.set_result(None)
-            else:
-                request.done.set_exception(problem)
+def _resolve(batch: Sequence[_Request], problem: StoreError | None) -> None:
+    for request in batch:
+        if not request.done.set_running_or_notify_cancel():
+            continue
+        if problem is None:
+            request.done.set_result(None)
+        else:
+            request.done.set_exception(problem)

@@ -1,5 +1,6 @@
--- What was booked after $after, in order; a retraction takes the money of its key back.
-SELECT * FROM (
+-- What was booked after $after, in order; a retraction takes the money of its key back. A fact can change several rows:
+-- they share its number and come together, so that a page may be a little longer than $limit.
+WITH entries AS (
     SELECT seq, tenant, trace_id, span_id, workload, task_id, parent_task_id, root_task_id, tier, provider, model,
            started_at, ended_at, state, cost, currency, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
            reasoning, attempts, lease_id, NULL AS merged_into
@@ -9,5 +10,6 @@ SELECT * FROM (
            1 AS attempts, into_key AS merged_into
     FROM retractions WHERE seq > $after
 )
-ORDER BY seq
-LIMIT $limit
+SELECT * FROM entries
+WHERE seq <= (SELECT max(seq) FROM (SELECT seq FROM entries ORDER BY seq LIMIT $limit))
+ORDER BY seq, merged_into NULLS FIRST

@@ -2,19 +2,24 @@
 -- No keys: a primary key costs 2 to 10 times the insert; the one writer finds duplicates by 64-bit hashes and
 -- then compares exactly.
 
-CREATE TABLE store (schema_version INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS store (
+    schema_version INTEGER     NOT NULL,
+    created_at     TIMESTAMPTZ NOT NULL,
+    applied_seq    BIGINT      NOT NULL        -- the last of the journal's facts that is booked here
+);
 
-CREATE TABLE booked (
-    seq              BIGINT        NOT NULL,  -- place in the feed; a row that became richer gets a new one
-    call_id          BIGINT        NOT NULL,  -- the seq of its first booking, kept for good
-    booked_at        TIMESTAMPTZ   NOT NULL,
+CREATE TABLE IF NOT EXISTS booked (
+    seq              BIGINT        NOT NULL,  -- the journal's number of the fact that changed it last: its place in the feed
+    call_id          BIGINT        NOT NULL,  -- the number of its first fact, kept for good
+    booked_at        TIMESTAMPTZ   NOT NULL,  -- when the fact that changed it last was taken in
     state            VARCHAR       NOT NULL,  -- complete, incomplete, unpriced
     cost             DECIMAL(18, 12),         -- NULL: not known
     currency         VARCHAR,
     price_version    VARCHAR,
-    identity_hash    UBIGINT       NOT NULL,  -- of (tenant, trace, span)
-    parent_hash      UBIGINT,                 -- of (tenant, trace, parent span)
-    response_hash    UBIGINT,                 -- of (tenant, response id)
+    identity_hash    UBIGINT       NOT NULL,  -- of (trace, span)
+    parent_hash      UBIGINT,                 -- of (trace, parent span)
+    response_hash    UBIGINT,                 -- of the response id
+    lease_hash       UBIGINT,                 -- of the hold
     tenant           VARCHAR       NOT NULL,
     trace_id         VARCHAR       NOT NULL,
     span_id          VARCHAR       NOT NULL,
@@ -40,14 +45,19 @@ CREATE TABLE booked (
     attempts         INTEGER       NOT NULL,
     dialect          VARCHAR       NOT NULL,
     scope            VARCHAR       NOT NULL,
-    lease_id         VARCHAR
+    lease_id         VARCHAR,
+    kind             VARCHAR       NOT NULL,  -- llm, or cost: something else, which costs what its span states
+    flags            VARCHAR,                 -- what is odd about it (call.Flag), comma-separated
+    stated_amount    DECIMAL(18, 12),
+    stated_currency  VARCHAR,
+    sku              VARCHAR
 );
 
-CREATE TABLE members AS
+CREATE TABLE IF NOT EXISTS members AS
 SELECT * EXCLUDE (seq, booked_at, state, cost, currency, price_version) FROM booked LIMIT 0;
 
 -- A call that was booked and then turned out to be another one: its money is in `into_key` now.
-CREATE TABLE retractions (
+CREATE TABLE IF NOT EXISTS retractions (
     seq         BIGINT      NOT NULL,
     call_id     BIGINT      NOT NULL,
     tenant      VARCHAR     NOT NULL,
@@ -58,15 +68,52 @@ CREATE TABLE retractions (
     started_at  TIMESTAMPTZ NOT NULL
 );
 
-CREATE TABLE registry_workloads (
+-- A span that was sent again with other content: the first is kept, and what the other said stands here.
+CREATE TABLE IF NOT EXISTS conflicts (
+    seq              BIGINT      NOT NULL,
+    "at"             TIMESTAMPTZ NOT NULL,    -- when the other was taken in
+    tenant           VARCHAR     NOT NULL,
+    trace_id         VARCHAR     NOT NULL,
+    span_id          VARCHAR     NOT NULL,
+    kept_model       VARCHAR,
+    kept_input       BIGINT,
+    kept_output      BIGINT,
+    refused_model    VARCHAR,
+    refused_input    BIGINT,
+    refused_output   BIGINT
+);
+
+-- Calls whose time cannot be right: not billed until they are sent again as history.
+CREATE TABLE IF NOT EXISTS quarantine AS
+SELECT seq, booked_at, ''::VARCHAR AS reason, * EXCLUDE (seq, booked_at, call_id) FROM booked LIMIT 0;
+
+-- Why a span that some dialect knows was not billed, one row a span; and how many there were, of all.
+CREATE TABLE IF NOT EXISTS not_billed (
+    "at"     TIMESTAMPTZ NOT NULL,
+    tenant   VARCHAR,
+    trace_id VARCHAR     NOT NULL,
+    span_id  VARCHAR     NOT NULL,
+    dialect  VARCHAR,
+    code     VARCHAR     NOT NULL,
+    reason   VARCHAR     NOT NULL
+);
+CREATE TABLE IF NOT EXISTS not_billed_counts (
+    "hour"  TIMESTAMPTZ NOT NULL,
+    tenant  VARCHAR,
+    dialect VARCHAR,
+    code    VARCHAR     NOT NULL,
+    spans   BIGINT      NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS registry_workloads (
     tenant VARCHAR NOT NULL, workload VARCHAR NOT NULL, owner VARCHAR, cost_centre VARCHAR
 );
 
-CREATE TABLE plans (
+CREATE TABLE IF NOT EXISTS plans (
     cost_centre VARCHAR NOT NULL, month DATE NOT NULL, amount DECIMAL(18, 6) NOT NULL, currency VARCHAR NOT NULL
 );
 
-CREATE TABLE audit (
+CREATE TABLE IF NOT EXISTS audit (
     id         VARCHAR     NOT NULL,
     "at"       TIMESTAMPTZ NOT NULL,
     policy     VARCHAR     NOT NULL,
@@ -84,18 +131,3 @@ CREATE TABLE audit (
     prev_hash  VARCHAR,
     hash       VARCHAR
 );
-
--- What queries and reports read. Owner and cost centre are joined here, so that a late change is right at once.
-CREATE VIEW calls AS
-SELECT b.tenant, b.workload, b.task_id, b.parent_task_id, b.root_task_id, b.tier,
-       r.owner, r.cost_centre,
-       b.provider, b.model, b.request_model, b.response_id, b.started_at, b.ended_at,
-       b.input_uncached, b.cache_read, b.cache_write_5m, b.cache_write_1h, b.output, b.reasoning,
-       b.attempts, b.state, b.cost, b.currency, b.price_version,
-       b.trace_id, b.span_id, b.dialect, b.scope, b.lease_id, b.seq, b.booked_at
-FROM booked AS b
-LEFT JOIN registry_workloads AS r ON r.tenant = b.tenant AND r.workload = b.workload;
-
-CREATE VIEW registry AS SELECT tenant, workload, owner, cost_centre FROM registry_workloads;
-
-CREATE VIEW transitions AS SELECT * FROM audit;

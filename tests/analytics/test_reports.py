@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stores import book
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
@@ -99,7 +100,7 @@ def ask(con: duckdb.DuckDBPyConnection, report: str, **params: str) -> list[dict
 
 
 def fill(store: Store, *calls: Call) -> None:
-    store.book(calls, price, MONDAY + timedelta(days=7))
+    book(store, calls, price, MONDAY + timedelta(days=7))
 
 
 def total(rows: Sequence[dict[str, Any]], name: str = "cost") -> Decimal:

@@ -72,6 +72,10 @@ def test_acknowledged_spans_survive_and_a_resend_books_none_twice(tmp_path: Path
     for sender in senders:
         sender.join(30)
 
+    # What was acknowledged and not booked is read from the journal.
+    process, url = start(tmp_path)
+    process.terminate()
+    process.communicate()
     store = Store(tmp_path)
     booked = {row[0] for row in store.cursor().execute("SELECT span_id FROM calls").fetchall()}
     store.close()

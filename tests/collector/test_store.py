@@ -15,12 +15,14 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stores import book
 
 from collector.call import Call, Reported
 from collector.errors import StoreError
 from collector.feed import page
 from collector.merge import Outcome
 from collector.pricing import Quote
+from collector.rows import numbered, pack
 from collector.store import FILE_NAME, SCHEMA_VERSION, Store
 from switchgear.usage import Usage
 
@@ -74,7 +76,7 @@ def replayed(store: Store, size: int = 3) -> dict[str, dict[str, object]]:
 
 
 def test_a_call_is_booked_with_what_it_costs(store: Store) -> None:
-    store.book([call(3, workload="w", lease_id="g:1")], cent_a_token, NOW)
+    book(store, [call(3, workload="w", lease_id="g:1")], cent_a_token, NOW)
     assert rows(store, "SELECT tenant, workload, cost, currency, state, lease_id, seq FROM calls") == [
         ("acme", "w", Decimal("0.04"), "USD", "complete", "g:1", 1)
     ]
@@ -82,35 +84,35 @@ def test_a_call_is_booked_with_what_it_costs(store: Store) -> None:
 
 def test_a_call_sent_again_after_a_restart_is_the_same_call(tmp_path: Path) -> None:
     first = Store(tmp_path)
-    first.book([call(1)], cent_a_token, NOW)
+    book(first, [call(1)], cent_a_token, NOW)
     first.close()
     again = Store(tmp_path)
-    booked = again.book([call(1), call(2)], cent_a_token, NOW)
+    booked = book(again, [call(1), call(2)], cent_a_token, NOW)
     assert booked.outcomes == {Outcome.DUPLICATE: 1, Outcome.NEW: 1}
     assert rows(again, "SELECT seq, span_id FROM calls ORDER BY seq") == [
         (1, f"{1:016x}"),
-        (2, f"{2:016x}"),
+        (3, f"{2:016x}"),
     ]
     again.close()
 
 
 def test_the_same_ids_of_two_tenants_are_two_calls(store: Store) -> None:
-    store.book([call(1), call(1, tenant="globex")], cent_a_token, NOW)
+    book(store, [call(1), call(1, tenant="globex")], cent_a_token, NOW)
     assert rows(store, "SELECT count(*) FROM calls") == [(2,)]
 
 
 def test_other_content_under_the_same_ids_is_counted_and_the_first_kept(store: Store) -> None:
-    store.book([call(1)], cent_a_token, NOW)
-    booked = store.book([call(1, usage=Usage(99, output=1))], cent_a_token, NOW)
+    book(store, [call(1)], cent_a_token, NOW)
+    booked = book(store, [call(1, usage=Usage(99, output=1))], cent_a_token, NOW)
     assert booked.outcomes == {Outcome.CONFLICT: 1}
     assert rows(store, "SELECT input_uncached FROM calls") == [(1,)]
 
 
 def test_a_twin_that_comes_later_makes_the_row_richer_under_its_key(store: Store) -> None:
     blind = call(1, response_id="r", usage=None, reported=Reported.NOTHING)
-    store.book([blind], cent_a_token, NOW)
+    book(store, [blind], cent_a_token, NOW)
     assert replayed(store)[blind.key]["cost"] is None
-    store.book([call(2, response_id="r", lease_id="g:1")], cent_a_token, NOW)
+    book(store, [call(2, response_id="r", lease_id="g:1")], cent_a_token, NOW)
     held = replayed(store)
     assert list(held) == [blind.key]
     assert held[blind.key]["cost"] == "0.03"
@@ -121,8 +123,8 @@ def test_a_twin_that_comes_later_makes_the_row_richer_under_its_key(store: Store
 def test_the_span_of_a_merged_twin_sent_again_is_a_duplicate(store: Store) -> None:
     twins = [call(1, response_id="r"), call(2, response_id="r")]
     for twin in twins:
-        store.book([twin], cent_a_token, NOW)
-    booked = store.book(twins, cent_a_token, NOW)
+        book(store, [twin], cent_a_token, NOW)
+    booked = book(store, twins, cent_a_token, NOW)
     assert booked.outcomes == {Outcome.DUPLICATE: 2}
     assert booked.states == {}
 
@@ -131,17 +133,17 @@ def test_two_booked_calls_that_turn_out_to_be_one_leave_one(store: Store) -> Non
     framework = call(1, response_id="r")
     wrapper = call(2)
     client = call(3, response_id="r", trace_id=wrapper.trace_id, parent_span_id=wrapper.span_id)
-    store.book([framework, wrapper], cent_a_token, NOW)
-    store.book([client], cent_a_token, NOW)
+    book(store, [framework, wrapper], cent_a_token, NOW)
+    book(store, [client], cent_a_token, NOW)
     assert rows(store, "SELECT count(*) FROM calls") == [(1,)]
     held = replayed(store)
     assert held[wrapper.key]["merged_into"] == framework.key
     assert held[wrapper.key]["cost"] == "0"
-    assert store.book([framework, wrapper, client], cent_a_token, NOW).outcomes == {Outcome.DUPLICATE: 3}
+    assert book(store, [framework, wrapper, client], cent_a_token, NOW).outcomes == {Outcome.DUPLICATE: 3}
 
 
 def test_unpriced_and_incomplete_calls_have_no_cost(store: Store) -> None:
-    store.book([call(1, model=None), call(2, usage=None, reported=Reported.NOTHING)], cent_a_token, NOW)
+    book(store, [call(1, model=None), call(2, usage=None, reported=Reported.NOTHING)], cent_a_token, NOW)
     assert rows(store, "SELECT state, cost FROM calls ORDER BY seq") == [
         ("unpriced", None),
         ("incomplete", None),
@@ -149,7 +151,7 @@ def test_unpriced_and_incomplete_calls_have_no_cost(store: Store) -> None:
 
 
 def test_owners_are_joined_when_calls_are_read(store: Store) -> None:
-    store.book([call(1, workload="w")], cent_a_token, NOW)
+    book(store, [call(1, workload="w")], cent_a_token, NOW)
     assert rows(store, "SELECT owner, cost_centre FROM calls") == [(None, None)]
     with store.transaction() as con:
         con.execute("INSERT INTO registry_workloads VALUES ('acme', 'w', 'data', 'CC-1')")
@@ -176,7 +178,7 @@ def test_no_order_splitting_or_repetition_of_batches_changes_a_total(data: st.Da
     with TemporaryDirectory() as folder:
         store = Store(Path(folder))
         for begin, end in zip([0, *cuts], [*cuts, len(order)], strict=True):
-            store.book(order[begin:end], cent_a_token, NOW)
+            book(store, order[begin:end], cent_a_token, NOW)
         assert rows(store, "SELECT count(*), sum(cost) FROM calls") == [TOTAL]
         held = replayed(store)
         assert sum(Decimal(str(entry["cost"])) for entry in held.values() if entry["cost"]) == TOTAL[1]
@@ -187,11 +189,20 @@ def test_a_failed_batch_leaves_nothing_behind(store: Store) -> None:
     def broken(*_: object, **__: object) -> Quote:
         raise ArithmeticError("no price today")
 
+    # Merging the second into the first makes a usage that has no price yet.
+    wrapper = call(1, usage=None, reported=Reported.NOTHING, dialect="langsmith")
+    calls = [
+        wrapper,
+        call(2, trace_id=wrapper.trace_id, parent_span_id=wrapper.span_id, usage=Usage(3, output=1)),
+    ]
+    facts = numbered([(pack(calls).facts, 1, 0)])
     with pytest.raises(ArithmeticError):
-        store.book([call(1)], broken, NOW)
+        store.book(facts, broken)
     assert rows(store, "SELECT count(*) FROM calls") == [(0,)]
-    store.book([call(1)], cent_a_token, NOW)
-    assert store.last_seq == 1
+    assert store.last_seq == 0
+    store.book(facts, cent_a_token)
+    assert rows(store, "SELECT cost FROM calls") == [(Decimal("0.04"),)]
+    assert store.last_seq == 2
 
 
 def test_a_file_in_use_is_refused_in_one_line_that_names_it(tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+-- The documented views; made anew at each start, so that a change here needs no migration.
+
+-- What queries and reports read. Owner and cost centre are joined here, so that a late change is right at once.
+CREATE OR REPLACE VIEW calls AS
+SELECT b.tenant, b.workload, b.task_id, b.parent_task_id, b.root_task_id, b.tier,
+       r.owner, r.cost_centre,
+       b.provider, b.model, b.request_model, b.response_id, b.started_at, b.ended_at,
+       b.input_uncached, b.cache_read, b.cache_write_5m, b.cache_write_1h, b.output, b.reasoning,
+       b.attempts, b.state, b.cost, b.currency, b.price_version,
+       b.trace_id, b.span_id, b.dialect, b.scope, b.lease_id, b.kind, b.sku, b.flags, b.seq, b.booked_at
+FROM booked AS b
+LEFT JOIN registry_workloads AS r ON r.tenant = b.tenant AND r.workload = b.workload;
+
+CREATE OR REPLACE VIEW registry AS SELECT tenant, workload, owner, cost_centre FROM registry_workloads;
+
+CREATE OR REPLACE VIEW transitions AS SELECT * FROM audit;

@@ -1,0 +1,20 @@
+"""Calls into a store as the collector books them, without the collector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from collector.billing import priced
+from collector.booking import Booked
+from collector.call import Call
+from collector.pricing import PriceCall
+from collector.rows import EPOCH, numbered, pack
+from collector.store import Store
+
+
+def book(store: Store, calls: Sequence[Call], price: PriceCall, now: datetime) -> Booked:
+    """Book `calls` as one batch, taken in at `now`, with the next numbers of the journal."""
+    facts = pack([priced(call, price) for call in calls]).facts
+    taken_us = round((now - EPOCH).total_seconds() * 1_000_000)
+    return store.book(numbered([(facts, store.last_seq + 1, taken_us)]), price)
