@@ -32,6 +32,7 @@ class Rules:
     """The routes of one service by "METHOD /path", as its OpenAPI document writes them: `{name}` is one segment."""
 
     def __init__(self, table: Mapping[str, Needs]) -> None:
+        self.table = dict(table)
         self._plain: dict[tuple[str, str], Needs] = {}
         self._patterns: list[tuple[str, re.Pattern[str], Needs]] = []
         for route, needs in table.items():

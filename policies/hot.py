@@ -44,7 +44,7 @@ class HotRoutes:
     def __init__(self, app: App, runtime: Runtime, access: Access) -> None:
         self._app = app
         self.runtime = runtime
-        self._access = access
+        self.access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +52,7 @@ class HotRoutes:
             return
         path, method = scope["path"], scope["method"]
         try:
-            key = self._access.admit(method, path, header(scope, b"authorization"))
+            key = self.access.admit(method, path, header(scope, b"authorization"))
             if path == "/v1/decisions" and method == "GET":
                 await self._decision(key, scope, receive, send)
             elif path == "/v1/decisions:batch" and method == "POST":
