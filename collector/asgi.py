@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -72,14 +71,6 @@ class BodyLimit:
 def header(scope: Scope, name: bytes) -> str:
     """The header's value ("" where it is absent); several are joined by a comma, as HTTP reads them."""
     return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
-
-
-def bearer(scope: Scope, api_key: str) -> bool:
-    """Whether the request carries the key, compared in constant time."""
-    scheme, _, given = header(scope, b"authorization").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(
-        given.strip().encode("latin-1"), api_key.encode()
-    )
 
 
 async def respond(
