@@ -39,7 +39,15 @@ app = typer.Typer(
 serve_app = typer.Typer(help="Run one of the three services, as a container does.", no_args_is_help=True)
 prices_app = typer.Typer(help="What usage costs, and at which rates.", no_args_is_help=True)
 policies_app = typer.Typer(help="Work with policy files.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="Who may do what: keys with tenants and scopes.\n\n"
+    "An agent's key has the scopes ingest and decide for its tenant; a person who looks has read; the policies "
+    "service talks to the collector with internal. Without any key, whoever is on this machine may do everything. "
+    "With the first key, every request needs one.",
+    no_args_is_help=True,
+)
 app.add_typer(serve_app, name="serve", rich_help_panel=RUN)
+app.add_typer(keys_app, name="keys", rich_help_panel=RUN)
 app.add_typer(prices_app, name="prices", rich_help_panel=CHECK)
 app.add_typer(policies_app, name="policies", rich_help_panel=CHECK)
 
@@ -65,6 +73,7 @@ PoliciesUrl = Annotated[
 # Only from the environment: an argument could be read in the process list.
 ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="SWITCHGEAR_API_KEY", hidden=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Keyless = Annotated[bool, typer.Option("--keyless", hidden=True)]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 
 LOCAL = "127.0.0.1"
@@ -149,6 +158,7 @@ def serve_collector(
         ),
     ] = None,
     api_key: ApiKey = None,
+    keyless: Keyless = False,
     supervised: Supervised = False,
 ) -> None:
     """Take OpenTelemetry traces (OTLP/HTTP) and keep the calls they bill."""
@@ -156,7 +166,13 @@ def serve_collector(
 
     raise typer.Exit(
         serve.collector(
-            data=data, host=host, port=port, limits=limit or (), api_key=api_key, supervised=supervised
+            data=data,
+            host=host,
+            port=port,
+            limits=limit or (),
+            api_key=api_key,
+            keyless=keyless,
+            supervised=supervised,
         )
     )
 
@@ -170,6 +186,7 @@ def serve_policies(
     host: Host = LOCAL,
     port: Port = 8700,
     api_key: ApiKey = None,
+    keyless: Keyless = False,
     supervised: Supervised = False,
 ) -> None:
     """Decide what agents may do, by the policy file and what the collector books."""
@@ -183,6 +200,7 @@ def serve_policies(
             host=host,
             port=port,
             api_key=api_key,
+            keyless=keyless,
             supervised=supervised,
         )
     )
@@ -236,6 +254,31 @@ def demo(
     raise typer.Exit(verb.run(seed=seed, serve=not no_serve, sabotage=sabotage, as_json=as_json))
 
 
+@app.command("import", rich_help_panel=RUN)
+def import_(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="OTLP/JSON, JSON lines of it, or protobuf; any of them gzipped."
+        ),
+    ],
+    *,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Also spans that are too old to be sent by an agent; takes a key with admin."
+        ),
+    ] = False,
+    collector: CollectorUrl = COLLECTOR,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Send trace files to a collector; sent again, nothing is booked twice."""
+    from . import import_ as verb
+
+    raise typer.Exit(verb.run(files, collector=collector, api_key=api_key, history=history, as_json=as_json))
+
+
 @app.command(rich_help_panel=CHECK)
 def inspect(
     files: Annotated[
@@ -281,6 +324,94 @@ def policies_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A 
     from . import policies
 
     raise typer.Exit(policies.check(file))
+
+
+@keys_app.command("create")
+def keys_create(
+    *,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A tenant, a pattern such as 'acme-*', or '*' for all; repeatable."
+        ),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="ingest (send spans), decide (ask for grants), read (reports, budgets), operate (move breakers), "
+            "finance (read; registry and plans), owner:NAME (read that owner's workloads), internal (the services), "
+            "admin (everything); repeatable.",
+        ),
+    ] = None,
+    expires: Annotated[str | None, typer.Option(metavar="90d", help="When it ends. Default: never.")] = None,
+    name: Annotated[str, typer.Option(help="What it is for, shown in the list.", show_default=False)] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION", help="cost_spans: it may book costs that are no calls to a model; repeatable."
+        ),
+    ] = None,
+    data: Data = Path("data"),
+    as_json: Json = False,
+) -> None:
+    """Make a key. Its secret is printed this once; only a hash of it is kept.
+
+    Example: switchgear keys create --tenant acme --scope ingest --scope decide --expires 90d
+    """
+    from . import keys
+
+    raise typer.Exit(
+        keys.create(
+            data,
+            tenants=tenant or (),
+            scopes=scope or (),
+            options=option or (),
+            name=name,
+            expires=expires,
+            as_json=as_json,
+        )
+    )
+
+
+@keys_app.command("list")
+def keys_list(*, data: Data = Path("data"), as_json: Json = False) -> None:
+    """Show every key that was made: its rights and whether it is live, expired or revoked."""
+    from . import keys
+
+    raise typer.Exit(keys.list_keys(data, as_json=as_json))
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it: sg_...")],
+    *,
+    data: Data = Path("data"),
+) -> None:
+    """End a key at once; running services refuse it within 2 s."""
+    from . import keys
+
+    raise typer.Exit(keys.revoke(data, key))
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it: sg_...")],
+    *,
+    overlap: Annotated[str, typer.Option(help="How long the old secret goes on.")] = "24h",
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            metavar="90d", help="When the new one ends. Default: after as long as the old one was made for."
+        ),
+    ] = None,
+    data: Data = Path("data"),
+    as_json: Json = False,
+) -> None:
+    """Make a new secret with a key's rights; both are good until the overlap ends."""
+    from . import keys
+
+    raise typer.Exit(keys.rotate(data, key, overlap=overlap, expires=expires, as_json=as_json))
 
 
 @app.command(rich_help_panel=LOOK)

@@ -16,11 +16,11 @@ from typing import Any
 from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
 
-__all__ = ["KEYLESS", "collector", "dashboard", "policies", "policy_path", "refusal"]
+__all__ = ["KEYLESS", "collector", "dashboard", "needs_key", "policies", "policy_path", "refusal"]
 
 KEYLESS = (
     "no API key is set: every process on this machine may read and write; "
-    "set SWITCHGEAR_API_KEY to require one"
+    "make one with: switchgear keys create, or set SWITCHGEAR_API_KEY, to require one"
 )
 _ENDS_WITHIN_S = 8
 
@@ -32,6 +32,7 @@ def collector(
     port: int,
     limits: Sequence[str],
     api_key: str | None,
+    keyless: bool = False,
     supervised: bool = False,
 ) -> int:
     """Take OTLP on `port`, keep the calls in `data` and answer queries until a signal; the exit code."""
@@ -54,9 +55,10 @@ def collector(
             registry=registry,
             limits=taken,
             api_key=api_key,
+            keyless=keyless,
         )
 
-    return _serve("collector", build, host=host, port=port, api_key=api_key, supervised=supervised)
+    return _serve("collector", build, data=data, host=host, port=port, api_key=api_key, supervised=supervised)
 
 
 def policies(
@@ -67,6 +69,7 @@ def policies(
     host: str,
     port: int,
     api_key: str | None,
+    keyless: bool = False,
     supervised: bool = False,
 ) -> int:
     """Decide by `policy_file` on what the collector books, on `port`, until a signal; the exit code."""
@@ -81,16 +84,17 @@ def policies(
             price=PriceBook().quote,
             collector=collector,
             api_key=api_key,
+            keyless=keyless,
         )
 
-    return _serve("policies", build, host=host, port=port, api_key=api_key, supervised=supervised)
+    return _serve("policies", build, data=data, host=host, port=port, api_key=api_key, supervised=supervised)
 
 
 def dashboard(
     *, collector: str, policies: str, host: str, port: int, api_key: str | None, supervised: bool = False
 ) -> int:
     """Show the pages on `port` until a signal; the exit code. They read the two services by URL."""
-    refused = refusal(host, api_key)
+    refused = refusal(host, has_key=bool(api_key))
     if refused:
         return misuse(f"dashboard: {refused}")
     try:
@@ -128,15 +132,32 @@ def policy_path(given: Path | None) -> Path:
     return Path(str(package.__file__)).parent / "library" / "starter.yaml"
 
 
-def refusal(host: str, api_key: str | None) -> str | None:
+def needs_key(data: Path, api_key: str | None) -> bool:
+    """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
+    from collector.keyring import FILE_NAME, Keyring
+
+    return bool(api_key) or bool(Keyring(data / FILE_NAME).records())
+
+
+def refusal(host: str, *, has_key: bool) -> str | None:
     """Why this address may not be served: without a key only this machine may reach a service."""
-    if api_key or is_loopback(host):
+    if has_key or is_loopback(host):
         return None
-    return f"--host {host} can be reached from other machines, so a key is needed; set SWITCHGEAR_API_KEY"
+    return (
+        f"--host {host} can be reached from other machines, so a key is needed; "
+        "set SWITCHGEAR_API_KEY, or make one with: switchgear keys create"
+    )
 
 
 def _serve(
-    name: str, build: Callable[[], Any], *, host: str, port: int, api_key: str | None, supervised: bool
+    name: str,
+    build: Callable[[], Any],
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    api_key: str | None,
+    supervised: bool,
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
     from collector import logs
@@ -144,7 +165,11 @@ def _serve(
     from policies.files import PolicyFileError
     from policies.transitions import BrokenChainError
 
-    refused = refusal(host, api_key)
+    try:
+        guarded = needs_key(data, api_key)
+    except StoreError as problem:
+        return fail(f"{name}: {problem}")
+    refused = refusal(host, has_key=guarded)
     if refused:
         return misuse(f"{name}: {refused}")
     logs.start(name, os.environ.get("SWITCHGEAR_LOG", logs.TEXT))
@@ -157,7 +182,7 @@ def _serve(
                     f"{name}: {problem.filename}: {problem.strerror}; choose another folder with --data"
                 )
             if not supervised:
-                _announce(name, local_url(host, listener.getsockname()[1]), api_key)
+                _announce(name, local_url(host, listener.getsockname()[1]), guarded=guarded)
             else:
                 _report_to_parent()
             return _run(app, listener)
@@ -182,8 +207,8 @@ def _run(app: Any, listener: Any) -> int:
     return 0 if server.started else 1
 
 
-def _announce(name: str, url: str, api_key: str | None) -> None:
-    if not api_key:
+def _announce(name: str, url: str, *, guarded: bool) -> None:
+    if not guarded:
         note(KEYLESS)
     note(f"{name} listens on {url}; Ctrl-C stops it")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 from collections import deque
@@ -14,9 +15,12 @@ from pathlib import Path
 
 import httpx
 
+from collector.errors import StoreError
+from collector.keyring import PREFIX
+
 from .console import fail, misuse, note, say
 from .listener import local_url
-from .serve import KEYLESS, policy_path, refusal
+from .serve import KEYLESS, needs_key, policy_path, refusal
 
 __all__ = ["Service", "run"]
 
@@ -75,9 +79,17 @@ def run(
     dashboard_port: int,
     api_key: str | None,
 ) -> int:
-    """Run the three services until a signal (exit 0) or until one of them dies (exit 1)."""
+    """Run the three services until a signal (exit 0) or until one of them dies (exit 1).
+
+    Where `api_key` is no root key they get one of their own, so that they can talk to each other once there are keys.
+    """
+    root = api_key if api_key and not api_key.startswith(PREFIX) else None
+    try:
+        guarded = needs_key(data, root)
+    except StoreError as problem:
+        return fail(str(problem))
     for name, address in (("--host", host), ("--dashboard-host", dashboard_host)):
-        refused = refusal(address, api_key)
+        refused = refusal(address, has_key=guarded)
         if refused:
             return misuse(refused.replace("--host", name))
     ports = (collector_port, policies_port, dashboard_port)
@@ -91,10 +103,11 @@ def run(
         collector_port=collector_port,
         policies_port=policies_port,
         dashboard_port=dashboard_port,
+        keyless=root is None,
     )
-    if not api_key:
+    if not guarded:
         note(KEYLESS)
-    environment = {**os.environ, **({"SWITCHGEAR_API_KEY": api_key} if api_key else {})}
+    environment = {**os.environ, "SWITCHGEAR_API_KEY": root or secrets.token_urlsafe(32)}
     return asyncio.run(_supervise(services, environment, data=data.absolute()))
 
 
@@ -107,20 +120,25 @@ def _services(
     collector_port: int,
     policies_port: int,
     dashboard_port: int,
+    keyless: bool,
 ) -> tuple[Service, ...]:
+    keys = ("--keyless",) if keyless else ()
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
     dashboard = local_url(dashboard_host, dashboard_port)
     return (
         Service(
             "collector",
-            ("collector", "--data", str(data), "--host", host, "--port", str(collector_port)),
+            (
+                *("collector", "--data", str(data), *keys),
+                *("--host", host, "--port", str(collector_port)),
+            ),
             collector,
             f"{collector}/readyz",
         ),
         Service(
             "policies",
             (
-                *("policies", "--policy-file", str(policy_file), "--data", str(data)),
+                *("policies", "--policy-file", str(policy_file), "--data", str(data), *keys),
                 *("--collector", collector, "--host", host, "--port", str(policies_port)),
             ),
             policies,
