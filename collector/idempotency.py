@@ -105,11 +105,11 @@ class Idempotent:
                 await send(message)
 
     def _forget(self) -> None:
-        """Make room for one more: what is a day old goes, then the oldest."""
+        """What is a day old goes, then the oldest of what is too much."""
         done = [(place, each) for place, each in self._written.items() if each.done]
         size, count, now = sum(each.size for _, each in done), len(done), self._clock()
         for place, each in done:
-            if now - each.at < KEPT_S and count < MAX_KEPT and size <= MAX_KEPT_BYTES:
+            if now - each.at < KEPT_S and count <= MAX_KEPT and size <= MAX_KEPT_BYTES:
                 break
             del self._written[place]
             size, count = size - each.size, count - 1
