@@ -414,6 +414,33 @@ def keys_rotate(
     raise typer.Exit(keys.rotate(data, key, overlap=overlap, expires=expires, as_json=as_json))
 
 
+@app.command(rich_help_panel=RUN)
+def backup(*, collector: CollectorUrl = COLLECTOR, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Copy a running collector's data into a new folder beside it; spans are taken meanwhile.
+
+    Example: switchgear backup, and later switchgear restore data/backups/20261124T120000.000000Z
+    """
+    from . import backup as verb
+
+    raise typer.Exit(verb.backup(collector=collector, api_key=api_key, as_json=as_json))
+
+
+@app.command(rich_help_panel=RUN)
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that `backup` printed.")],
+    *,
+    data: Data = Path("data"),
+    as_json: Json = False,
+) -> None:
+    """Put a backup in place of what is in the data folder, which is moved aside. Stop the collector before.
+
+    What the journal holds beyond the backup is booked again at the next start.
+    """
+    from . import backup as verb
+
+    raise typer.Exit(verb.restore(source, data=data, as_json=as_json))
+
+
 @app.command(rich_help_panel=LOOK)
 def query(
     question: Annotated[

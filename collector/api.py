@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import duckdb
@@ -17,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
+from .backup import take
 from .errors import BusyError, CollectorError, QueryError, StoreError
 from .feed import Feed, page
 from .idempotency import DOCUMENTED
@@ -43,6 +46,8 @@ T = TypeVar("T")
 class Parts:
     """What the routes work with."""
 
+    data: Path
+    now: Callable[[], datetime]
     store: Store
     writer: Writer
     feed: Feed
@@ -192,6 +197,15 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         """Keep transitions of breakers, each once by its id."""
         kept = await in_transaction(lambda con: keep(con, batch.transitions))
         return _json({"received": len(batch.transitions), "kept": kept})
+
+    @app.post("/v1/backups", tags=["backup"], response_class=Response)
+    async def backup() -> Response:
+        """Copy what is booked, and the keys, into a new folder beside the data; taking spans goes on meanwhile."""
+        await parts.feed.wait(parts.writer.acknowledged - 1, MAX_WAIT_S)
+        now = parts.now()
+        folder = parts.data / "backups" / f"{now:%Y%m%dT%H%M%S.%fZ}"
+        manifest = await asyncio.to_thread(take, parts.store, parts.data, folder, now)
+        return _json({"folder": str(folder.resolve()), **asdict(manifest)})
 
 
 def _add_errors(app: FastAPI) -> None:

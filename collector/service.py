@@ -99,6 +99,8 @@ def create_app(
     add_routes(
         api,
         Parts(
+            data=data,
+            now=now,
             store=store,
             writer=writer,
             feed=feed,

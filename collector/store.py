@@ -118,6 +118,16 @@ class Store:
             self._newest = max(filter(None, (self._newest, result.newest)), default=None)
             return result
 
+    @contextmanager
+    def standing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor, while nothing is written: the files on disk hold exactly what it sees."""
+        with self._lock:
+            cursor = self._con.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
     def checkpoint(self) -> bool:
         """Write everything that is booked into the file itself; False where readers stand in the way."""
         with self._lock:

@@ -1,0 +1,65 @@
+"""`switchgear backup` and `restore`: a consistent copy of the collector's data, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from collector.backup import restore as put_back
+from collector.errors import StoreError
+
+from .console import fail, misuse, say
+
+__all__ = ["backup", "restore"]
+
+# A copy of 10 M calls is some GB: the disk decides.
+_WITHIN_S = 600.0
+
+
+def backup(*, collector: str, api_key: str | None, as_json: bool) -> int:
+    """Have a running collector copy its data into a new folder beside it, and print where; the exit code."""
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        answer = httpx.post(
+            f"{collector.rstrip('/')}/v1/backups", headers=headers, timeout=_WITHIN_S, trust_env=False
+        )
+        found: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        return fail(
+            f"backup: no collector answers at {collector} ({problem}); "
+            "without a running one, copying its data folder is a backup"
+        )
+    except ValueError:
+        return fail(f"backup: what answers at {collector} is no collector; name one with --collector")
+    if answer.status_code != 200:
+        return fail(f"backup: {found.get('detail', answer.status_code)}")
+    if as_json:
+        say(json.dumps(found))
+    else:
+        say(f"{found['folder']}: {_content(found)}")
+    return 0
+
+
+def restore(source: Path, *, data: Path, as_json: bool) -> int:
+    """Put a backup in place of what is in `data`, which is moved aside; the exit code."""
+    if not source.is_dir():
+        return misuse(f"restore: {source} is no folder; name the one that `switchgear backup` printed")
+    try:
+        manifest = put_back(source, data, datetime.now(UTC))
+    except StoreError as problem:
+        return fail(f"restore: {problem}")
+    if as_json:
+        say(json.dumps({"data": str(data.resolve()), **asdict(manifest)}))
+    else:
+        say(f"{data}: {_content(asdict(manifest))}; what was there is beside it as *.replaced-*")
+    return 0
+
+
+def _content(found: dict[str, Any]) -> str:
+    cost = ", ".join(f"{amount} {currency}" for currency, amount in found["cost"].items()) or "no known cost"
+    return f"{found['calls']} calls, {cost}, as of {found['taken_at']}"

@@ -1,0 +1,171 @@
+"""Start-up: journal and database are compared, and what the database lacks is booked again, or its absence is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from otlp_samples import Served, llm_span, request
+from stores import book
+
+from analytics.prices import PriceBook
+from collector.booker import Booker
+from collector.booking import Booked
+from collector.call import Call, Reported
+from collector.errors import StoreError
+from collector.index import Index
+from collector.journal import FOLDER, Journal
+from collector.metrics import Metrics
+from collector.rows import pack
+from collector.store import FILE_NAME, Store
+from switchgear.usage import Usage
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+Serve = Callable[..., Served]
+
+
+def call(number: int) -> Call:
+    return Call(
+        tenant="acme",
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        parent_span_id=None,
+        started_at=NOW,
+        ended_at=NOW + timedelta(seconds=1),
+        provider="openai",
+        model="gpt-4o-mini",
+        usage=Usage(number, output=1),
+        reported=Reported.INPUT | Reported.OUTPUT,
+        dialect="otel-genai",
+        scope="x@1",
+    )
+
+
+def booked(data: Path) -> tuple[int, Decimal]:
+    """Run a booker over the folder until it has nothing left: how many calls there are, and their tokens."""
+    store, journal = Store(data), Journal(data)
+    try:
+        booker = Booker(store, journal, PriceBook().quote, Metrics(), committed=lambda: None)
+        booker.start()
+        booker.close(30)
+        row = store.cursor().execute("SELECT count(*), sum(input_uncached) FROM calls").fetchone()
+        assert row is not None
+        return row[0], row[1]
+    finally:
+        store.close()
+        journal.close()
+
+
+def journalled(data: Path, numbers: range) -> None:
+    journal = Journal(data)
+    for number in numbers:
+        packed = pack([call(number)])
+        journal.append([(packed.payload, packed.facts.num_rows)], 0)
+    journal.close()
+
+
+def test_what_was_acknowledged_and_not_booked_is_booked_at_the_next_start(tmp_path: Path) -> None:
+    journalled(tmp_path, range(1, 5))
+    assert booked(tmp_path) == (4, 1 + 2 + 3 + 4)
+    journalled(tmp_path, range(5, 7))
+    assert booked(tmp_path) == (6, 1 + 2 + 3 + 4 + 5 + 6)
+    assert booked(tmp_path) == (6, 21), "and only once"
+
+
+def test_a_database_that_lost_what_it_had_confirmed_is_rebuilt_from_the_journal_and_said_so(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = serve(tmp_path / "data")
+    served.send(request([llm_span(1)]))
+    assert served.rows("SELECT count(*) FROM calls") == [[1]]
+    old = (tmp_path / "data" / FILE_NAME).read_bytes()
+    for number in (2, 3, 4):
+        served.send(request([llm_span(number)]))
+        assert served.rows("SELECT count(*) FROM calls") == [[number]]
+    served.stop()
+    (tmp_path / "data" / FILE_NAME).write_bytes(old)
+    with caplog.at_level(logging.ERROR):
+        again = serve(tmp_path / "data")
+        assert again.http.get("/v1/feed?after=3&wait=10").json()["calls"]
+    assert "had confirmed" in caplog.text
+    assert again.rows("SELECT count(*), count(DISTINCT span_id) FROM calls") == [[4, 4]]
+
+
+def test_a_collector_does_not_start_on_a_journal_that_lacks_what_the_database_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.journal.SEGMENT_BYTES", 1)
+    journalled(tmp_path, range(1, 4))
+    segments = sorted((tmp_path / FOLDER).iterdir())
+    segments[1].unlink()
+    with pytest.raises(StoreError, match="facts 2 to 2 are missing"):
+        booked(tmp_path)
+
+
+def test_a_fact_that_brings_booking_down_is_put_aside_and_the_others_are_booked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journalled(tmp_path, range(1, 9))
+    original = Store.book
+
+    def fragile(store: Store, facts: pa.Table, *arguments: Any) -> Booked:
+        for row in facts.select(["span_id", "quarantined"]).to_pylist():
+            if row == {"span_id": f"{5:016x}", "quarantined": None}:
+                raise RuntimeError("no such luck")
+        return original(store, facts, *arguments)
+
+    monkeypatch.setattr(Store, "book", fragile)
+    assert booked(tmp_path) == (7, 1 + 2 + 3 + 4 + 6 + 7 + 8)
+    store = Store(tmp_path)
+    aside = store.cursor().execute("SELECT span_id, reason FROM quarantine").fetchall()
+    store.close()
+    assert aside == [(f"{5:016x}", "cannot be booked: RuntimeError: no such luck")]
+
+
+def test_a_file_of_the_schema_before_is_migrated_and_a_copy_of_it_kept(tmp_path: Path) -> None:
+    schema_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
+    with duckdb.connect(str(tmp_path / FILE_NAME)) as con:
+        con.execute(schema_1)
+    store = Store(tmp_path)
+    assert store.last_seq == 12
+    found = store.cursor().execute("SELECT span_id, cost, kind, seq FROM calls ORDER BY seq").fetchall()
+    assert found == [(f"{1:016x}", Decimal("0.5"), "llm", 11), (f"{2:016x}", None, "llm", 12)]
+    sent_again = replace(call(1), usage=Usage(7, output=1))
+    assert book(store, [sent_again], PriceBook().quote, NOW).outcomes == {"duplicate": 1}
+    store.close()
+    with duckdb.connect(str(tmp_path / f"{FILE_NAME}.schema-1"), read_only=True) as con:
+        assert con.execute("SELECT max(schema_version) FROM store").fetchone() == (1,)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    batches=st.lists(st.lists(st.integers(1, 2**64 - 1), max_size=20), max_size=12),
+    wanted=st.lists(st.integers(1, 2**64 - 1), max_size=20),
+)
+def test_the_index_finds_every_hash_that_was_added_with_its_segment(
+    batches: list[list[int]], wanted: list[int]
+) -> None:
+    index = Index()
+    added: dict[int, set[int]] = {}
+    for number, batch in enumerate(batches):
+        hashes = np.array(batch, dtype=np.uint64)
+        index.add(Index.word(hashes, np.full(len(batch), number * 5000, dtype=np.int64)))
+        for each in batch:
+            added.setdefault(each, set()).add(number * 5000 // 4096)
+    probes = [*added, *wanted]
+    hit, segments = index.find(np.array(probes, dtype=np.uint64))
+    assert all(hit[: len(added)])
+    assert set().union(*added.values()) <= set(segments.tolist()) if added else True
+    fingerprints = {each >> 24 for each in added}
+    assert [bool(each) for each in hit] == [each >> 24 in fingerprints for each in probes]
