@@ -10,10 +10,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench lock clean
+.PHONY: help install demo up test check bench bench-ingest lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with everything in it (quick when nothing changed)
 
@@ -40,8 +40,11 @@ check: install ## lint, format, types, import direction
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## run every benchmark and print its figure
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: install ## run the benchmarks that take seconds and print their figures
+	@for script in tagging holds; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+bench-ingest: install ## measure what the collector takes in, beside a peer (ARGS=--ten-million: a full store)
+	$(BIN)/python benchmarks/ingest.py $(ARGS)
 
 lock: install ## resolve both lock files anew (asks the package index)
 	$(COMPILE) --upgrade --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
