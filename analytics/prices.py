@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from enum import Enum
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -29,6 +30,7 @@ CURRENCY = "USD"
 # What a stored cost can hold; a rate with more decimals is rounded here, so that lines and sum agree.
 _SMALLEST = Decimal("0.000000000001")
 _MILLION = 1_000_000
+_NOTHING = Decimal(0)
 
 # What spans call a provider, where the book does not find it by itself.
 _ALIASES: Mapping[str, str] = {
@@ -67,14 +69,30 @@ _CONTEXT = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Amount:
+    """A rate, and what it makes of one token: worked out once, since a call is priced in some microseconds."""
+
+    per_million: Decimal
+    per_token: Decimal
+    is_exact: bool
+    """Whether any number of tokens costs an amount that a stored cost can hold."""
+
+    def line(self, kind: str, quantity: int) -> Line:
+        amount = self.per_token * quantity
+        return Line(kind, quantity, self.per_million, amount if self.is_exact else amount.quantize(_SMALLEST))
+
+
+@dataclass(frozen=True, slots=True)
 class _Rate:
     """USD per million tokens: `base`, or that of the highest step whose start the whole input is above."""
 
-    base: Decimal
-    steps: tuple[tuple[int, Decimal], ...] = ()
+    base: _Amount
+    steps: tuple[tuple[int, _Amount], ...] = ()
 
-    def at(self, input_total: int) -> Decimal:
-        return next((rate for start, rate in reversed(self.steps) if input_total > start), self.base)
+    def at(self, input_total: int) -> _Amount:
+        if not self.steps:
+            return self.base
+        return next((amount for start, amount in reversed(self.steps) if input_total > start), self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,18 @@ class _Rates:
     """The rates of one model on one day, by count, and what each request costs by itself."""
 
     by_count: Mapping[str, _Rate]
-    request: Decimal | None
+    request: _Amount | None
+
+
+class _Missing(Enum):
+    """Why there are no rates of a day."""
+
+    UNKNOWN = "the book does not know the model"
+    BY_MINUTE = "they change within the day"
+
+
+_UNKNOWN = _Missing.UNKNOWN
+_BY_MINUTE = _Missing.BY_MINUTE
 
 
 class PriceBook:
@@ -96,6 +125,7 @@ class PriceBook:
         self.version = f"genai-prices {version('genai-prices')}"
         self._model = lru_cache(maxsize=4096)(self._find)
         self._rates = lru_cache(maxsize=8192)(self._resolve)
+        self._day = lru_cache(maxsize=8192)(self._of_day)
         self._near = lru_cache(maxsize=1024)(self._similar)
 
     def quote(
@@ -114,17 +144,34 @@ class PriceBook:
 
         1,000 uncached input tokens at 2.50 and 500 output tokens at 10.00 a million: 0.0025 + 0.005 = 0.0075.
         """
-        name = (model or "")[:256]
-        found = self._model(_provider_name(provider), name)
-        if found is None:
-            near = self._near(_provider_name(provider), name) if suggest else ()
-            return Quote(None, None, self.version, near=near)
-        instant = at.astimezone(UTC)
-        rates = self._rates(found, _moment(self._info(found), instant), service_tier)
-        lines = _lines(rates, usage) if rates is not None else None
+        instant = at if at.tzinfo is UTC else at.astimezone(UTC)
+        rates = self._day(provider, model, instant.date(), service_tier)
+        if rates is _BY_MINUTE:
+            rates = self._of_minute(provider, model, instant, service_tier)
+        lines = _lines(rates, usage) if isinstance(rates, _Rates) else None
         if lines is None:
-            return Quote(None, None, self.version)
-        return Quote(sum((line.amount for line in lines), Decimal(0)), CURRENCY, self.version, lines)
+            near = self._near(*_names(provider, model)) if suggest and rates is _UNKNOWN else ()
+            return Quote(None, None, self.version, near=near)
+        return Quote(sum((line.amount for line in lines), _NOTHING), CURRENCY, self.version, lines)
+
+    def _of_day(
+        self, provider: str | None, model: str | None, day: date, service_tier: str | None
+    ) -> _Rates | _Missing | None:
+        """The rates of that day; None where the book has none, or says why they are not of a day."""
+        found = self._model(*_names(provider, model))
+        if found is None:
+            return _UNKNOWN
+        if _changes_within_a_day(self._info(found)):
+            return _BY_MINUTE
+        return self._rates(found, datetime(day.year, day.month, day.day, tzinfo=UTC), service_tier)
+
+    def _of_minute(
+        self, provider: str | None, model: str | None, at: datetime, service_tier: str | None
+    ) -> _Rates | None:
+        found = self._model(*_names(provider, model))
+        return (
+            None if found is None else self._rates(found, at.replace(second=0, microsecond=0), service_tier)
+        )
 
     def _info(self, found: tuple[int, int]) -> ModelInfo:
         provider, model = found
@@ -186,13 +233,15 @@ def _by_model(providers: Iterable[Provider], model: str) -> Provider | None:
     return None
 
 
-def _moment(info: ModelInfo, at: datetime) -> datetime:
-    """The start of the day, for which rates are resolved once; the minute where rates change within a day."""
-    if not isinstance(info.prices, ModelPrice) and any(
+def _names(provider: str | None, model: str | None) -> tuple[str | None, str]:
+    """The names that are looked up."""
+    return _provider_name(provider), (model or "")[:256]
+
+
+def _changes_within_a_day(info: ModelInfo) -> bool:
+    return not isinstance(info.prices, ModelPrice) and any(
         isinstance(price.constraint, TimeOfDateConstraint) for price in info.prices
-    ):
-        return at.replace(second=0, microsecond=0)
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+    )
 
 
 def _rates_of(prices: ModelPrice) -> _Rates:
@@ -204,42 +253,41 @@ def _rates_of(prices: ModelPrice) -> _Rates:
         if key is not None
     }
     request = named.get("requests_kcount")
-    return _Rates(by_count, request if isinstance(request, Decimal) else None)
+    return _Rates(by_count, _amount(request * 1000) if isinstance(request, Decimal) else None)
+
+
+def _amount(per_million: Decimal) -> _Amount:
+    per_token = per_million / _MILLION
+    return _Amount(per_million, per_token, is_exact=per_token == per_token.quantize(_SMALLEST))
 
 
 def _rate(price: object) -> _Rate:
     if isinstance(price, TieredPrices):
-        return _Rate(price.base, tuple((tier.start, tier.price) for tier in price.tiers))
+        return _Rate(_amount(price.base), tuple((tier.start, _amount(tier.price)) for tier in price.tiers))
     if isinstance(price, Decimal):
-        return _Rate(price)
+        return _Rate(_amount(price))
     raise TypeError(f"the price book holds {price!r} where a rate is expected")
 
 
 def _lines(rates: _Rates, usage: Usage) -> tuple[Line, ...] | None:
     """One line for each count that is not zero, or None where one of them has no rate."""
     thought = usage.reasoning if "reasoning" in rates.by_count else 0
-    quantities = {
-        "input_uncached": usage.input_uncached,
-        "cache_read": usage.cache_read,
-        "cache_write_5m": usage.cache_write_5m,
-        "cache_write_1h": usage.cache_write_1h,
-        "output": usage.output - thought,
-        "reasoning": thought,
-    }
+    input_total = usage.input_total
     lines: list[Line] = []
-    for kind, quantity in quantities.items():
+    for kind, quantity in (
+        ("input_uncached", usage.input_uncached),
+        ("cache_read", usage.cache_read),
+        ("cache_write_5m", usage.cache_write_5m),
+        ("cache_write_1h", usage.cache_write_1h),
+        ("output", usage.output - thought),
+        ("reasoning", thought),
+    ):
         if not quantity:
             continue
         rate = rates.by_count.get(kind)
         if rate is None:
             return None
-        lines.append(_line(kind, quantity, rate.at(usage.input_total)))
+        lines.append(rate.at(input_total).line(kind, quantity))
     if rates.request is not None:
-        lines.append(_line("request", 1, rates.request * 1000))
+        lines.append(rates.request.line("request", 1))
     return tuple(lines) if lines or rates.by_count else None
-
-
-def _line(kind: str, quantity: int, rate_per_million: Decimal) -> Line:
-    exact = rate_per_million * quantity / _MILLION
-    rounded = exact.quantize(_SMALLEST)
-    return Line(kind, quantity, rate_per_million, exact if exact == rounded else rounded)
