@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 
 from analytics.prices import PriceBook
-from collector.billing import ATTRIBUTES, bill, priced
+from collector.billing import priced
+from collector.body import bill_body
 from collector.call import UNATTRIBUTED, Call, NotBilled
 from collector.errors import DecodeError
 from collector.merge import Outcome, Shelf
-from collector.otlp import JSON, PROTOBUF, Decoded, decode
+from collector.otlp import JSON, PROTOBUF
 from collector.wire import decimal_text, dump
 from switchgear.usage import COUNTS
 
@@ -38,17 +39,16 @@ def run(files: list[Path], *, as_json: bool) -> int:
     seen: list[Call | NotBilled] = []
     for file in files:
         try:
-            decoded = _read(file)
+            billed = _read(file)
         except OSError as problem:
             return misuse(f"{file}: {problem.strerror or problem}; name a file with OTLP traces")
         except DecodeError as problem:
             return misuse(
                 f"{file}: {plain(str(problem))[:500]}; it must hold OTLP/JSON, lines of it, or protobuf"
             )
-        if not decoded.spans and not decoded.rejected:
+        if not billed:
             note(f"{file}: holds no spans (resourceSpans / scopeSpans / spans)")
-        seen += decoded.rejected
-        seen += [bill(span) for span in decoded.spans]
+        seen += billed
     findings = _findings(seen)
     if as_json:
         for finding in findings:
@@ -58,36 +58,34 @@ def run(files: list[Path], *, as_json: bool) -> int:
     return 0
 
 
-def _read(file: Path) -> Decoded:
+def _read(file: Path) -> list[Call | NotBilled]:
     data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if not data.lstrip().startswith(b"{"):
-        return decode(data, PROTOBUF, ATTRIBUTES)
+        return bill_body(data, PROTOBUF)
     try:
         return _read_json(data)
     except DecodeError:
         # A protobuf request begins with a newline byte and a length, and 123 is the code of "{".
         if data.startswith(b"\n"):
-            return decode(data, PROTOBUF, ATTRIBUTES)
+            return bill_body(data, PROTOBUF)
         raise
 
 
-def _read_json(data: bytes) -> Decoded:
+def _read_json(data: bytes) -> list[Call | NotBilled]:
     """One document, or one on each line."""
     try:
-        return decode(data, JSON, ATTRIBUTES)
+        return bill_body(data, JSON)
     except DecodeError:
         lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
         # Without a whole document on its first line it is one document over several, whose fault was named.
         if len(lines) < 2 or not _is_json(lines[0][1]):
             raise
-    together = Decoded()
+    together: list[Call | NotBilled] = []
     for number, line in lines:
         try:
-            decoded = decode(line, JSON, ATTRIBUTES)
+            together += bill_body(line, JSON)
         except DecodeError as problem:
             raise DecodeError(f"line {number}: {problem}") from problem
-        together.spans += decoded.spans
-        together.rejected += decoded.rejected
     return together
 
 

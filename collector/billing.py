@@ -1,7 +1,7 @@
 """Billing: one span -> the call that it tells of, or the reason why it is none; and what a call costs.
 
 Only leaves are billed: a span that asked a model. Agent, chain, workflow and tool spans are not, whatever
-usage they carry, since it is the sum of their calls.
+usage they carry, since it is the sum of their calls. What a tool itself cost is billed where its span states it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import re
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from switchgear import attributes
 
 from . import dialects
-from .call import UNATTRIBUTED, Call, NotBilled, Reported, State
+from .call import MAX_NAME_CHARS, UNATTRIBUTED, Call, Flag, Kind, NotBilled, Reported, State
 from .dialects import Dialect, reading
 from .dialects.fields import BadValueError, Fields
 from .pricing import PriceCall
-from .span import Span
+from .span import Span, Wanted
+from .stated import stated_cost
 
-__all__ = ["ATTRIBUTES", "MAX_NAME_CHARS", "bill", "priced"]
+__all__ = ["WANTED", "bill", "priced"]
 
-MAX_NAME_CHARS = 128
 MAX_MODEL_CHARS = 256
+STATED = "stated"
+"""The price version of a cost that a span states."""
 
 _RESENDS = "http.request.resend_count"
 _HTTP_STATUS = "http.response.status_code"
@@ -33,25 +36,38 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS = (
     *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
     *(attributes.TASK_ROOT_ID, attributes.TIER, attributes.ATTEMPT, attributes.LEASE_ID),
+    *(attributes.COST_AMOUNT, attributes.COST_CURRENCY, attributes.COST_SKU),
 )
+# Spans that asked no model: they may state what they cost.
+_ASKED_NO_MODEL = frozenset({"no_dialect", "wrong_kind"})
 
-ATTRIBUTES: frozenset[str] = dialects.ATTRIBUTES.union(_OURS, (_RESENDS, _HTTP_STATUS, _ERROR_TYPE))
-"""Every attribute that billing reads: a decoder drops all others."""
+WANTED = Wanted(
+    names=dialects.ATTRIBUTES.union(_OURS, (_RESENDS, _HTTP_STATUS, _ERROR_TYPE)),
+    telling=dialects.ATTRIBUTES | {attributes.COST_AMOUNT},
+    tenant=attributes.TENANT,
+    documents=dialects.DOCUMENTS,
+)
+"""What billing reads of a span: a decoder drops everything else."""
 
 
 def bill(span: Span) -> Call | NotBilled:
     """The call that `span` tells of, not yet priced, or why it is none."""
     dialect = dialects.detect(span)
-    if dialect is None:
-        return _none(span, None, "no_dialect", "says nothing of a model: no dialect knows it")
     try:
-        return _bill(span, dialect)
+        result = _unknown(span) if dialect is None else _request(span, dialect)
+        if attributes.COST_AMOUNT not in span.attributes:
+            return result
+        asked = isinstance(result, Call) or result.code not in _ASKED_NO_MODEL
+        return result if asked else _purchase(span, dialect)
     except BadValueError as problem:
         return _none(span, dialect, "bad_value", str(problem))._replace(rejected=True)
 
 
 def priced(call: Call, price: PriceCall) -> Call:
     """`call` with its state, cost and the price book that said so. Unknown is never zero."""
+    if call.stated is not None:
+        amount, currency = call.stated.amount, call.stated.currency
+        return replace(call, state=State.COMPLETE, cost=amount, currency=currency, price_version=STATED)
     if call.usage is None:
         return replace(call, state=State.INCOMPLETE, cost=None, currency=None, price_version=None)
     quote = price(call.provider, call.model, call.usage, call.started_at)
@@ -60,7 +76,8 @@ def priced(call: Call, price: PriceCall) -> Call:
     return replace(call, state=state, cost=quote.cost, currency=quote.currency, price_version=quote.version)
 
 
-def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
+def _request(span: Span, dialect: Dialect) -> Call | NotBilled:
+    """The request to a model that a span of a dialect tells of."""
     fields = Fields(span.attributes)
     billable, stated = reading.kind(dialect, fields)
     if not billable and stated:
@@ -80,17 +97,7 @@ def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
         if model is None and answer is None:
             return _none(span, dialect, "no_model", "names no model, no usage and no response id")
     return Call(
-        tenant=_name(span, attributes.TENANT) or UNATTRIBUTED,
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id,
-        started_at=_instant(span.start_ns),
-        ended_at=_instant(span.end_ns) if span.end_ns >= span.start_ns else None,
-        workload=_name(span, attributes.WORKLOAD),
-        task_id=_name(span, attributes.TASK_ID),
-        parent_task_id=_name(span, attributes.TASK_PARENT_ID),
-        root_task_id=_name(span, attributes.TASK_ROOT_ID),
-        tier=_name(span, attributes.TIER),
+        *_circumstances(span),
         provider=_short(fields.text(dialect.provider)),
         model=_short(model),
         request_model=_short(request_model),
@@ -99,21 +106,71 @@ def _bill(span: Span, dialect: Dialect) -> Call | NotBilled:
         reported=counts.reported if counts else Reported.NOTHING,
         attempts=_attempts(span),
         dialect=dialect.name,
-        scope=_short(f"{span.scope_name}@{span.scope_version}") or "",
+        scope=_scope(span.scope_name, span.scope_version),
         lease_id=_name(span, attributes.LEASE_ID),
+        flags=_flags(span, consistent=counts is None or counts.consistent),
     )
+
+
+def _purchase(span: Span, dialect: Dialect | None) -> Call:
+    """What the span of a tool, a search or the like states that it cost. Raises BadValueError."""
+    return Call(
+        *_circumstances(span),
+        dialect=dialect.name if dialect else "",
+        scope=_scope(span.scope_name, span.scope_version),
+        flags=_flags(span, consistent=True),
+        kind=Kind.COST,
+        stated=stated_cost(span.attributes),
+    )
+
+
+def _circumstances(
+    span: Span,
+) -> tuple[
+    str,
+    str,
+    str,
+    str | None,
+    datetime,
+    datetime | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+]:
+    """The first facts of a call, from its tenant to its tier: who made it and when."""
+    return (
+        _name(span, attributes.TENANT) or UNATTRIBUTED,
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        _instant(span.start_ns),
+        _instant(span.end_ns) if span.end_ns >= span.start_ns else None,
+        _name(span, attributes.WORKLOAD),
+        _name(span, attributes.TASK_ID),
+        _name(span, attributes.TASK_PARENT_ID),
+        _name(span, attributes.TASK_ROOT_ID),
+        _name(span, attributes.TIER),
+    )
+
+
+def _flags(span: Span, *, consistent: bool) -> tuple[Flag, ...]:
+    odd = (
+        *((Flag.CLOCK,) if span.end_ns < span.start_ns else ()),
+        *(() if consistent else (Flag.INCONSISTENT,)),
+    )
+    return tuple(sorted((*span.flags, *odd))) if odd else span.flags
+
+
+def _unknown(span: Span) -> NotBilled:
+    return NotBilled.unknown(span.trace_id, span.span_id, span.attributes.get(attributes.TENANT))
 
 
 def _none(span: Span, dialect: Dialect | None, code: str, reason: str) -> NotBilled:
     tenant = span.attributes.get(attributes.TENANT)
-    return NotBilled(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        code=code,
-        reason=reason,
-        dialect=dialect.name if dialect else None,
-        tenant=tenant[:MAX_NAME_CHARS] if isinstance(tenant, str) else None,
-    )
+    named = tenant[:MAX_NAME_CHARS] if isinstance(tenant, str) else None
+    return NotBilled(span.trace_id, span.span_id, code, reason, dialect.name if dialect else None, named)
 
 
 def _failure(span: Span, said: str | None, *, answered: bool) -> str | None:
@@ -149,27 +206,30 @@ def _name(span: Span, attribute: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise BadValueError(f"{attribute}: a name is text")
-    if value.isascii():
-        name = value
-    else:
-        name = unicodedata.normalize("NFC", value)
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
         try:
-            name.encode()
+            value.encode()
         except UnicodeEncodeError:
             raise BadValueError(f"{attribute}: holds half a surrogate pair, which is no text") from None
-    if "\0" in name:
+    if "\0" in value:
         raise BadValueError(f"{attribute}: a name holds no NUL")
-    if len(name) > MAX_NAME_CHARS:
-        raise BadValueError(f"{attribute}: {len(name)} characters; a name has at most {MAX_NAME_CHARS}")
-    return name
+    if len(value) > MAX_NAME_CHARS:
+        raise BadValueError(f"{attribute}: {len(value)} characters; a name has at most {MAX_NAME_CHARS}")
+    return value
 
 
 def _short(value: str | None) -> str | None:
     """A name that a provider or an instrumentation chose: cut rather than refused, so that it still bills."""
-    if value is None:
-        return None
+    if value is None or (value.isascii() and len(value) <= MAX_MODEL_CHARS and "\0" not in value):
+        return value or None
     return value[:MAX_MODEL_CHARS].replace("\0", "").encode(errors="replace").decode() or None
 
 
+@lru_cache(maxsize=1024)
+def _scope(name: str, version: str) -> str:
+    return _short(f"{name}@{version}") or ""
+
+
 def _instant(nanoseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    return _EPOCH + timedelta(0, 0, nanoseconds // 1000)

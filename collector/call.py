@@ -23,6 +23,8 @@ __all__ = [
     "Stated",
 ]
 
+# Of the names that users choose: tenants, workloads, tasks.
+MAX_NAME_CHARS = 128
 # The tenant of a call whose span names none: its money is counted, and shown as nobody's.
 UNATTRIBUTED = "unattributed"
 
@@ -191,6 +193,14 @@ class NotBilled(NamedTuple):
     success."""
     held: Call | None = None
     """The call that a quarantined span told of: kept aside, not billed."""
+
+    @classmethod
+    def unknown(cls, trace_id: str, span_id: str, tenant: object) -> NotBilled:
+        """A span that tells of no call in any dialect; `tenant` is what stands where its name belongs."""
+        named = tenant[:MAX_NAME_CHARS] if isinstance(tenant, str) else None
+        return cls(
+            trace_id, span_id, "no_dialect", "says nothing of a model: no dialect knows it", None, named
+        )
 
     @property
     def span(self) -> str:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["Scalar", "Span"]
+from .call import Flag
+
+__all__ = ["Scalar", "Span", "Wanted"]
+
+MAX_VALUE_CHARS = 4096
 
 # A value that is no scalar (a list, a map, bytes) arrives as an empty tuple: it was there, and is no number.
 Scalar = str | int | float | bool | tuple[()]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One span with the attributes that some dialect or switchgear itself reads."""
+class Span(NamedTuple):
+    """One span with the attributes that some dialect or switchgear itself reads.
+
+    A named tuple, since every span that is sent becomes one: making it takes 0.4 µs, and 1.1 as a frozen dataclass.
+    """
 
     trace_id: str
     """32 lower-case hex digits."""
@@ -28,3 +35,23 @@ class Span:
     scope_name: str
     scope_version: str
     attributes: Mapping[str, Scalar]
+    flags: tuple[Flag, ...] = ()
+    """What decoding found odd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is kept of a span's attributes."""
+
+    names: frozenset[str]
+    """Every attribute that is read."""
+    telling: frozenset[str]
+    """Those of which a call has at least one: a span without any is known to be none before more of it is read."""
+    tenant: str
+    """The attribute that names the tenant, which is told of such a span too."""
+    documents: Mapping[str, int]
+    """Attributes that are opened as documents, and how many characters of them at most."""
+
+    def kept(self, name: str, text: str) -> str:
+        """What to keep of the text of an attribute."""
+        return text[: self.documents.get(name, MAX_VALUE_CHARS)]

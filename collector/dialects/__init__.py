@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from ..span import Scalar, Span
+from ..span import Span
 from .dialect import Dialect, Kind
 from .genai import ANTHROPIC_SDK, GENAI
 from .langfuse import LANGFUSE
@@ -16,7 +16,7 @@ from .openinference import OPENINFERENCE
 from .openllmetry import OPENLLMETRY
 from .vercel import VERCEL, VERCEL_7
 
-__all__ = ["ATTRIBUTES", "DIALECTS", "TRUST", "Dialect", "Kind", "detect"]
+__all__ = ["ATTRIBUTES", "DIALECTS", "DOCUMENTS", "TRUST", "Dialect", "Kind", "detect"]
 
 # In order of detection: the most particular first, the one whose names the others borrow last.
 DIALECTS = (
@@ -26,22 +26,24 @@ DIALECTS = (
 
 _READS: Mapping[str, frozenset[str]] = {dialect.name: dialect.attributes for dialect in DIALECTS}
 ATTRIBUTES: frozenset[str] = frozenset().union(*_READS.values())
+DOCUMENTS: Mapping[str, int] = {
+    name: chars for dialect in DIALECTS for name, chars in dialect.documents.items()
+}
+"""The attributes that some dialect opens as documents, and the most characters that one may have."""
 TRUST: Mapping[str, int] = {dialect.name: dialect.trust for dialect in DIALECTS}
+_MARKS: Mapping[str, int] = {
+    mark: place for place, dialect in reversed([*enumerate(DIALECTS)]) for mark in dialect.marks
+}
 
 
 def detect(span: Span) -> Dialect | None:
     """The dialect that `span` speaks: by what its scope is known for, else by its attributes."""
+    attributes = span.attributes
     known = _of_scope(span.scope_name)
-    if known is not None and not _READS[known.name].isdisjoint(span.attributes):
+    if known is not None and not _READS[known.name].isdisjoint(attributes):
         return known
-    return _of_attributes(span.attributes)
-
-
-def _of_attributes(attributes: Mapping[str, Scalar]) -> Dialect | None:
-    for dialect in DIALECTS:
-        if not dialect.marks.isdisjoint(attributes):
-            return dialect
-    return None
+    places = [_MARKS[name] for name in attributes if name in _MARKS]
+    return DIALECTS[min(places)] if places else None
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .document import Inside
@@ -78,6 +79,8 @@ class Dialect:
     cache_read: tuple[str, ...]
     cache_write: tuple[str, ...]
     reasoning: tuple[str, ...]
+    total: tuple[str, ...] = ()
+    """Input and output together: never billed, but it shows where the counts contradict each other."""
     cache_write_5m: tuple[str, ...] = ()
     cache_write_1h: tuple[str, ...] = ()
     bills_unnamed: bool = False
@@ -95,9 +98,17 @@ class Dialect:
     @property
     def attributes(self) -> frozenset[str]:
         """Every attribute that it reads."""
+        return frozenset(name.attribute if isinstance(name, Inside) else name for name in self._names())
+
+    @property
+    def documents(self) -> Mapping[str, int]:
+        """The attributes that it opens as documents, and the most characters that one may have."""
+        return {name.attribute: name.notation.max_chars for name in self._names() if isinstance(name, Inside)}
+
+    def _names(self) -> set[str]:
         names = {
             *(*self.provider, *self.request_model, *self.response_model, *self.response_id, *self.input),
-            *(*self.output, *self.cache_read, *self.cache_write, *self.reasoning),
+            *(*self.output, *self.cache_read, *self.cache_write, *self.reasoning, *self.total),
             *(*self.cache_write_5m, *self.cache_write_1h, *self.marks, *self.own_ids),
             *(attribute for attribute, _ in self.failures),
         }
@@ -107,7 +118,7 @@ class Dialect:
             names |= rule.named | rule.lacks
         if self.estimate is not None:
             names |= {*self.estimate.proofs, *(attribute for attribute, _ in self.estimate.streams)}
-        return frozenset(name.attribute if isinstance(name, Inside) else name for name in names)
+        return names
 
     def speaks(self, scope: str) -> bool:
         """Whether an instrumentation scope of that name speaks this dialect."""

@@ -12,8 +12,10 @@ from ..span import Scalar
 
 __all__ = ["MAX_JSON_CHARS", "MAX_PYTHON_CHARS", "Inside", "Notation", "opened", "within"]
 
-# Above these a document is not opened: reading it would cost more than what it holds is worth.
+# Above these a document is not opened: reading it would cost more than what it holds is worth. An object of two
+# characters takes a hundred bytes, so that their number counts too.
 MAX_JSON_CHARS = 4 * 1024 * 1024
+MAX_JSON_PARTS = 200_000
 MAX_PYTHON_CHARS = 8 * 1024
 
 
@@ -23,6 +25,11 @@ class Notation(Enum):
     JSON = "json"
     PYTHON = "python"
     """A literal, as repr() prints a dict."""
+
+    @property
+    def max_chars(self) -> int:
+        """The longest document that is opened."""
+        return MAX_JSON_CHARS if self is Notation.JSON else MAX_PYTHON_CHARS
 
 
 class Inside(str):
@@ -47,9 +54,9 @@ def opened(text: Scalar | None, notation: Notation) -> object:
     """The document in `text`, or None where there is none that can be read."""
     if not isinstance(text, str) or not text.startswith("{"):
         return None
-    if notation is Notation.JSON:
-        return _json(text) if len(text) <= MAX_JSON_CHARS else None
-    return _python(text) if len(text) <= MAX_PYTHON_CHARS else None
+    if len(text) > notation.max_chars:
+        return None
+    return _json(text) if notation is Notation.JSON else _python(text)
 
 
 def within(document: object, path: tuple[str | int, ...]) -> Scalar | None:
@@ -71,6 +78,8 @@ def within(document: object, path: tuple[str | int, ...]) -> Scalar | None:
 
 
 def _json(text: str) -> object:
+    if text.count("{") + text.count("[") > MAX_JSON_PARTS:
+        return None
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

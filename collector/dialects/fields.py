@@ -56,6 +56,14 @@ class Fields:
             return _whole(name, value)
         return None
 
+    def number(self, names: tuple[str, ...]) -> int | None:
+        """The first of `names` that is a count; what is none is passed over."""
+        for name in names:
+            value = self.get(name)
+            if value is not None and (count := _integer(value)) is not None:
+                return count
+        return None
+
     def source(self, names: tuple[str, ...]) -> str | None:
         """The first of `names` that is there."""
         return next((name for name in names if self.get(name) is not None), None)

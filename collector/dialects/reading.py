@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchgear.usage import Usage, UsageError
 
@@ -18,12 +18,12 @@ __all__ = ["Counts", "counts", "failure", "kind", "response_id"]
 _NOT_PROVIDER_IDS = ("run-", "lc_run-")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a span says about usage: the canonical counts, and which of them it really named."""
+class Counts(NamedTuple):
+    """What a span says about usage: the canonical counts, which of them it really named, and whether they agree."""
 
     usage: Usage
     reported: Reported
+    consistent: bool
 
 
 def kind(dialect: Dialect, fields: Fields) -> tuple[bool, str]:
@@ -53,38 +53,41 @@ def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: boo
     that gives itself away by `cache_read + cache_write > input`. An answer without any token at all (0 in,
     0 out) is what emitters write when the provider told them nothing: that is no usage, and neither is what
     an instrumentation guessed by itself.
+
+    Counts that contradict each other are not consistent: an emitter that gives itself away, for input or for
+    reasoning, and a total that is no sum. The parts are believed then, never the total, and none is left out.
     """
     total, output = fields.tokens(dialect.input), fields.tokens(dialect.output)
     cache_read, reasoning = fields.tokens(dialect.cache_read), fields.tokens(dialect.reasoning)
     write, short, long = _cache_write(dialect, fields)
-    if not any((total, output, cache_read, write)):
+    if not (total or output or cache_read or write):
         return None
     if dialect.estimate is not None and _guessed(dialect.estimate, fields):
         return None
-    reported = _reported(total, output, cache_read, write, reasoning)
-    if short is not None:
-        reported |= Reported.LIFETIMES
+    named = (total, output, cache_read, write, short, reasoning)
     if output is None and not output_expected:
-        reported |= Reported.OUTPUT
-    cached = (cache_read or 0) + (write or 0)
-    uncached = total or 0
-    if cached and not (cached > uncached or _leaves_out(dialect, span, fields)):
-        uncached -= cached
+        named = (total, 0, cache_read, write, short, reasoning)
+    consistent = True
+    cached, uncached = (cache_read or 0) + (write or 0), total or 0
+    if cached and not _leaves_out(dialect, span, fields):
+        if cached > uncached:
+            consistent = total is None
+        else:
+            uncached -= cached
     spoken, thought = output or 0, reasoning or 0
-    # More reasoning than output: an emitter that counts them side by side.
-    beside = thought > spoken or (thought > 0 and _beside(dialect, fields))
+    if thought and _beside(dialect, fields):
+        spoken += thought
+    elif thought > spoken:
+        consistent = consistent and output is None
+        spoken += thought
     try:
-        usage = Usage(
-            input_uncached=uncached,
-            cache_read=cache_read or 0,
-            cache_write_5m=(write or 0) - (long or 0),
-            cache_write_1h=long or 0,
-            output=spoken + thought if beside else spoken,
-            reasoning=thought,
-        )
+        usage = Usage(uncached, cache_read or 0, (write or 0) - (long or 0), long or 0, spoken, thought)
     except UsageError as problem:
         raise BadValueError(str(problem)) from problem
-    return Counts(usage, reported)
+    if total is not None and output is not None:
+        whole = fields.number(dialect.total)
+        consistent = consistent and (whole is None or whole in (usage.total, total + output))
+    return Counts(usage, _reported(*named), consistent)
 
 
 def response_id(dialect: Dialect, fields: Fields) -> str | None:
@@ -142,18 +145,12 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _reported(*found: int | None) -> Reported:
-    """The flags of input, output, cache read, cache write and reasoning, where there is a count."""
-    return Reported(sum(flag for flag, count in zip(_FLAGS, found, strict=True) if count is not None))
+    """The flags of the counts that are there, in the order of the flags."""
+    return _REPORTED[sum([1 << place for place, count in enumerate(found) if count is not None])]
 
 
-# As plain numbers: joining enum flags one by one costs more than reading the span.
-_FLAGS = tuple(
-    flag.value
-    for flag in (
-        *(Reported.INPUT, Reported.OUTPUT, Reported.CACHE_READ, Reported.CACHE_WRITE),
-        Reported.REASONING,
-    )
-)
+# All of them, since joining enum flags one by one costs more than reading the span.
+_REPORTED = tuple(Reported(value) for value in range(1 << len(Reported)))
 
 
 def _cache_write(dialect: Dialect, fields: Fields) -> tuple[int | None, int | None, int | None]:

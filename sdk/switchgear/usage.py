@@ -36,10 +36,13 @@ class Usage:
     reasoning: int = 0
 
     def __post_init__(self) -> None:
-        for name in COUNTS:
-            value = getattr(self, name)
-            if value < 0 or value > MAX_TOKENS_PER_CALL:
-                raise UsageError(f"{name}: {value} tokens; a call has between 0 and {MAX_TOKENS_PER_CALL}")
+        counts = (self.input_uncached, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output)
+        if min(counts) < 0 or max(counts) > MAX_TOKENS_PER_CALL or self.reasoning < 0:
+            names = (name for name in COUNTS if not 0 <= getattr(self, name) <= MAX_TOKENS_PER_CALL)
+            name = next(names)
+            raise UsageError(
+                f"{name}: {getattr(self, name)} tokens; a call has between 0 and {MAX_TOKENS_PER_CALL}"
+            )
         if self.reasoning > self.output:
             raise UsageError(f"reasoning: {self.reasoning} tokens is more than the output's {self.output}")
 

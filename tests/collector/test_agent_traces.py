@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from otlp_samples import JSON, any_value, request, split
 
-from collector.billing import ATTRIBUTES, bill
+from collector.body import bill_body
 from collector.call import Call
 from collector.merge import Shelf
-from collector.otlp import decode
 
 # What the counting of `expected_counts.json`, which adds up spans, says otherwise than the calls do. Each is
 # (calls, input, output), counted by hand from the trace.
@@ -105,10 +104,9 @@ def booked(spans: Sequence[tuple[Mapping[str, Any], dict[str, Any]]]) -> list[Ca
     """The calls of the spans, each sent by itself, in that order."""
     shelf = Shelf()
     for single in split(request(spans)):
-        for each in decode(json.dumps(single).encode(), JSON, ATTRIBUTES).spans:
-            result = bill(each)
-            if isinstance(result, Call):
-                shelf.put(result)
+        for each in bill_body(json.dumps(single).encode(), JSON):
+            if isinstance(each, Call):
+                shelf.put(each)
     return [group.record() for group in shelf.groups]
 
 
