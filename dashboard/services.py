@@ -160,6 +160,8 @@ def _said(problem: Exception) -> str:
     if isinstance(problem, httpx.HTTPStatusError):
         if problem.response.status_code == httpx.codes.UNAUTHORIZED:
             return "it wants a key; set SWITCHGEAR_API_KEY for the dashboard"
+        if problem.response.status_code == httpx.codes.FORBIDDEN:
+            return "the dashboard's key may not ask this; give it one with the scope read"
         return f"it answered {problem.response.status_code}"
     if isinstance(problem, httpx.TimeoutException):
         return f"no answer within {_TIMEOUT_S:.0f} s"

@@ -36,6 +36,7 @@ def test_a_young_answer_is_not_asked_for_again() -> None:
         (httpx.ReadTimeout("slow"), "no answer within 4 s"),
         (httpx.Response(503), "it answered 503"),
         (httpx.Response(401), "it wants a key; set SWITCHGEAR_API_KEY for the dashboard"),
+        (httpx.Response(403), "the dashboard's key may not ask this; give it one with the scope read"),
         (httpx.Response(200, content=b"<html>"), "its answer cannot be read"),
     ],
     ids=["away", "slow", "503", "401", "not json"],
