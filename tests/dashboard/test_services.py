@@ -39,7 +39,7 @@ def test_a_young_answer_is_not_asked_for_again() -> None:
         (httpx.Response(403), "the dashboard's key may not ask this; give it one with the scope read"),
         (httpx.Response(200, content=b"<html>"), "its answer cannot be read"),
     ],
-    ids=["away", "slow", "503", "401", "not json"],
+    ids=["away", "slow", "503", "401", "403", "not json"],
 )
 def test_the_last_good_answer_stays_beside_what_went_wrong(
     trouble: httpx.Response | Exception, said: str
