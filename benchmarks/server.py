@@ -103,7 +103,7 @@ class Collector(Server):
         port = str(free_port())
         switchgear = Path(sys.executable).with_name("switchgear")
         super().__init__(
-            [switchgear, "serve", "collector", "--data", data, "--port", port, *options],
+            [switchgear, "serve", "collector", "--data", data, "--port", port, "--no-grpc", *options],
             f"http://127.0.0.1:{port}",
             ready="/readyz",
             log=data.with_name(f"{data.name}.log"),

@@ -7,6 +7,7 @@ them with a traceback each.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,11 +78,12 @@ class Drain:
 class Server(uvicorn.Server):
     """uvicorn, which drains its application before it waits for open requests."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, tls: ssl.SSLContext | None = None) -> None:
         self._drain = Drain(app)
         super().__init__(
             uvicorn.Config(
                 self._drain,
+                ssl_context_factory=(lambda *_: tls) if tls else None,
                 lifespan="on",
                 log_config=None,
                 log_level="warning",

@@ -73,6 +73,18 @@ PoliciesUrl = Annotated[
 # Only from the environment: an argument could be read in the process list.
 ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="SWITCHGEAR_API_KEY", hidden=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+GrpcPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the collector for OTLP/gRPC.")]
+NoGrpc = Annotated[bool, typer.Option("--no-grpc", help="Take OTLP over HTTP only.")]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SWITCHGEAR_TLS_CERT", help="Certificate chain (PEM): serve with TLS.", show_default=False
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option(envvar="SWITCHGEAR_TLS_KEY", help="Its private key (PEM).", show_default=False),
+]
 Keyless = Annotated[bool, typer.Option("--keyless", hidden=True)]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 
@@ -122,6 +134,8 @@ def up(
         str, typer.Option(help="Address of the dashboard, which has no sign-in of its own.")
     ] = LOCAL,
     collector_port: Port = 4318,
+    grpc_port: GrpcPort = 4317,
+    no_grpc: NoGrpc = False,
     policies_port: Port = 8700,
     dashboard_port: Port = 8501,
     api_key: ApiKey = None,
@@ -136,6 +150,7 @@ def up(
             host=host,
             dashboard_host=dashboard_host,
             collector_port=collector_port,
+            grpc_port=None if no_grpc else grpc_port,
             policies_port=policies_port,
             dashboard_port=dashboard_port,
             api_key=api_key,
@@ -149,6 +164,8 @@ def serve_collector(
     data: Data = Path("data"),
     host: Host = LOCAL,
     port: Port = 4318,
+    grpc_port: GrpcPort = 4317,
+    no_grpc: NoGrpc = False,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -157,11 +174,13 @@ def serve_collector(
             help="Change what is taken of a key or a tenant (docs/limits.md); repeatable.",
         ),
     ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     api_key: ApiKey = None,
     keyless: Keyless = False,
     supervised: Supervised = False,
 ) -> None:
-    """Take OpenTelemetry traces (OTLP/HTTP) and keep the calls they bill."""
+    """Take OpenTelemetry traces (OTLP over HTTP and gRPC) and keep the calls they bill."""
     from . import serve
 
     raise typer.Exit(
@@ -169,8 +188,11 @@ def serve_collector(
             data=data,
             host=host,
             port=port,
+            grpc_port=None if no_grpc else grpc_port,
             limits=limit or (),
             api_key=api_key,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             keyless=keyless,
             supervised=supervised,
         )
@@ -185,6 +207,8 @@ def serve_policies(
     collector: CollectorUrl = COLLECTOR,
     host: Host = LOCAL,
     port: Port = 8700,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     api_key: ApiKey = None,
     keyless: Keyless = False,
     supervised: Supervised = False,
@@ -200,6 +224,8 @@ def serve_policies(
             host=host,
             port=port,
             api_key=api_key,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             keyless=keyless,
             supervised=supervised,
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
+from .tls import Certificate, CertificateError
 
 __all__ = ["KEYLESS", "collector", "dashboard", "needs_key", "policies", "policy_path", "refusal"]
 
@@ -30,12 +31,18 @@ def collector(
     data: Path,
     host: str,
     port: int,
+    grpc_port: int | None,
     limits: Sequence[str],
     api_key: str | None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     keyless: bool = False,
     supervised: bool = False,
 ) -> int:
-    """Take OTLP on `port`, keep the calls in `data` and answer queries until a signal; the exit code."""
+    """Take OTLP, keep the calls in `data` and answer queries until a signal; the exit code.
+
+    HTTP is on `port`, gRPC on `grpc_port`, or nowhere where that is None.
+    """
     from collector.limits import Limits
 
     try:
@@ -43,11 +50,22 @@ def collector(
     except ValueError as unfit:
         return misuse(f"collector: --limit: {plain(str(unfit))}")
 
-    def build() -> Any:
+    if grpc_port == port:
+        return misuse(
+            f"collector: HTTP and gRPC need a port each, not both {port}; name one with --grpc-port"
+        )
+
+    def build(certificate: Certificate | None) -> Any:
         from analytics import registry, reports
         from analytics.prices import PriceBook
+        from collector.grpc_server import Endpoint
         from collector.service import create_app
 
+        grpc = None
+        if grpc_port is not None:
+            # The gRPC library listens only once the event loop runs: whether it can is found out here.
+            bind(host, grpc_port, option="--grpc-port").close()
+            grpc = Endpoint(host, grpc_port, certificate.pem() if certificate else None)
         return create_app(
             data=data,
             price=PriceBook().quote,
@@ -56,9 +74,20 @@ def collector(
             limits=taken,
             api_key=api_key,
             keyless=keyless,
+            grpc=grpc,
         )
 
-    return _serve("collector", build, data=data, host=host, port=port, api_key=api_key, supervised=supervised)
+    return _serve(
+        "collector",
+        build,
+        data=data,
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        api_key=api_key,
+        tls=(tls_cert, tls_key),
+        supervised=supervised,
+    )
 
 
 def policies(
@@ -69,12 +98,14 @@ def policies(
     host: str,
     port: int,
     api_key: str | None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     keyless: bool = False,
     supervised: bool = False,
 ) -> int:
     """Decide by `policy_file` on what the collector books, on `port`, until a signal; the exit code."""
 
-    def build() -> Any:
+    def build(_: Certificate | None) -> Any:
         from analytics.prices import PriceBook
         from policies.service import create_app
 
@@ -87,7 +118,16 @@ def policies(
             keyless=keyless,
         )
 
-    return _serve("policies", build, data=data, host=host, port=port, api_key=api_key, supervised=supervised)
+    return _serve(
+        "policies",
+        build,
+        data=data,
+        host=host,
+        port=port,
+        api_key=api_key,
+        tls=(tls_cert, tls_key),
+        supervised=supervised,
+    )
 
 
 def dashboard(
@@ -151,12 +191,14 @@ def refusal(host: str, *, has_key: bool) -> str | None:
 
 def _serve(
     name: str,
-    build: Callable[[], Any],
+    build: Callable[[Certificate | None], Any],
     *,
     data: Path,
     host: str,
     port: int,
+    grpc_port: int | None = None,
     api_key: str | None,
+    tls: tuple[Path | None, Path | None],
     supervised: bool,
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
@@ -166,8 +208,9 @@ def _serve(
     from policies.transitions import BrokenChainError
 
     try:
+        certificate = Certificate.of(*tls)
         guarded = needs_key(data, api_key)
-    except StoreError as problem:
+    except (CertificateError, StoreError) as problem:
         return fail(f"{name}: {problem}")
     refused = refusal(host, has_key=guarded)
     if refused:
@@ -176,26 +219,27 @@ def _serve(
     try:
         with bind(host, port, option=_port_option(name, supervised=supervised)) as listener:
             try:
-                app = build()
+                app = build(certificate)
             except OSError as problem:
                 return fail(
                     f"{name}: {problem.filename}: {problem.strerror}; choose another folder with --data"
                 )
             if not supervised:
-                _announce(name, local_url(host, listener.getsockname()[1]), guarded=guarded)
+                url = local_url(host, port, scheme="https" if certificate else "http")
+                _announce(name, url, grpc_port, guarded=guarded)
             else:
                 _report_to_parent()
-            return _run(app, listener)
+            return _run(app, listener, certificate)
     except PolicyFileError as problem:
         return fail(f"{name}: {_first(str(problem))}")
     except (ListenError, StoreError, BrokenChainError) as problem:
         return fail(f"{name}: {problem}")
 
 
-def _run(app: Any, listener: Any) -> int:
+def _run(app: Any, listener: Any, certificate: Certificate | None) -> int:
     from .drain import Server
 
-    server = Server(app)
+    server = Server(app, tls=certificate.context() if certificate else None)
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -207,10 +251,11 @@ def _run(app: Any, listener: Any) -> int:
     return 0 if server.started else 1
 
 
-def _announce(name: str, url: str, *, guarded: bool) -> None:
+def _announce(name: str, url: str, grpc_port: int | None, *, guarded: bool) -> None:
     if not guarded:
         note(KEYLESS)
-    note(f"{name} listens on {url}; Ctrl-C stops it")
+    grpc = f", for gRPC on port {grpc_port}" if grpc_port is not None else ""
+    note(f"{name} listens on {url}{grpc}; Ctrl-C stops it")
 
 
 def _port_option(name: str, *, supervised: bool) -> str:

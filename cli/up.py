@@ -28,15 +28,16 @@ READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 8.0
 _POLL_S = 0.1
 _OURS = "switchgear: "
+_TLS = {"SWITCHGEAR_TLS_CERT", "SWITCHGEAR_TLS_KEY"}
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One child: its name, what follows `switchgear serve`, and the URL that answers 200 once it is ready."""
+    """One child: its name, what follows `switchgear serve`, where people find it, and what answers 200 once ready."""
 
     name: str
     arguments: tuple[str, ...]
-    url: str
+    where: str
     ready: str
 
 
@@ -75,6 +76,7 @@ def run(
     host: str,
     dashboard_host: str,
     collector_port: int,
+    grpc_port: int | None,
     policies_port: int,
     dashboard_port: int,
     api_key: str | None,
@@ -92,15 +94,18 @@ def run(
         refused = refusal(address, has_key=guarded)
         if refused:
             return misuse(refused.replace("--host", name))
-    ports = (collector_port, policies_port, dashboard_port)
+    ports = [each for each in (collector_port, grpc_port, policies_port, dashboard_port) if each is not None]
     if len(set(ports)) < len(ports):
-        return misuse(f"the three services need three ports, not {', '.join(map(str, ports))}")
+        return misuse(f"the services need a port each, not {', '.join(map(str, ports))}")
+    if _TLS.intersection(os.environ):
+        return misuse("up serves without TLS; unset SWITCHGEAR_TLS_*, or run each service: switchgear serve")
     services = _services(
         data=data.absolute(),
         policy_file=policy_path(policy_file).absolute(),
         host=host,
         dashboard_host=dashboard_host,
         collector_port=collector_port,
+        grpc_port=grpc_port,
         policies_port=policies_port,
         dashboard_port=dashboard_port,
         keyless=root is None,
@@ -118,11 +123,13 @@ def _services(
     host: str,
     dashboard_host: str,
     collector_port: int,
+    grpc_port: int | None,
     policies_port: int,
     dashboard_port: int,
     keyless: bool,
 ) -> tuple[Service, ...]:
     keys = ("--keyless",) if keyless else ()
+    grpc = ("--no-grpc",) if grpc_port is None else ("--grpc-port", str(grpc_port))
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
     dashboard = local_url(dashboard_host, dashboard_port)
     return (
@@ -130,9 +137,9 @@ def _services(
             "collector",
             (
                 *("collector", "--data", str(data), *keys),
-                *("--host", host, "--port", str(collector_port)),
+                *("--host", host, "--port", str(collector_port), *grpc),
             ),
-            collector,
+            collector if grpc_port is None else f"{collector}  (gRPC: port {grpc_port})",
             f"{collector}/readyz",
         ),
         Service(
@@ -232,7 +239,7 @@ async def _answers(client: httpx.AsyncClient, url: str) -> bool:
 def _announce(children: Sequence[Child], data: Path) -> None:
     say("switchgear is up; Ctrl-C stops it")
     for child in children:
-        say(f"  {child.service.name:<10} {child.service.url}")
+        say(f"  {child.service.name:<10} {child.service.where}")
         for line in child.tail:
             note(f"{child.service.name}: {line.removeprefix(_OURS)}")
         child.passing = True

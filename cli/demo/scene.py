@@ -55,7 +55,9 @@ def services(children: Children, folder: Path, policy_file: Path) -> Services:
     data = folder / "data"
     places = Services(*(f"http://127.0.0.1:{free_port()}" for _ in range(2)))
     common = ("--data", str(data), "--supervised")
-    collector = children.start("collector", "cli", ("serve", "collector", *common, *_port(places.collector)))
+    collector = children.start(
+        "collector", "cli", ("serve", "collector", *common, *_port(places.collector), "--no-grpc")
+    )
     children.await_answer(collector, f"{places.collector}/readyz")
     policies = children.start(
         "policies",

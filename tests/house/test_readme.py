@@ -50,7 +50,7 @@ def test_the_readme_agent_runs_and_its_call_is_booked_once_at_its_cost(
         "SWITCHGEAR_POLICIES": f"http://127.0.0.1:{policies}",
     }
     services = [
-        start("serve", "collector", "--port", str(collector)),
+        start("serve", "collector", "--port", str(collector), "--no-grpc"),
         start("serve", "policies", "--port", str(policies), env=urls),
     ]
     for service in services:

@@ -39,7 +39,8 @@ def _one_line(answer: subprocess.CompletedProcess[str], code: int) -> str:
 
 def _service(name: str, port: int, tmp_path: Path) -> tuple[str, ...]:
     data = () if name == "dashboard" else ("--data", str(tmp_path / "data"))
-    return ("serve", name, "--port", str(port), *data)
+    grpc = ("--no-grpc",) if name == "collector" else ()
+    return ("serve", name, "--port", str(port), *data, *grpc)
 
 
 @pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])

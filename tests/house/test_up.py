@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 Ports = Callable[[int], list[int]]
 STOPS_WITHIN_S = 10
-FLAGS = ("--collector-port", "--policies-port", "--dashboard-port")
+FLAGS = ("--collector-port", "--policies-port", "--dashboard-port", "--grpc-port")
 
 
 def _flags(ports: list[int]) -> list[str]:
@@ -60,14 +60,15 @@ def _is_free(port: int) -> bool:
 def test_up_serves_all_three_and_stops_them_on_a_signal(
     start: Start, free_ports: Ports, number: signal.Signals
 ) -> None:
-    ports = free_ports(3)
+    ports = free_ports(4)
     process = start("up", *_flags(ports))
     lines = _until_up(process)
     assert [line.split()[:2] for line in lines[1:4]] == [
         [name, f"http://127.0.0.1:{port}"]
-        for name, port in zip(("collector", "policies", "dashboard"), ports, strict=True)
+        for name, port in zip(("collector", "policies", "dashboard"), ports[:3], strict=True)
     ]
-    for port, path in zip(ports, ("/readyz", "/readyz", "/_stcore/health"), strict=True):
+    assert f"gRPC: port {ports[3]}" in lines[1]
+    for port, path in zip(ports[:3], ("/readyz", "/readyz", "/_stcore/health"), strict=True):
         assert httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).status_code == 200
     assert set(_children(process)) == {"collector", "policies", "dashboard"}
     asked = time.monotonic()
@@ -80,7 +81,7 @@ def test_up_serves_all_three_and_stops_them_on_a_signal(
 
 
 def test_a_service_that_dies_stops_the_others_and_is_named(start: Start, free_ports: Ports) -> None:
-    process = start("up", *_flags(free_ports(3)))
+    process = start("up", *_flags(free_ports(4)))
     _until_up(process)
     children = _children(process)
     os.kill(children["policies"], signal.SIGKILL)
@@ -91,21 +92,21 @@ def test_a_service_that_dies_stops_the_others_and_is_named(start: Start, free_po
 
 
 def test_no_service_outlives_a_supervisor_that_was_killed(start: Start, free_ports: Ports) -> None:
-    process = start("up", *_flags(free_ports(3)))
+    process = start("up", *_flags(free_ports(4)))
     _until_up(process)
     children = _children(process)
     process.kill()
     _wait_for_end(list(children.values()))
 
 
-@pytest.mark.parametrize("index", range(3), ids=["collector", "policies", "dashboard"])
+@pytest.mark.parametrize("index", range(4), ids=["collector", "policies", "dashboard", "gRPC"])
 def test_a_taken_port_stops_up_with_one_line_that_names_the_service(
     run: Run, free_ports: Ports, taken_port: int, index: int
 ) -> None:
-    ports = free_ports(2)
+    ports = free_ports(3)
     ports.insert(index, taken_port)
     answer = run("up", *_flags(ports), env={"SWITCHGEAR_API_KEY": "k"})
-    name = ("collector", "policies", "dashboard")[index]
+    name = ("collector", "policies", "dashboard", "collector")[index]
     assert answer.returncode == 1
     assert answer.stderr.splitlines() == [
         f"switchgear: {name} stopped (exit 1), so all were stopped: port {taken_port} on 127.0.0.1 is taken "
@@ -116,7 +117,7 @@ def test_a_taken_port_stops_up_with_one_line_that_names_the_service(
 def test_a_second_up_on_the_same_ports_is_one_line_and_leaves_the_first_alone(
     run: Run, start: Start, free_ports: Ports
 ) -> None:
-    ports = free_ports(3)
+    ports = free_ports(4)
     key = {"SWITCHGEAR_API_KEY": "k"}
     _until_up(start("up", *_flags(ports), env=key))
     second = run("up", *_flags(ports), env=key)
@@ -124,13 +125,14 @@ def test_a_second_up_on_the_same_ports_is_one_line_and_leaves_the_first_alone(
     assert httpx.get(f"http://127.0.0.1:{ports[0]}/readyz", trust_env=False).status_code == 200
 
 
-def test_up_refuses_one_port_for_two_services(run: Run) -> None:
-    answer = run("up", "--policies-port", "4318")
+@pytest.mark.parametrize("flag", ["--policies-port", "--grpc-port"])
+def test_up_refuses_one_port_for_two_services(run: Run, flag: str) -> None:
+    answer = run("up", flag, "4318")
     assert (answer.returncode, len(answer.stderr.splitlines())) == (2, 1)
 
 
 def test_a_key_guards_what_up_serves(start: Start, free_ports: Ports) -> None:
-    ports = free_ports(3)
+    ports = free_ports(4)
     process = start("up", *_flags(ports), env={"SWITCHGEAR_API_KEY": "a-key-of-this-test"})
     _until_up(process)
     for port, path in ((ports[0], "/v1/registry"), (ports[1], "/v1/budgets")):
