@@ -41,7 +41,7 @@ class Guard:
     """The application: OTLP goes down its own lane, everything else to the API."""
 
     def __init__(self, access: Access, lane: Lane, api: App) -> None:
-        self._access = access
+        self.access = access
         self._lane = lane
         self._api = BodyLimit(api, MAX_DOCUMENT_BYTES)
 
@@ -51,7 +51,7 @@ class Guard:
             return
         path = scope["path"]
         try:
-            key = self._access.admit(scope["method"], path, header(scope, b"authorization"))
+            key = self.access.admit(scope["method"], path, header(scope, b"authorization"))
         except DeniedError as denied:
             if path in PATHS:
                 answer = Refusal(denied.status, str(denied))

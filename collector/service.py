@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from .access import Access
 from .admission import Admission
 from .api import Parts, add_routes
-from .asgi import App
 from .booker import Booker
 from .feed import Feed
 from .grpc_server import Endpoint, GrpcServer
@@ -49,7 +48,7 @@ def create_app(
     keyless: bool = False,
     grpc: Endpoint | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> App:
+) -> Guard:
     """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
 
     The store is opened here and closed with the application's lifespan, after everything that was taken in

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -309,6 +310,18 @@ def test_a_running_service_sees_what_changes(keyring: Keyring) -> None:
     keyring.revoke(record.key.id, now=NOW)
     door.refresh()
     assert (status(door, None), status(door, secret)) == (401, 401)
+
+
+def test_a_revoked_key_is_seen_without_being_asked_to_look(keyring: Keyring) -> None:
+    record, secret = keyring.create(["acme"], ["read"], now=NOW)
+    door = access(keyring)
+    door.start()
+    keyring.revoke(record.key.id, now=NOW)
+    began = time.monotonic()
+    while status(door, secret) != 401:
+        assert time.monotonic() - began < 20
+        time.sleep(0.01)
+    door.close()
 
 
 def test_a_root_key_closes_the_door_unless_it_is_for_the_services_alone(keyring: Keyring) -> None:
