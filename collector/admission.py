@@ -78,11 +78,12 @@ class Admission:
         return capped
 
     def _out_of_time(self, call: Call, key: Key, now: datetime, *, history: bool) -> NotBilled | None:
-        began = f"began {call.started_at:%Y-%m-%dT%H:%M:%SZ}"
-        if call.started_at > now + self._future:
-            return _quarantined(call, key, f"{began}, over {self._future} ahead of the collector's clock")
-        if call.started_at >= now - self._past:
+        age = now - call.started_at
+        if -self._future <= age <= self._past:
             return None
+        began = f"began {call.started_at:%Y-%m-%dT%H:%M:%SZ}"
+        if age < -self._future:
+            return _quarantined(call, key, f"{began}, over {self._future} ahead of the collector's clock")
         if not history:
             days = self._past.days
             return _quarantined(call, key, f"{began}, over {days} days ago (switchgear import --history)")

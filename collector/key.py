@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
@@ -39,7 +40,7 @@ class Key:
 
     def speaks_for(self, tenant: str) -> bool:
         """Whether `tenant` is in its set."""
-        return any(tenant == each or ("*" in each and _matches(tenant, each)) for each in self.tenants)
+        return _within(tenant, self.tenants)
 
     @property
     def all_tenants(self) -> bool:
@@ -61,6 +62,12 @@ class Key:
         reads = self.allows("read") or self.allows("finance")
         of_tenant = self.all_tenants if tenant is None else self.speaks_for(tenant)
         return (reads and of_tenant) or owner in self.owners
+
+
+@lru_cache(maxsize=4096)
+def _within(tenant: str, tenants: tuple[str, ...]) -> bool:
+    # Remembered, since it is asked for every span.
+    return any(tenant == each or ("*" in each and _matches(tenant, each)) for each in tenants)
 
 
 EVERYTHING = Key("keyless", ("*",), frozenset({"admin"}), OPTIONS)
