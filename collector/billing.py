@@ -10,7 +10,9 @@ import re
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from switchgear import attributes
 
@@ -22,7 +24,7 @@ from .pricing import PriceCall
 from .span import Span, Wanted
 from .stated import stated_cost
 
-__all__ = ["WANTED", "bill", "priced"]
+__all__ = ["WANTED", "Price", "bill", "price_of", "priced"]
 
 MAX_MODEL_CHARS = 256
 STATED = "stated"
@@ -63,17 +65,30 @@ def bill(span: Span) -> Call | NotBilled:
         return _none(span, dialect, "bad_value", str(problem))._replace(rejected=True)
 
 
-def priced(call: Call, price: PriceCall) -> Call:
-    """`call` with its state, cost and the price book that said so. Unknown is never zero."""
+class Price(NamedTuple):
+    """What is known of what a call costs, by the names of the call's own fields."""
+
+    state: State
+    cost: Decimal | None
+    currency: str | None
+    price_version: str | None
+
+
+def price_of(call: Call, price: PriceCall) -> Price:
+    """The state of `call`, its cost, and the price book that said so. Unknown is never zero."""
     if call.stated is not None:
-        amount, currency = call.stated.amount, call.stated.currency
-        return replace(call, state=State.COMPLETE, cost=amount, currency=currency, price_version=STATED)
+        return Price(State.COMPLETE, call.stated.amount, call.stated.currency, STATED)
     if call.usage is None:
-        return replace(call, state=State.INCOMPLETE, cost=None, currency=None, price_version=None)
+        return Price(State.INCOMPLETE, None, None, None)
     quote = price(call.provider, call.model, call.usage, call.started_at)
     known = State.UNPRICED if quote.cost is None else State.COMPLETE
     state = known if call.reported.complete else State.INCOMPLETE
-    return replace(call, state=state, cost=quote.cost, currency=quote.currency, price_version=quote.version)
+    return Price(state, quote.cost, quote.currency, quote.version)
+
+
+def priced(call: Call, price: PriceCall) -> Call:
+    """`call` with what `price_of` says of it."""
+    return replace(call, **price_of(call, price)._asdict())
 
 
 def _request(span: Span, dialect: Dialect) -> Call | NotBilled:

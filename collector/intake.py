@@ -14,7 +14,7 @@ from functools import partial
 
 from .admission import Admission
 from .answers import log_fault
-from .billing import priced
+from .billing import Price, price_of
 from .body import bill_body
 from .call import Call, NotBilled
 from .inflate import inflate
@@ -85,19 +85,25 @@ class Intake:
         billed = bill_body(plain, content_type)
         self._admission.charge(key, 0, now, spans=len(billed))
         calls: list[Call] = []
+        prices: list[Price] = []
         not_billed: list[NotBilled] = []
         for each in billed:
             result = self._admitted(each, key, now, history=history)
-            if isinstance(result, Call):
-                calls.append(result)
-            else:
+            if isinstance(result, NotBilled):
                 not_billed.append(result)
-        return pack(calls, not_billed)
+            else:
+                calls.append(result[0])
+                prices.append(result[1])
+        return pack(calls, not_billed, prices=prices)
 
-    def _admitted(self, each: Call | NotBilled, key: Key, now: datetime, *, history: bool) -> Call | NotBilled:
+    def _admitted(
+        self, each: Call | NotBilled, key: Key, now: datetime, *, history: bool
+    ) -> tuple[Call, Price] | NotBilled:
         try:
             admitted = self._admission.admit(each, key, now, history=history)
-            return priced(admitted, self._price) if isinstance(admitted, Call) else admitted
+            return (
+                admitted if isinstance(admitted, NotBilled) else (admitted, price_of(admitted, self._price))
+            )
         except Exception as problem:  # noqa: BLE001 - sent again it would fail again, and hold up the spans beside it
             log_fault(f"span {each.span} cannot be booked", problem)
             reason = "the collector failed on this span; its log says more"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from functools import lru_cache
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["ANYONE", "EVERYTHING", "OPTIONS", "OWNER", "ROOT", "SCOPES", "Key", "key_of", "unfit", "with_key"]

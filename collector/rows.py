@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from switchgear.usage import COUNTS, Usage
 
+from .billing import Price
 from .call import Call, Flag, Kind, NotBilled, Reported, State, Stated
 
 __all__ = [
@@ -106,28 +107,34 @@ class Packed:
     not_billed: Sequence[NotBilled] = ()
 
 
-def pack(calls: Sequence[Call], not_billed: Sequence[NotBilled] = ()) -> Packed:
-    """The calls, priced, and those that spans `held` in quarantine tell of.
+def pack(
+    calls: Sequence[Call], not_billed: Sequence[NotBilled] = (), *, prices: Sequence[Price] = ()
+) -> Packed:
+    """The calls, with their `prices`, and those that spans `held` in quarantine tell of, without.
 
     A call with a value that does not fit its column is not billed instead: what is acknowledged can be booked.
     """
     held = [each for each in not_billed if each.held is not None]
     facts = [*calls, *(each.held for each in held if each.held is not None)]
+    prices = prices or [_own_price(call) for call in calls]
     try:
-        columns = columns_of(facts)
+        columns = columns_of(facts, [*prices, *(_own_price(each) for each in facts[len(calls) :])])
     except ValueError:
-        fit, unfit = _sorted_out(calls)
-        return pack(fit, [*not_billed, *unfit])
+        fit, unfit = _sorted_out(calls, prices)
+        return pack(
+            [calls[place] for place in fit], [*not_billed, *unfit], prices=[prices[place] for place in fit]
+        )
     columns["quarantined"] = [None] * len(calls) + [each.reason for each in held]
     return Packed(orjson.dumps(columns), table(columns), not_billed)
 
 
-def _sorted_out(calls: Sequence[Call]) -> tuple[list[Call], list[NotBilled]]:
-    fit: list[Call] = []
+def _sorted_out(calls: Sequence[Call], prices: Sequence[Price]) -> tuple[list[int], list[NotBilled]]:
+    """The places of the calls that fit their columns, and what is said of the others."""
+    fit: list[int] = []
     unfit: list[NotBilled] = []
-    for call in calls:
+    for place, (call, price) in enumerate(zip(calls, prices, strict=True)):
         try:
-            columns_of([call])
+            columns_of([call], [price])
         except ValueError as problem:
             reason = str(problem)
             unfit.append(
@@ -136,7 +143,7 @@ def _sorted_out(calls: Sequence[Call]) -> tuple[list[Call], list[NotBilled]]:
                 )
             )
         else:
-            fit.append(call)
+            fit.append(place)
     return fit, unfit
 
 
@@ -165,8 +172,9 @@ def numbered(parts: Sequence[tuple[pa.Table, int, int]]) -> pa.Table:
     )
 
 
-def columns_of(calls: Sequence[Call]) -> Columns:
-    """Everything that is kept of the calls."""
+def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
+    """Everything that is kept of the calls, with `prices`, or with those that they carry themselves."""
+    prices = prices or [_own_price(call) for call in calls]
     columns: Columns = {name: [getattr(call, name) for call in calls] for name in _PLAIN}
     columns["started_at"] = [_microseconds(call.started_at) for call in calls]
     columns["ended_at"] = [_microseconds(call.ended_at) for call in calls]
@@ -179,10 +187,10 @@ def columns_of(calls: Sequence[Call]) -> Columns:
     columns["stated_amount"] = [None if each is None else _amount(each.amount) for each in stated]
     columns["stated_currency"] = [None if each is None else each.currency for each in stated]
     columns["sku"] = [None if each is None else each.sku for each in stated]
-    columns["state"] = [call.state.value for call in calls]
-    columns["cost"] = [None if call.cost is None else _amount(call.cost) for call in calls]
-    columns["currency"] = [call.currency for call in calls]
-    columns["price_version"] = [call.price_version for call in calls]
+    columns["state"] = [price.state.value for price in prices]
+    columns["cost"] = [None if price.cost is None else _amount(price.cost) for price in prices]
+    columns["currency"] = [price.currency for price in prices]
+    columns["price_version"] = [price.price_version for price in prices]
     hashes = [_hashes(call) for call in calls]
     for place, name in enumerate(HASHES):
         columns[name] = [each[place] for each in hashes]
@@ -214,6 +222,10 @@ def _stated(row: Mapping[str, Any]) -> Stated | None:
     if row["stated_amount"] is None:
         return None
     return Stated(row["stated_amount"], row["stated_currency"], row["sku"])
+
+
+def _own_price(call: Call) -> Price:
+    return Price(call.state, call.cost, call.currency, call.price_version)
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
