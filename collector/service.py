@@ -72,6 +72,8 @@ def create_app(
     metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
+    metrics.gauge("journal_bytes", lambda: journal.size)
+    metrics.gauge("lag_seconds", lambda: (now() - store.newest).total_seconds() if store.newest else 0)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
