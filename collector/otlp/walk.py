@@ -49,6 +49,8 @@ class Walk:
                 position += 1
                 if mark >= 0x80:
                     mark, position = _varint(body, position - 1)
+                if mark < 8:
+                    raise DecodeError(f"the body is no protobuf: a field of number 0 before byte {position}")
                 if mark & 7 != _LENGTH:
                     position = _skipped(body, position, mark)
                     continue

@@ -134,10 +134,18 @@ def test_the_fault_of_an_indented_document_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = request([llm_span(1)])
-    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] = "W47/95gDgQPSabYzgT/GDA=="
+    document["resourceSpans"][0]["scopeSpans"] = {"spans": []}
     (tmp_path / "a.json").write_text(json.dumps(document, indent=2))
     assert inspect.run([tmp_path / "a.json"], as_json=True) == 2
-    assert "traceId 'W47/95gDgQPSabYzgT/GDA==' is not hexadecimal" in capsys.readouterr().err
+    assert "$.resourceSpans[0].scopeSpans" in capsys.readouterr().err
+
+
+def test_ids_in_base64_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = request([llm_span(1)])
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] = "W47/95gDgQPSabYzgT/GDA=="
+    (tmp_path / "a.json").write_text(json.dumps(document, indent=2))
+    assert inspect.run([tmp_path / "a.json"], as_json=True) == 0
+    assert "'W47/95gDgQPSabYzgT/GDA==' is not hexadecimal" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there_is_one_clear_line_and_exit_2(
