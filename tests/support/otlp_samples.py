@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from analytics.prices import PriceBook
+from collector.grpc_server import Endpoint
 from collector.limits import Limits
 from collector.service import create_app
 
@@ -185,11 +186,23 @@ def llm_span(
     }
 
 
-class Served:
-    """The collector's application behind uvicorn in a thread of this process, on a real socket."""
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
-    def __init__(self, data: Path, **options: Any) -> None:
-        app = create_app(data=data, price=PriceBook().quote, **{"limits": EVER, **options})
+
+class Served:
+    """The collector's application behind uvicorn in a thread of this process, on a real socket.
+
+    With `grpc` it listens for gRPC too, on `grpc_port`.
+    """
+
+    def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
+        self.grpc_port = free_port()
+        endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
+        given = {"limits": EVER, "grpc": endpoint, **options}
+        app = create_app(data=data, price=PriceBook().quote, **given)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)

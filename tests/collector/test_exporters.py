@@ -1,0 +1,174 @@
+"""The exporters that agents really use, against the collector: what they send is booked, and they are told so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from otlp_samples import JSON, Served
+
+Serve = Callable[..., Served]
+KEY = "a key of this test"
+HEADERS = {"authorization": f"Bearer {KEY}"}
+NPM = Path(__file__).with_name("npm")
+INSTALLS_WITHIN_S = 120
+
+# https://github.com/open-telemetry/opentelemetry-proto/blob/ca6170ef02a5/examples/trace.json, Apache-2.0
+OTEL_EXAMPLE = """
+{"resourceSpans": [{
+  "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]},
+  "scopeSpans": [{
+    "scope": {
+      "name": "my.library", "version": "1.0.0",
+      "attributes": [{"key": "my.scope.attribute", "value": {"stringValue": "some scope attribute"}}]
+    },
+    "spans": [{
+      "traceId": "5B8EFFF798038103D269B633813FC60C",
+      "spanId": "EEE19B7EC3C1B174",
+      "parentSpanId": "EEE19B7EC3C1B173",
+      "name": "I'm a server span",
+      "startTimeUnixNano": 1544712660000000000,
+      "endTimeUnixNano": 1544712661000000000,
+      "kind": 2,
+      "attributes": [{"key": "my.span.attr", "value": {"stringValue": "some value"}}]
+    }]
+  }]
+}]}
+"""
+"""The example of the specification; npm/export.mjs makes what `agent_spans` makes."""
+
+
+def agent_spans() -> list[Any]:
+    """One agent span over three calls of 1,000 tokens in and 100 out."""
+    made = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(made))
+    tracer = provider.get_tracer("agent", "1")
+    with tracer.start_as_current_span("agent", attributes={"gen_ai.operation.name": "invoke_agent"}):
+        for number in range(3):
+            with tracer.start_as_current_span("chat", kind=trace.SpanKind.CLIENT) as span:
+                span.set_attributes(
+                    {
+                        "gen_ai.operation.name": "chat",
+                        "gen_ai.provider.name": "openai",
+                        "gen_ai.request.model": "gpt-4o-mini",
+                        "gen_ai.response.id": f"chatcmpl-{number}",
+                        "gen_ai.usage.input_tokens": 1000,
+                        "gen_ai.usage.output_tokens": 100,
+                        "switchgear.tenant": "acme",
+                    }
+                )
+    provider.shutdown()
+    return list(made.get_finished_spans())
+
+
+@pytest.fixture
+def served(serve: Serve) -> Served:
+    """A collector for HTTP and gRPC that needs a key."""
+    begun = serve(grpc=True, api_key=KEY)
+    begun.http.headers["Authorization"] = f"Bearer {KEY}"
+    return begun
+
+
+def check_booked(served: Served) -> None:
+    """The three calls are booked, the agent is not."""
+    # Three calls of 1,000 x 0.15 + 100 x 0.60 per million.
+    assert served.rows("SELECT count(*), sum(cost) FROM calls") == [[3, "0.00063"]]
+    metrics = served.http.get("/metrics").text
+    assert 'switchgear_collector_not_billed_spans_total{reason="wrong_kind"} 1' in metrics
+
+
+def over_http(served: Served, compression: Compression) -> SpanExporter:
+    return HttpExporter(endpoint=f"{served.url}/v1/traces", headers=HEADERS, compression=compression)
+
+
+def over_grpc(served: Served, compression: grpc.Compression) -> SpanExporter:
+    endpoint = f"http://127.0.0.1:{served.grpc_port}"
+    return GrpcExporter(endpoint=endpoint, headers=HEADERS, compression=compression, insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("exporter", "compression"),
+    [
+        (over_http, Compression.NoCompression),
+        (over_http, Compression.Gzip),
+        (over_grpc, grpc.Compression.NoCompression),
+        (over_grpc, grpc.Compression.Gzip),
+    ],
+    ids=["http", "http gzip", "grpc", "grpc gzip"],
+)
+def test_what_the_python_exporters_send_is_booked(
+    served: Served, exporter: Callable[[Served, Any], SpanExporter], compression: Any
+) -> None:
+    sending = exporter(served, compression)
+    assert sending.export(agent_spans()) is SpanExportResult.SUCCESS
+    sending.shutdown()
+    check_booked(served)
+
+
+@pytest.fixture(scope="session")
+def npm_folder() -> Path:
+    """Node's exporters, installed by the lock file into a cache that outlives this run."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("no node and npm here: its exporters were not tried")
+    lock = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:16]
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = caches / "switchgear" / f"test-npm-{lock}"
+    if not (folder / "installed").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(NPM / name, folder)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=INSTALLS_WITHIN_S
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm did not install its exporters in {INSTALLS_WITHIN_S} s")
+        if done.returncode:
+            pytest.skip(f"npm could not install its exporters: {done.stderr.strip()[:200]}")
+        (folder / "installed").touch()
+    shutil.copy(NPM / "export.mjs", folder)
+    return folder
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("protocol", ["json", "proto", "grpc"])
+def test_what_the_npm_exporters_send_is_booked(
+    served: Served, npm_folder: Path, protocol: str, compression: str
+) -> None:
+    url = f"http://127.0.0.1:{served.grpc_port}" if protocol == "grpc" else f"{served.url}/v1/traces"
+    done = subprocess.run(
+        ["node", "export.mjs", protocol, url, compression],
+        cwd=npm_folder,
+        env={**os.environ, "SWITCHGEAR_API_KEY": KEY},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("exported\n", "")
+    check_booked(served)
+
+
+def test_the_example_of_the_specification_is_taken_and_holds_no_call(served: Served) -> None:
+    answer = served.http.post("/v1/traces", content=OTEL_EXAMPLE, headers={"Content-Type": JSON})
+    assert (answer.status_code, answer.json()) == (200, {})
+    metrics = served.http.get("/metrics").text
+    assert "switchgear_collector_accepted_spans_total 1.0" in metrics
+    assert 'switchgear_collector_not_billed_spans_total{reason="no_dialect"} 1' in metrics
