@@ -57,12 +57,6 @@ class Key:
         """The owners whose workloads it may read."""
         return frozenset(each.removeprefix(_OWNER) for each in self.scopes if each.startswith(_OWNER))
 
-    def sees(self, tenant: str | None, owner: str | None) -> bool:
-        """Whether it may read a fact of this tenant, about a workload of this owner. None is nobody's in particular."""
-        reads = self.allows("read") or self.allows("finance")
-        of_tenant = self.all_tenants if tenant is None else self.speaks_for(tenant)
-        return (reads and of_tenant) or owner in self.owners
-
 
 @lru_cache(maxsize=4096)
 def _within(tenant: str, tenants: tuple[str, ...]) -> bool:

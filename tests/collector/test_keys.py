@@ -81,29 +81,6 @@ def test_a_key_speaks_for_the_tenants_of_its_set(
 
 
 @pytest.mark.parametrize(
-    ("tenants", "scopes", "fact", "sees"),
-    [
-        (("acme",), {"read"}, ("acme", "ann"), True),
-        (("acme",), {"finance"}, ("acme", None), True),
-        (("acme",), {"read"}, ("globex", "ann"), False),
-        (("acme",), {"ingest", "decide"}, ("acme", "ann"), False),
-        ((), {"owner:ann"}, ("globex", "ann"), True),
-        ((), {"owner:ann"}, ("globex", "bob"), False),
-        ((), {"owner:ann"}, ("globex", None), False),
-        (("acme",), {"owner:ann", "ingest"}, ("acme", "bob"), False),
-        (("acme",), {"read"}, (None, None), False),
-        (("*",), {"read"}, (None, None), True),
-        (("acme",), {"admin"}, ("globex", None), False),
-    ],
-    ids=str,
-)
-def test_a_key_sees_facts_of_its_tenants_and_of_its_owners_workloads(
-    tenants: tuple[str, ...], scopes: set[str], fact: tuple[str | None, str | None], *, sees: bool
-) -> None:
-    assert Key("k", tenants, frozenset(scopes)).sees(*fact) is sees
-
-
-@pytest.mark.parametrize(
     ("tenants", "scopes", "options", "says"),
     [
         (["acme"], ["ingst"], [], "did you mean ingest?"),
