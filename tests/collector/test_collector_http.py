@@ -62,6 +62,44 @@ def test_traces_are_posted(serve: Serve) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/logs"])
+def test_another_signal_is_404_in_the_words_of_otlp(serve: Serve, path: str) -> None:
+    answer = serve().http.post(path, content=b"", headers={"Content-Type": PROTOBUF})
+    status = Status.FromString(answer.content)
+    assert (answer.status_code, answer.headers["Content-Type"], status.code) == (404, PROTOBUF, 12)
+    assert "traces only" in status.message
+
+
+def test_a_fault_of_ours_is_503_and_logs_nothing_of_the_body(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(body: bytes, *_: object) -> None:
+        raise RuntimeError(f"cannot read {body!r}")
+
+    monkeypatch.setattr("collector.intake.inflate", faulty)
+    answer = serve().http.post("/v1/traces", content=b"sk-live-4242", headers={"Content-Type": JSON})
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (503, "1", 14)
+    assert "RuntimeError at test_collector_http.py:" in caplog.text
+    assert "sk-live" not in caplog.text + answer.text
+
+
+def test_a_fault_in_one_span_costs_that_span_alone(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector.admission import Admission
+
+    original = Admission.admit
+
+    def faulty(self: Admission, each: Any, *arguments: Any, **options: Any) -> Any:
+        if each.span_id == f"{2:016x}":
+            raise RuntimeError("a fault")
+        return original(self, each, *arguments, **options)
+
+    monkeypatch.setattr(Admission, "admit", faulty)
+    served = serve()
+    answer = served.send(request([llm_span(1), llm_span(2), llm_span(3)]))
+    assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
+    assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
 def test_a_gzip_bomb_is_413_quickly(serve: Serve) -> None:
     served = serve()
     bomb = gzip.compress(b"\0" * (256 * 1024 * 1024), 6)
