@@ -93,7 +93,7 @@ def replace(con: duckdb.DuckDBPyConnection, document: Mapping[str, Any]) -> None
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The registry as a document that `replace` takes back unchanged, sorted by its keys."""
     workloads = con.execute(
-        "SELECT tenant, workload, owner, cost_centre FROM registry_workloads ORDER BY tenant, workload"
+        "SELECT tenant, workload, owner, cost_centre FROM registry ORDER BY tenant, workload"
     ).fetchall()
     plans = con.execute(
         "SELECT cost_centre, strftime(month, '%Y-%m'), amount, currency FROM plans ORDER BY cost_centre, month"

@@ -23,9 +23,9 @@ from .backup import take
 from .errors import BusyError, CollectorError, QueryError, StoreError
 from .feed import Feed, page
 from .idempotency import DOCUMENTED
-from .key import Key, key_of
+from .key import key_of
 from .metrics import CONTENT_TYPE, Metrics
-from .query import Checker, run
+from .query import Queries, Question
 from .reader import Reader
 from .reporting import Registry, Report, ReportError
 from .store import Store
@@ -52,14 +52,14 @@ class Parts:
     writer: Writer
     feed: Feed
     reader: Reader
-    checker: Checker
+    queries: Queries
     metrics: Metrics
     reports: Mapping[str, Report]
     registry: Registry | None
 
 
 class Sql(BaseModel):
-    """One SELECT over the views `calls`, `transitions`, `registry` and `plans`, with its parameters."""
+    """One SELECT over the documented views (docs/query.md), with its parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -123,24 +123,19 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
         """
         await parts.feed.wait(after, wait)
         at, booked = parts.store.last_booked_at, parts.store.last_seq
-        calls = await parts.reader.run(partial(page, after=after, limit=limit))
+        calls = await parts.reader.run(partial(page, after=after, limit=limit), key_of(request.scope))
         reached = calls[-1]["seq"] if calls else min(max(after, booked), parts.store.last_seq)
         calls = [call for call in calls if key_of(request.scope).speaks_for(call["tenant"])]
         return _json({"calls": calls, "next": reached, "watermark": rfc3339(at) if at else None})
 
     @app.post("/v1/query", tags=["facts"], response_class=Response)
-    async def query(asked: Sql) -> Response:
+    async def query(asked: Sql, request: Request) -> Response:
         """The rows of one SELECT, as JSON or as an Arrow stream."""
-
-        def work(con: duckdb.DuckDBPyConnection) -> Response:
-            watermark = parts.store.last_booked_at
-            parts.checker.check(asked.sql, _names(con))
-            table = run(con, asked.sql, asked.params)
-            kind, encode = ENCODERS[asked.format]
-            return Response(encode(table, watermark), media_type=kind)
-
         await caught_up()
-        return await parts.reader.run(work)
+        at = parts.store.last_booked_at
+        question = Question(asked.sql, asked.params, asked.format, at.isoformat() if at else None)
+        answer = await parts.queries.answer(question, key_of(request.scope))
+        return Response(answer, media_type=ENCODERS[asked.format][0])
 
     @app.get("/v1/reports", tags=["facts"])
     async def reports() -> dict[str, list[str]]:
@@ -161,7 +156,7 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
             return Response(encode(chosen(con, params), watermark), media_type=kind)
 
         await caught_up()
-        return await parts.reader.run(work)
+        return await parts.reader.run(work, key_of(request.scope))
 
 
 def _add_writing(app: FastAPI, parts: Parts) -> None:
@@ -180,17 +175,17 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/registry", tags=["registry"], response_class=Response)
     async def read_registry(request: Request) -> Response:
         """Who owns which workload, and what is planned: as far as the key may see it."""
-        return _json(_visible(await parts.reader.run(registry().read), key_of(request.scope)))
+        return _json(await parts.reader.run(registry().read, key_of(request.scope)))
 
     @app.put("/v1/registry", tags=["registry"], response_class=Response, dependencies=DOCUMENTED)
-    async def replace_registry(document: dict[str, Any]) -> Response:
+    async def replace_registry(document: dict[str, Any], request: Request) -> Response:
         """Put this in place of everything that was registered."""
         book = registry()
         try:
             await in_transaction(lambda con: book.replace(con, document))
         except ValueError as unfit:
             raise Problem(422, str(unfit)) from unfit
-        return _json(await parts.reader.run(book.read))
+        return _json(await parts.reader.run(book.read, key_of(request.scope)))
 
     @app.post("/v1/audit", tags=["audit"], response_class=Response, dependencies=DOCUMENTED)
     async def audit(batch: Transitions) -> Response:
@@ -239,23 +234,6 @@ def _add_errors(app: FastAPI) -> None:
         answer = _problem(error.status_code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
-
-
-def _names(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """The names of every table and view that there is, the system's too."""
-    rows = con.execute(
-        "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
-    ).fetchall()
-    return frozenset(row[0].lower() for row in rows)
-
-
-def _visible(registry: Mapping[str, Any], key: Key) -> dict[str, Any]:
-    """What the key sees of a registry: its workloads, and the plans of the cost centres that pay for them."""
-    workloads = [each for each in registry["workloads"] if key.sees(each["tenant"], each["owner"])]
-    centres = {each["cost_centre"] for each in workloads}
-    whole = key.sees(None, None)
-    plans = [each for each in registry["plans"] if whole or each["cost_centre"] in centres]
-    return {"workloads": workloads, "plans": plans}
 
 
 def _json(document: Mapping[str, Any]) -> Response:

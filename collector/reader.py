@@ -1,18 +1,25 @@
-"""Reader: runs what reads the store in threads of its own, a few at a time, each with a time limit."""
+"""Reader: runs what reads the store in threads of its own, a few at a time, each with a time limit.
+
+Every piece of work reads for a key: its cursor has the documented views with the rows that this key may read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from typing import TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from .errors import BusyError
+from .key import Key
 from .store import Store
+from .visible import VIEWS, condition
 
 __all__ = ["QUERY_WITHIN_S", "Reader"]
 
@@ -30,7 +37,7 @@ class Reader:
         self._waiting = 0
 
     async def run(
-        self, work: Callable[[duckdb.DuckDBPyConnection], T], *, within_s: float = QUERY_WITHIN_S
+        self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, *, within_s: float = QUERY_WITHIN_S
     ) -> T:
         """What `work` returns. Raises BusyError when too many wait; an interrupted query raises DuckDB's error."""
         if self._waiting >= MAX_WAITING:
@@ -38,23 +45,52 @@ class Reader:
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._limited, work, within_s
+                self._threads, self._limited, work, key, within_s
             )
         finally:
             self._waiting -= 1
 
+    @cached_property
+    def schemas(self) -> Mapping[str, pa.Schema]:
+        """The documented views that this store has, with their columns."""
+        with closing(self._store.cursor()) as cursor:
+            names = cursor.execute(
+                "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
+            ).fetchall()
+            return {
+                view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema
+                for view in sorted(VIEWS.keys() & {name for (name,) in names})
+            }
+
+    @contextmanager
+    def cursor(self, key: Key) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor to read with, for one thread, on which each documented view holds what `key` may read."""
+        with closing(self._store.cursor()) as cursor:
+            for view in self.schemas:
+                visible = condition(view, key, f"{self._main}.registry")
+                if visible is not None:
+                    # A temporary view is this cursor's alone, and comes before what it is named after.
+                    cursor.execute(f"CREATE TEMP VIEW {view} AS FROM {self._main}.{view} WHERE {visible}")
+            yield cursor
+
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], within_s: float) -> T:
-        cursor = self._store.cursor()
-        timer = threading.Timer(within_s, _interrupt, (cursor,))
-        timer.start()
-        try:
-            return work(cursor)
-        finally:
-            timer.cancel()
-            cursor.close()
+    @cached_property
+    def _main(self) -> str:
+        """The schema of the store in full: the name `main` alone would find what is temporary."""
+        with closing(self._store.cursor()) as cursor:
+            ((database,),) = cursor.execute("SELECT current_database()").fetchall()
+        return f'"{database}".main'
+
+    def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, within_s: float) -> T:
+        with self.cursor(key) as cursor:
+            timer = threading.Timer(within_s, _interrupt, (cursor,))
+            timer.start()
+            try:
+                return work(cursor)
+            finally:
+                timer.cancel()
 
 
 def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:

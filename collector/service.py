@@ -27,10 +27,11 @@ from .limits import Limits
 from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
 from .pricing import PriceCall
-from .query import Checker
+from .query import Queries
 from .reader import Reader
 from .reporting import Registry, Report
 from .room import Room
+from .sandbox.workers import Workers
 from .store import Store
 from .writer import Writer
 
@@ -47,13 +48,15 @@ def create_app(
     api_key: str | None = None,
     keyless: bool = False,
     grpc: Endpoint | None = None,
+    workers: Workers | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Guard:
     """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
 
     The store is opened here and closed with the application's lifespan, after everything that was taken in
     has been written. `api_key` may do everything; the other keys are in `data`. With `keyless` nobody needs one until
-    there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
+    there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere. `workers` are processes for queries
+    that several applications share; whoever made them closes them.
     """
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
     store = Store(data)
@@ -68,7 +71,8 @@ def create_app(
     lane = Lane(intake, metrics)
     grpc_server = GrpcServer(grpc, intake, metrics, partial(access.admit, "POST", TRACES)) if grpc else None
     reader = Reader(store)
-    checker = Checker()
+    processes = workers or Workers()
+    queries = Queries(reader, processes)
     metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
@@ -91,7 +95,9 @@ def create_app(
             feed.wake()
             intake.close()
             reader.close()
-            checker.close()
+            queries.close()
+            if workers is None:
+                processes.close()
             store.close()
             journal.close()
             access.close()
@@ -106,7 +112,7 @@ def create_app(
             writer=writer,
             feed=feed,
             reader=reader,
-            checker=checker,
+            queries=queries,
             metrics=metrics,
             reports=reports or {},
             registry=registry,

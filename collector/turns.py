@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from math import inf
 from typing import Any, TypeVar
 
 __all__ = ["Turns"]
@@ -19,7 +20,10 @@ class Turns:
     What a key waits for is thus one piece of work of each other key, however much they have handed in.
     """
 
-    def __init__(self, threads: int, *, name: str) -> None:
+    def __init__(self, threads: int, *, name: str, of_one_key: float = inf) -> None:
+        """`of_one_key` is how many threads may work for one key at a time, so that others find some free."""
+        self._of_one_key = of_one_key
+        self._at_work: Counter[str] = Counter()
         self._lines: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
@@ -54,23 +58,35 @@ class Turns:
 
     def _run(self) -> None:
         while (taken := self._next()) is not None:
-            done, work = taken
-            if not done.set_running_or_notify_cancel():
-                continue
+            key, done, work = taken
             try:
-                done.set_result(work())
+                if done.set_running_or_notify_cancel():
+                    done.set_result(work())
             except BaseException as problem:  # noqa: BLE001 - it is raised where the result is awaited
                 done.set_exception(problem)
+            finally:
+                self._finished(key)
 
-    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+    def _next(self) -> tuple[str, Future[Any], Callable[[], Any]] | None:
         """The first of the line whose turn it is, which then stands last; None when closed."""
         with self._changed:
-            while not self._lines:
+            while (key := self._whose_turn()) is None:
                 if self._closed:
                     return None
                 self._changed.wait()
-            key, line = self._lines.popitem(last=False)
+            line = self._lines.pop(key)
             taken = line.popleft()
             if line:
                 self._lines[key] = line
-            return taken
+            self._at_work[key] += 1
+            return key, *taken
+
+    def _whose_turn(self) -> str | None:
+        return next((key for key in self._lines if self._at_work[key] < self._of_one_key), None)
+
+    def _finished(self, key: str) -> None:
+        with self._changed:
+            self._at_work[key] -= 1
+            if not self._at_work[key]:
+                del self._at_work[key]
+            self._changed.notify()

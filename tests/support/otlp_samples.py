@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
+import math
 import os
 import socket
 import threading
@@ -20,6 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from analytics.prices import PriceBook
 from collector.grpc_server import Endpoint
 from collector.limits import Limits
+from collector.sandbox.workers import Workers
 from collector.service import create_app
 
 SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -75,7 +78,8 @@ def any_value(value: Any) -> dict[str, Any]:
         case int():
             return {"intValue": str(value)}
         case float():
-            return {"doubleValue": value}
+            named = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+            return {"doubleValue": value if math.isfinite(value) else named}
         case str():
             return {"stringValue": value}
         case list():
@@ -186,6 +190,11 @@ def llm_span(
     }
 
 
+WORKERS = Workers()
+"""The processes that all applications of a test run query in: they keep nothing, and take half a second to start."""
+atexit.register(WORKERS.close)
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -201,11 +210,11 @@ class Served:
     def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
         self.grpc_port = free_port()
         endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
-        given = {"limits": EVER, "grpc": endpoint, **options}
-        app = create_app(data=data, price=PriceBook().quote, **given)
+        given = {"limits": EVER, "grpc": endpoint, "workers": WORKERS, **options}
+        self.app = create_app(data=data, price=PriceBook().quote, **given)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(self.app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve)
