@@ -8,19 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from analytics.prices import PriceBook
 from collector.billing import priced
-from collector.body import bill_body
 from collector.call import UNATTRIBUTED, Call, NotBilled
 from collector.errors import DecodeError
 from collector.merge import Outcome, Shelf
-from collector.otlp import JSON, PROTOBUF
 from collector.wire import decimal_text, dump
 from switchgear.usage import COUNTS
 
 from .console import misuse, note, plain, say
+from .traces import billed, parts
 
 __all__ = ["run"]
 
@@ -39,16 +36,16 @@ def run(files: list[Path], *, as_json: bool) -> int:
     seen: list[Call | NotBilled] = []
     for file in files:
         try:
-            billed = _read(file)
+            found = [each for part in parts(file) for each in billed(part)]
         except OSError as problem:
             return misuse(f"{file}: {problem.strerror or problem}; name a file with OTLP traces")
         except DecodeError as problem:
             return misuse(
                 f"{file}: {plain(str(problem))[:500]}; it must hold OTLP/JSON, lines of it, or protobuf"
             )
-        if not billed:
+        if not found:
             note(f"{file}: holds no spans (resourceSpans / scopeSpans / spans)")
-        seen += billed
+        seen += found
     findings = _findings(seen)
     if as_json:
         for finding in findings:
@@ -56,45 +53,6 @@ def run(files: list[Path], *, as_json: bool) -> int:
     else:
         _print(findings)
     return 0
-
-
-def _read(file: Path) -> list[Call | NotBilled]:
-    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if not data.lstrip().startswith(b"{"):
-        return bill_body(data, PROTOBUF)
-    try:
-        return _read_json(data)
-    except DecodeError:
-        # A protobuf request begins with a newline byte and a length, and 123 is the code of "{".
-        if data.startswith(b"\n"):
-            return bill_body(data, PROTOBUF)
-        raise
-
-
-def _read_json(data: bytes) -> list[Call | NotBilled]:
-    """One document, or one on each line."""
-    try:
-        return bill_body(data, JSON)
-    except DecodeError:
-        lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-        # Without a whole document on its first line it is one document over several, whose fault was named.
-        if len(lines) < 2 or not _is_json(lines[0][1]):
-            raise
-    together: list[Call | NotBilled] = []
-    for number, line in lines:
-        try:
-            together += bill_body(line, JSON)
-        except DecodeError as problem:
-            raise DecodeError(f"line {number}: {problem}") from problem
-    return together
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _findings(seen: Sequence[Call | NotBilled]) -> list[Finding]:

@@ -308,7 +308,10 @@ def import_(
 @app.command(rich_help_panel=CHECK)
 def inspect(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="OTLP/JSON, JSON lines of it, or protobuf.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="OTLP/JSON, JSON lines of it, or protobuf; any of them gzipped."
+        ),
     ],
     *,
     as_json: Json = False,

@@ -94,6 +94,8 @@ class Intake:
             else:
                 calls.append(result[0])
                 prices.append(result[1])
+        for flag, count in Counter(flag for call in calls for flag in call.flags).items():
+            self._metrics.count("flagged_calls", count, flag=flag.value)
         return pack(calls, not_billed, prices=prices)
 
     def _admitted(

@@ -23,6 +23,7 @@ _COUNTERS: Mapping[str, tuple[str, str | None]] = {
     "rejected_spans": ("Spans that may not be booked, by reason; their sender was told.", "reason"),
     "rejected_requests": ("Requests that were refused, by HTTP status.", "status"),
     "quota_refusals": ("Requests that were refused because their key sent too much.", None),
+    "flagged_calls": ("Calls about which something is odd, by what it is; each is booked.", "flag"),
     "overflowed_calls": ("Calls with a workload or a task over their tenant's cap.", None),
     "unpriced_calls": ("Calls whose model has no price.", None),
     "quarantined_calls": ("Calls kept aside and not billed: their time cannot be right.", None),
