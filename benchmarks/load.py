@@ -24,7 +24,7 @@ from spans import SPANS_PER_TRACE, Kind, MadeTrace, encoded, trace
 from analytics.prices import PriceBook
 from switchgear.usage import Usage
 
-__all__ = ["PROTOBUF", "SPANS_PER_REQUEST", "Request", "Sent", "send"]
+__all__ = ["SPANS_PER_REQUEST", "Request", "Sent", "post", "send"]
 
 PROTOBUF = "application/x-protobuf"
 SPANS_PER_REQUEST = 512
@@ -47,6 +47,8 @@ class Request:
         self.spans = sum(len(each.spans) for each in made)
         self._fresh_bytes = traces * _TRACE_BYTES + self.spans * _SPAN_BYTES
         self._delays_ns = np.array([span.delays_ns for each in made for span in each.spans], np.uint64)
+        self._call_ids: list[tuple[slice, slice]] = []
+        """Where the ids of each billable span stand in the random bytes, written in hex."""
         self._to, self._of = self._places(made)
 
     def stamp(self, body: bytearray, random: Random, started_ns: int) -> None:
@@ -55,6 +57,11 @@ class Request:
         times = (self._delays_ns + np.uint64(started_ns)).tobytes()
         source = np.frombuffer(fresh + fresh.hex().encode() + times, np.uint8)
         np.frombuffer(body, np.uint8)[self._to] = source[self._of]
+
+    def keys(self, random: Random) -> list[str]:
+        """The calls ("trace:span", hex) of the request that `stamp` makes with a `random` in this state."""
+        fresh = random.randbytes(self._fresh_bytes).hex()
+        return [f"{fresh[trace]}:{fresh[span]}" for trace, span in self._call_ids]
 
     def _places(self, made: Sequence[MadeTrace]) -> tuple[np.ndarray, np.ndarray]:
         """Which bytes of the request to overwrite, and with which of: random bytes, the same in hex, times."""
@@ -73,11 +80,13 @@ class Request:
         for each in made:
             copy(each.trace_id, at)
             copy(each.trace_id.hex().encode(), hexed + 2 * at)
+            of_trace = slice(2 * at, 2 * (at + _TRACE_BYTES))
             at += _TRACE_BYTES
             for span in each.spans:
                 copy(span.span_id, at)
                 if span.kind is Kind.CHAT:
                     copy(span.span_id.hex().encode(), hexed + 2 * at)
+                    self._call_ids.append((of_trace, slice(2 * at, 2 * (at + _SPAN_BYTES))))
                 at += _SPAN_BYTES
                 for marker in span.times:
                     copy(marker, clock)
@@ -151,6 +160,14 @@ def send(
     return sent
 
 
+def post(connection: http.client.HTTPConnection, path: str, body: bytes | bytearray) -> int:
+    """Send one request and read its answer; the status. Raises OSError or HTTPException where it breaks."""
+    connection.request("POST", path, body, {"Content-Type": PROTOBUF})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
 def _quote(provider: str, model: str, usage: Usage) -> Decimal:
     cost = _BOOK.quote(provider, model, usage, datetime.now(UTC)).cost
     assert cost is not None, f"{provider} {model} has no price: the load would not check costs"
@@ -174,7 +191,7 @@ def _run(
         begun = time.perf_counter()
         if begun > until:
             break
-        while (status := _post(connection, target.path, body)) in _RETRIED:
+        while (status := post(connection, target.path, body)) in _RETRIED:
             sent.refused.append(time.perf_counter())
             if sent.refused[-1] > until:
                 break
@@ -185,10 +202,3 @@ def _run(
         elif status not in _RETRIED:
             raise RuntimeError(f"{url} answered {status}")
     connection.close()
-
-
-def _post(connection: http.client.HTTPConnection, path: str, body: bytearray) -> int:
-    connection.request("POST", path, body, {"Content-Type": PROTOBUF})
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status

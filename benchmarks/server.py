@@ -15,6 +15,7 @@ import httpx
 
 __all__ = ["Collector", "Server", "free_port"]
 
+SWITCHGEAR = Path(sys.executable).with_name("switchgear")
 _POLL_S = 0.02
 _ANSWERS_WITHIN_S = 120.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -98,12 +99,12 @@ class Server:
 class Collector(Server):
     """`switchgear serve collector` on a data folder, on a port that is free."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *, program: Sequence[str | Path] = (SWITCHGEAR,)) -> None:
+        """Start it; `program` is what takes the arguments of `switchgear`."""
         data.mkdir(parents=True, exist_ok=True)
         port = str(free_port())
-        switchgear = Path(sys.executable).with_name("switchgear")
         super().__init__(
-            [switchgear, "serve", "collector", "--data", data, "--port", port, "--no-grpc", *options],
+            [*program, "serve", "collector", "--data", data, "--port", port, "--no-grpc"],
             f"http://127.0.0.1:{port}",
             ready="/readyz",
             log=data.with_name(f"{data.name}.log"),
