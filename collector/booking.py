@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .billing import priced
-from .call import Call, NotBilled, State
+from .call import Call, Marks, NotBilled, State
 from .index import CALLS_A_SEGMENT, Hashes, Index
-from .merge import Group, Outcome, Shelf
+from .merge import Group, Outcome, Shelf, gather
 from .pricing import PriceCall, Quote
 from .rows import FACTS, HASHES, call_of, columns_of, table
 
@@ -33,6 +33,9 @@ __all__ = ["Booked", "book", "index_of", "keep_reasons", "statement"]
 
 # Entries for parents stand beside those for spans: the same hash with other bits.
 _CHILD = np.uint64(0x9E3779B97F4A7C15)
+# Entries for response ids hold the hour: a server that gives one id for ever must not lead to its whole history.
+_HOUR = np.uint64(0xC2B2AE3D27D4EB4F)
+_HOUR_US = 3_600_000_000
 # Candidates stand in few places; beyond this many the places in between are read too.
 _MAX_RANGES = 8
 
@@ -77,7 +80,8 @@ def index_of(con: duckdb.DuckDBPyConnection) -> Index:
     words: list[Hashes] = []
     cursor = con.cursor()
     for name in ("booked", "members"):
-        rows = cursor.sql(f"SELECT call_id, {', '.join(HASHES)} FROM {name}").to_arrow_reader(1_000_000)  # noqa: S608 - our own names
+        columns = ", ".join(("call_id", "started_at", *HASHES))
+        rows = cursor.sql(f"SELECT {columns} FROM {name}").to_arrow_reader(1_000_000)  # noqa: S608 - our own names
         for batch in rows:
             words += _words(_Hashed.of(batch), _numbers(batch["call_id"]))
     cursor.close()
@@ -114,21 +118,30 @@ def keep_reasons(con: duckdb.DuckDBPyConnection, not_billed: Sequence[NotBilled]
 
 @dataclass(frozen=True, slots=True)
 class _Hashed:
-    """The hashes of some rows; 0 where there is none."""
+    """The hashes of some rows, 0 where there is none, and the hour in which each began."""
 
     identity: Hashes
     parent: Hashes
     response: Hashes
     lease: Hashes
+    hour: NDArray[np.int64]
 
     @classmethod
     def of(cls, rows: pa.Table | pa.RecordBatch) -> _Hashed:
-        return cls(*(_hashes(rows[name]) for name in HASHES))
+        began = _numbers(rows["started_at"].cast(pa.int64()))
+        identity, parent, response, lease = (_hashes(rows[name]) for name in HASHES)
+        return cls(identity, parent, response, lease, began // _HOUR_US)
 
     @property
     def probes(self) -> tuple[Hashes, ...]:
         """What to look for: the span itself, its parent, its children, its answer, its hold."""
-        return (self.identity, self.parent, self.identity ^ _CHILD, self.response, self.lease)
+        answers = (self.answer(-1), self.answer(0), self.answer(1))
+        return (self.identity, self.parent, self.identity ^ _CHILD, *answers, self.lease)
+
+    def answer(self, hours: int) -> Hashes:
+        """The response ids as given `hours` later."""
+        found: Hashes = self.response ^ ((self.hour + hours).astype(np.uint64) * _HOUR)
+        return np.where(self.response != 0, found, np.uint64(0))
 
 
 def _connected(hashed: _Hashed, index: Index) -> NDArray[np.bool_]:
@@ -182,24 +195,15 @@ def _merge(
     """Put the rows on a shelf with what the store holds of them, and write the calls that this changed."""
     found = rows.to_pylist()
     calls = [call_of(row) for row in found]
-    held = _find(con, index, calls)
+    held = gather(calls, lambda probe: _find(con, index, probe))
     in_store = {_id(group) for group in held}
     shelf = Shelf(held)
-    changed: dict[int, tuple[Group, int]] = {}
-    for call, row in zip(calls, found, strict=True):
-        outcome = shelf.put(call)
-        result.outcomes[outcome] += 1
-        if outcome is Outcome.CONFLICT:
-            _keep_conflict(con, shelf.span_of(call), call, row)
-        elif outcome is not Outcome.DUPLICATE:
-            group = shelf.group_of(call)
-            if group.call_id is None:
-                group.call_id, group.home = row["seq"], call
-            changed[id(group)] = (group, row["seq"])
-    there = {id(group) for group in shelf.groups}
-    written = [(group, seq) for key, (group, seq) in changed.items() if key in there]
-    if written:
-        _Change(con, in_store, {row["seq"]: row["booked_at"] for row in found}).write(written, price, result)
+    for call in calls:
+        result.outcomes[shelf.put(call)] += 1
+    taken_at = {row["seq"]: row["booked_at"] for row in found}
+    for kept, refused in shelf.conflicts:
+        _keep_conflict(con, kept, refused, taken_at)
+    _Change(con, in_store, taken_at).write(shelf, price, result)
 
 
 class _Change:
@@ -212,26 +216,28 @@ class _Change:
         self._in_store = in_store
         self._taken_at = taken_at
 
-    def write(self, changed: Sequence[tuple[Group, int]], price: PriceCall, result: Booked) -> None:
-        gone = [other for group, _ in changed for other in group.absorbed]
-        ids = [_id(group) for group, _ in changed]
-        self._delete([each for each in (*ids, *map(_id, gone)) if each in self._in_store])
-        calls = [_priced(group, price) for group, _ in changed]
-        rows = self._rows(calls, [seq for _, seq in changed]).append_column(
+    def write(self, shelf: Shelf, price: PriceCall, result: Booked) -> None:
+        changed = [group for group in shelf.groups if group.changed_by is not None]
+        if not changed:
+            return
+        ids = [_id(group) for group in changed]
+        gone = [_id(group) for group, _ in shelf.absorbed]
+        self._delete([each for each in (*ids, *gone) if each in self._in_store])
+        calls = [_priced(group, price) for group in changed]
+        rows = self._rows(calls, [_seq(group) for group in changed]).append_column(
             "call_id", pa.array(ids, pa.int64())
         )
         _insert(self._con, "booked", rows)
         self._write_members(changed)
-        for (group, seq), call in zip(changed, calls, strict=True):
-            for other in group.absorbed:
-                self._retract(other, call, seq)
+        for group, into in shelf.absorbed:
+            self._retract(group, into)
         result.states.update(call.state for call in calls)
-        members = [(member, _id(group)) for group, _ in changed for member in group.members]
+        members = [(member, _id(group)) for group in changed for member in group.members]
         hashed = _Hashed.of(table(columns_of([member for member, _ in members])))
         result.words += _words(hashed, np.array([call_id for _, call_id in members], dtype=np.int64))
 
     def _rows(self, calls: Sequence[Call], seqs: Sequence[int]) -> pa.Table:
-        rows = table(columns_of(calls)).drop_columns("quarantined")
+        rows = _marked(calls).drop_columns("quarantined")
         at = [self._taken_at[seq] for seq in seqs]
         return rows.append_column("seq", pa.array(seqs, pa.int64())).append_column(
             "booked_at", pa.array(at, pa.timestamp("us", "UTC"))
@@ -250,33 +256,46 @@ class _Change:
                     bounds,
                 )
 
-    def _write_members(self, changed: Sequence[tuple[Group, int]]) -> None:
+    def _write_members(self, changed: Sequence[Group]) -> None:
         """Every span of every call that has several: what its record is made of."""
         several = [
-            (member, _id(group)) for group, _ in changed if len(group.members) > 1 for member in group.members
+            (member, _id(group)) for group in changed if len(group.members) > 1 for member in group.members
         ]
         if several:
-            rows = table(columns_of([member for member, _ in several]))
-            ids = pa.array([call_id for _, call_id in several], pa.int64())
-            kept = rows.select([*HASHES, *FACTS]).append_column("call_id", ids)
-            _insert(self._con, "members", kept)
+            members = [member for member, _ in several]
+            rows = _marked(members).select([*HASHES, *FACTS, "marks"])
+            numbers = {
+                "call_id": [call_id for _, call_id in several],
+                "fact": [member.fact for member in members],
+            }
+            for name, values in numbers.items():
+                rows = rows.append_column(name, pa.array(values, pa.int64()))
+            _insert(self._con, "members", rows)
 
-    def _retract(self, gone: Group, into: Call, seq: int) -> None:
-        """Say that a call turned out to be another's twin; also of one that this batch began, and ended."""
-        home = gone.home
-        if home is None:
-            return
+    def _retract(self, gone: Group, into: Group) -> None:
+        """Say that a call turned out to be another one; also of one that this batch began, and ended."""
+        home, seq = cast("Call", gone.home), _seq(into)
         self._con.execute(
             "INSERT INTO retractions VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             [
                 *(seq, gone.call_id, home.tenant, home.trace_id, home.span_id),
-                *(into.key, self._taken_at[seq], home.started_at),
+                *(into.record().key, self._taken_at[seq], home.started_at),
             ],
         )
 
 
+def _marked(calls: Sequence[Call]) -> pa.Table:
+    marks = pa.array([int(call.marks) for call in calls], pa.int16())
+    return table(columns_of(calls)).append_column("marks", marks)
+
+
 def _id(group: Group) -> int:
     return cast("int", group.call_id)
+
+
+def _seq(group: Group) -> int:
+    """The number of the fact that changed the group last."""
+    return cast("int", cast("Call", group.changed_by).fact)
 
 
 def _priced(group: Group, price: PriceCall) -> Call:
@@ -293,12 +312,16 @@ def _priced_by(call: Call) -> tuple[object, ...]:
     return (call.provider, call.model, call.usage, call.started_at)
 
 
-def _keep_conflict(con: duckdb.DuckDBPyConnection, kept: Call, call: Call, row: Mapping[str, Any]) -> None:
+def _keep_conflict(
+    con: duckdb.DuckDBPyConnection, kept: Call, refused: Call, taken_at: Mapping[int, datetime]
+) -> None:
+    """Write down what was refused under the number of whichever came last."""
+    seq = max(cast("int", each.fact) for each in (kept, refused))
     con.execute(
         "INSERT INTO conflicts VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
-            *(row["seq"], row["booked_at"], call.tenant, call.trace_id, call.span_id),
-            *(kept.model, *_tokens(kept), call.model, *_tokens(call)),
+            *(seq, taken_at[seq], refused.tenant, refused.trace_id, refused.span_id),
+            *(kept.model, *_tokens(kept), refused.model, *_tokens(refused)),
         ],
     )
 
@@ -320,7 +343,9 @@ def _put_aside(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -
 
 def _find(con: duckdb.DuckDBPyConnection, index: Index, calls: Sequence[Call]) -> list[Group]:
     """The calls of the store that any span of `calls` belongs to, with all their spans."""
-    rows = table(columns_of(calls))
+    # A response id that is known to be shared leads nowhere.
+    own = [replace(call, response_id=None) if Marks.SHARED_ID in call.marks else call for call in calls]
+    rows = table(columns_of(own))
     hashed = _Hashed.of(rows)
     _, segments = index.find(np.concatenate(hashed.probes))
     answers = pa.table(
@@ -361,7 +386,7 @@ def _groups(con: duckdb.DuckDBPyConnection, found: pa.Table, bounds: Mapping[str
     groups = []
     for row in rows.to_pylist():
         home = call_of(row)
-        groups.append(Group(members.get(row["call_id"], [home]), call_id=row["call_id"], home=home))
+        groups.append(Group(members.get(row["call_id"], [home]), home=home))
     return groups
 
 
@@ -372,7 +397,7 @@ def _words(hashed: _Hashed, call_ids: NDArray[np.int64]) -> list[Hashes]:
         for keys, there in (
             (hashed.identity, hashed.identity != 0),
             (hashed.parent ^ _CHILD, hashed.parent != 0),
-            (hashed.response, hashed.response != 0),
+            (hashed.answer(0), hashed.response != 0),
             (hashed.lease, hashed.lease != 0),
         )
     ]

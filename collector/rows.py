@@ -19,7 +19,7 @@ import pyarrow as pa
 from switchgear.usage import COUNTS, Usage
 
 from .billing import Price
-from .call import Call, Flag, Kind, NotBilled, Reported, State, Stated
+from .call import Call, Flag, Kind, Marks, NotBilled, Reported, State, Stated
 
 __all__ = [
     "EPOCH",
@@ -199,7 +199,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
 
 
 def call_of(row: Mapping[str, Any]) -> Call:
-    """The call that a row of facts holds, with its quote where the row has one."""
+    """The call that a row of facts, `booked` or `members` holds, with its quote where the row has one."""
     facts = {name: row[name] for name in _PLAIN}
     counts = {name: row[name] for name in COUNTS}
     quote: dict[str, Any] = {}
@@ -215,6 +215,8 @@ def call_of(row: Mapping[str, Any]) -> Call:
         kind=Kind(row["kind"]),
         flags=tuple(map(Flag, row["flags"].split(","))) if row["flags"] else (),
         stated=_stated(row),
+        fact=row["fact"] if "fact" in row else row.get("call_id", row["seq"]),
+        marks=Marks(row.get("marks") or 0),
     )
 
 

@@ -10,9 +10,9 @@ CREATE TABLE IF NOT EXISTS store (
 
 CREATE TABLE IF NOT EXISTS booked (
     seq              BIGINT        NOT NULL,  -- the journal's number of the fact that changed it last: its place in the feed
-    call_id          BIGINT        NOT NULL,  -- the number of its first fact, kept for good
+    call_id          BIGINT        NOT NULL,  -- the number of the fact under whose identity it is booked
     booked_at        TIMESTAMPTZ   NOT NULL,  -- when the fact that changed it last was taken in
-    state            VARCHAR       NOT NULL,  -- complete, incomplete, unpriced
+    state            VARCHAR       NOT NULL,  -- complete, incomplete, unpriced, settled_only
     cost             DECIMAL(18, 12),         -- NULL: not known
     currency         VARCHAR,
     price_version    VARCHAR,
@@ -50,11 +50,12 @@ CREATE TABLE IF NOT EXISTS booked (
     flags            VARCHAR,                 -- what is odd about it (call.Flag), comma-separated
     stated_amount    DECIMAL(18, 12),
     stated_currency  VARCHAR,
-    sku              VARCHAR
+    sku              VARCHAR,
+    marks            SMALLINT                 -- what other spans have shown about it (call.Marks); NULL: nothing
 );
 
-CREATE TABLE IF NOT EXISTS members AS
-SELECT * EXCLUDE (seq, booked_at, state, cost, currency, price_version) FROM booked LIMIT 0;
+CREATE TABLE IF NOT EXISTS members AS         -- `fact` is the number of the span's own fact
+SELECT seq AS fact, * EXCLUDE (seq, booked_at, state, cost, currency, price_version) FROM booked LIMIT 0;
 
 -- A call that was booked and then turned out to be another one: its money is in `into_key` now.
 CREATE TABLE IF NOT EXISTS retractions (

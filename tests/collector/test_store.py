@@ -112,7 +112,7 @@ def test_a_twin_that_comes_later_makes_the_row_richer_under_its_key(store: Store
     blind = call(1, response_id="r", usage=None, reported=Reported.NOTHING)
     book(store, [blind], cent_a_token, NOW)
     assert replayed(store)[blind.key]["cost"] is None
-    book(store, [call(2, response_id="r", lease_id="g:1")], cent_a_token, NOW)
+    book(store, [call(2, response_id="r", lease_id="g:1", scope="y@1")], cent_a_token, NOW)
     held = replayed(store)
     assert list(held) == [blind.key]
     assert held[blind.key]["cost"] == "0.03"
@@ -121,7 +121,7 @@ def test_a_twin_that_comes_later_makes_the_row_richer_under_its_key(store: Store
 
 
 def test_the_span_of_a_merged_twin_sent_again_is_a_duplicate(store: Store) -> None:
-    twins = [call(1, response_id="r"), call(2, response_id="r")]
+    twins = [call(1, response_id="r"), call(2, response_id="r", scope="y@1")]
     for twin in twins:
         book(store, [twin], cent_a_token, NOW)
     booked = book(store, twins, cent_a_token, NOW)
@@ -132,7 +132,7 @@ def test_the_span_of_a_merged_twin_sent_again_is_a_duplicate(store: Store) -> No
 def test_two_booked_calls_that_turn_out_to_be_one_leave_one(store: Store) -> None:
     framework = call(1, response_id="r")
     wrapper = call(2)
-    client = call(3, response_id="r", trace_id=wrapper.trace_id, parent_span_id=wrapper.span_id)
+    client = call(3, response_id="r", scope="y@1", trace_id=wrapper.trace_id, parent_span_id=wrapper.span_id)
     book(store, [framework, wrapper], cent_a_token, NOW)
     book(store, [client], cent_a_token, NOW)
     assert rows(store, "SELECT count(*) FROM calls") == [(1,)]
@@ -161,7 +161,7 @@ def test_owners_are_joined_when_calls_are_read(store: Store) -> None:
 # Spans of six calls: some have a twin in another trace, some a wrapper; some come from two tenants.
 SPANS = [
     *(call(n, response_id=f"r{n}" if n % 2 else None) for n in range(1, 5)),
-    *(call(10 + n, response_id=f"r{n}", usage=Usage(n, output=1)) for n in (1, 3)),
+    *(call(10 + n, response_id=f"r{n}", scope="y@1", usage=Usage(n, output=1)) for n in (1, 3)),
     call(22, trace_id=f"{2:032x}", parent_span_id=f"{2:016x}", usage=Usage(2, output=1)),
     call(5, tenant="globex", response_id="r1"),
     call(6, usage=None, reported=Reported.NOTHING),
