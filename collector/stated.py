@@ -24,6 +24,7 @@ _AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,24})?")
 _CURRENCY = re.compile("[A-Za-z]{3}")
 # What a row holds of an amount; what is finer is rounded half even.
 _FINEST = Decimal("0.000000000001")
+_BELOW = 1_000_000
 
 
 def stated_cost(attributes: Mapping[str, Scalar]) -> Stated:
@@ -42,11 +43,12 @@ def stated_cost(attributes: Mapping[str, Scalar]) -> Stated:
 def _amount(value: Scalar | None) -> Decimal:
     # As text a number is what was meant by it: 0.1, and not the binary fraction next to it.
     text = f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
-    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+    amount = Decimal(text).quantize(_FINEST) if _AMOUNT.fullmatch(text) else None
+    if isinstance(value, bool) or amount is None or amount >= _BELOW:
         raise BadValueError(
-            f"{COST_AMOUNT} = {_shown(value)}: an amount is a decimal number from 0 to below 1,000,000"
+            f"{COST_AMOUNT} = {_shown(value)}: an amount is a decimal from 0 to below {_BELOW:,}"
         )
-    return Decimal(text).quantize(_FINEST)
+    return amount
 
 
 def _shown(value: Scalar | None) -> str:

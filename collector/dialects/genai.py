@@ -1,4 +1,4 @@
-"""OpenTelemetry GenAI: the current names and every deprecated one; also pydantic-ai and hand-made spans.
+"""OpenTelemetry GenAI: the current names and every deprecated one; also pydantic-ai, Sentry and hand-made spans.
 
 The convention counts cached tokens inside the input and reasoning inside the output. An agent span may carry
 the sum of what its calls used (`invoke_agent`, `gen_ai.aggregated_usage.*`): it is never a call.
@@ -12,7 +12,9 @@ from .dialect import Dialect, Kind
 
 __all__ = ["ANTHROPIC_SDK", "BILLED_OPERATIONS", "GENAI"]
 
-BILLED_OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+BILLED_OPERATIONS = frozenset(
+    {"chat", "generate_content", "text_completion", "embeddings", "realtime_inference"}
+)
 
 GENAI = Dialect(
     name="otel-genai",
@@ -43,20 +45,31 @@ GENAI = Dialect(
         "gen_ai.usage.cache_read.input_tokens",
         "gen_ai.usage.cache_read_input_tokens",
         "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cache_read_input_tokens",
         "gen_ai.usage.details.cached_tokens",
+        "gen_ai.usage.input_tokens.cached",
+        "gen_ai.usage.cache_read_tokens",
     ),
     cache_write=(
         "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.cache_write_input_tokens",
         "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
+        "gen_ai.usage.input_tokens.cache_write",
+        "gen_ai.usage.cache_write_tokens",
+        "gen_ai.usage.cache_creation_tokens",
     ),
     reasoning=(
         "gen_ai.usage.reasoning.output_tokens",
         "gen_ai.usage.output_tokens.reasoning",
         "gen_ai.usage.reasoning_tokens",
         "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.details.thoughts_tokens",
+        "gen_ai.usage.details.thinking_tokens",
     ),
+    total=("gen_ai.usage.total_tokens",),
 )
 
 # The Anthropic SDK traces itself, in the same names; it alone tells how long a cache write lives. It stands

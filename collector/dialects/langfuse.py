@@ -63,6 +63,7 @@ LANGFUSE = Dialect(
         _usage("completion_details.reasoning"),
         *GENAI.reasoning,
     ),
+    total=(_usage("total_tokens"), _usage("total"), *GENAI.total),
     apart=(
         Apart(
             counted=frozenset({_usage("input_tokens"), _usage("input")}),

@@ -71,4 +71,5 @@ LANGSMITH = Dialect(
         *(_usage("output_token_details", "reasoning"), _output_details("reasoning"), *GENAI.reasoning),
         *_answered("output_token_details", "reasoning"),
     ),
+    total=(*GENAI.total, _usage("total_tokens")),
 )

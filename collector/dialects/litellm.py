@@ -27,6 +27,7 @@ _FUNCTIONS = (
     "generate_content",
     "anthropic_messages",
 )
+_BILLED = BILLED_OPERATIONS.union(_FUNCTIONS, (f"a{name}" for name in _FUNCTIONS))
 
 LITELLM = replace(
     GENAI,
@@ -36,11 +37,9 @@ LITELLM = replace(
     marks=frozenset({"litellm.call_id"}),
     kinds=(
         Kind("litellm.cache_hit", never=frozenset({"true"}), passes=True),
-        Kind(
-            "gen_ai.operation.name",
-            bills=BILLED_OPERATIONS.union(_FUNCTIONS, (f"a{name}" for name in _FUNCTIONS)),
-            endings=("generate_content_stream",),
-        ),
+        Kind("gen_ai.operation.name", bills=_BILLED, endings=("generate_content_stream",)),
+        # Before it followed the convention: the same functions under this name.
+        Kind("llm.request.type", bills=_BILLED, endings=("generate_content_stream",)),
     ),
     bills_unnamed=False,
     input=(*GENAI.input, _usage("prompt_tokens")),
@@ -59,6 +58,7 @@ LITELLM = replace(
     cache_write_5m=(_lifetimes("ephemeral_5m_input_tokens"),),
     cache_write_1h=(_lifetimes("ephemeral_1h_input_tokens"),),
     reasoning=(_usage("completion_tokens_details", "reasoning_tokens"), *GENAI.reasoning),
+    total=(*GENAI.total, "llm.usage.total_tokens"),
     estimate=Estimate(
         streams=(
             ("llm.is_streaming", "true"),

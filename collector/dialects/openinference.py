@@ -7,18 +7,25 @@ from .document import Inside
 
 __all__ = ["OPENINFERENCE"]
 
+# A decision model is asked typed questions and writes typed answers; it has names of its own.
+
 OPENINFERENCE = Dialect(
     name="openinference",
     trust=30,
     scopes=("openinference.instrumentation.",),
     marks=frozenset({"openinference.span.kind"}),
-    kinds=(Kind("openinference.span.kind", bills=frozenset({"llm", "embedding"})),),
-    provider=("llm.provider", "llm.system", "gen_ai.provider.name", "gen_ai.system"),
-    request_model=("llm.request.model_name", "gen_ai.request.model"),
+    kinds=(Kind("openinference.span.kind", bills=frozenset({"llm", "embedding", "decision"})),),
+    provider=(
+        *("llm.provider", "llm.system", "decision.provider", "decision.system"),
+        *("gen_ai.provider.name", "gen_ai.system"),
+    ),
+    request_model=("llm.request.model_name", "decision.request.model_name", "gen_ai.request.model"),
     response_model=(
         "llm.response.model_name",
         "llm.model_name",
         "embedding.model_name",
+        "decision.response.model_name",
+        "decision.model_name",
         "gen_ai.response.model",
     ),
     response_id=(
@@ -29,14 +36,19 @@ OPENINFERENCE = Dialect(
         Inside("output.value", *("generations", 0, 0, "message", "kwargs", "response_metadata", "id")),
         Inside("output.value", "response", "id"),
     ),
-    input=("llm.token_count.prompt", "gen_ai.usage.input_tokens"),
-    output=("llm.token_count.completion", "gen_ai.usage.output_tokens"),
-    cache_read=("llm.token_count.prompt_details.cache_read", "gen_ai.usage.cache_read.input_tokens"),
+    input=("llm.token_count.prompt", "decision.token_count.input", "gen_ai.usage.input_tokens"),
+    output=("llm.token_count.completion", "decision.token_count.output", "gen_ai.usage.output_tokens"),
+    cache_read=(
+        "llm.token_count.prompt_details.cache_read",
+        "llm.token_count.prompt_details.cache_input",
+        "gen_ai.usage.cache_read.input_tokens",
+    ),
     cache_write=("llm.token_count.prompt_details.cache_write", "gen_ai.usage.cache_write.input_tokens"),
     reasoning=(
         "llm.token_count.completion_details.reasoning",
         "gen_ai.usage.reasoning.output_tokens",
     ),
+    total=("llm.token_count.total",),
     # Arize-ai/openinference#2414: until then Anthropic's own count was passed on as it is.
     apart=(
         Apart(

@@ -29,6 +29,8 @@ OPENLLMETRY = replace(
             "traceloop.workflow.name",
             "llm.request.type",
             "llm.usage.total_tokens",
+            "llm.usage.prompt_tokens",
+            "llm.usage.completion_tokens",
             "gen_ai.is_streaming",
         }
     ),
@@ -51,6 +53,7 @@ OPENLLMETRY = replace(
     cache_read=(*GENAI.cache_read, "llm.usage.cache_read_input_tokens"),
     cache_write=(*GENAI.cache_write, "llm.usage.cache_creation_input_tokens"),
     reasoning=(*GENAI.reasoning, "llm.usage.reasoning_tokens"),
+    total=(*GENAI.total, "llm.usage.total_tokens"),
     # traceloop/openllmetry#4449: Bedrock's own count, which leaves the cached tokens out, is passed on as it is.
     apart=(Apart(scope="opentelemetry.instrumentation.bedrock"),),
 )

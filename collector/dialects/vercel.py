@@ -46,6 +46,7 @@ VERCEL = Dialect(
         *("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
         _metadata("openai", "reasoningTokens"),
     ),
+    total=("ai.usage.totalTokens",),
     # Until version 6 the provider's own count was passed on as it is; 6 also says what is not cached.
     apart=(
         Apart(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from by_hand import booked as call
+from by_hand import refused as none
+from by_hand import span
 
 from collector.billing import bill, priced
 from collector.call import Call, NotBilled, Reported, State
 from collector.pricing import Quote
-from collector.span import Span
 from switchgear.usage import Usage
 
 GENAI = {
@@ -37,34 +38,6 @@ ANTHROPIC_SDK = {
     "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 70,
     "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 30,
 }
-
-
-def span(
-    attributes: Mapping[str, Any], *, scope: str = "by-hand", error: bool = False, **fields: Any
-) -> Span:
-    return Span(
-        trace_id=f"{1:032x}",
-        span_id=f"{1:016x}",
-        parent_span_id=None,
-        start_ns=fields.get("start_ns", 1_000_000_000),
-        end_ns=fields.get("end_ns", 2_000_000_000),
-        error=error,
-        scope_name=scope,
-        scope_version="1",
-        attributes={name: value for name, value in attributes.items() if value is not None},
-    )
-
-
-def call(attributes: Mapping[str, Any], **fields: Any) -> Call:
-    result = bill(span(attributes, **fields))
-    assert isinstance(result, Call), result
-    return result
-
-
-def none(attributes: Mapping[str, Any], **fields: Any) -> NotBilled:
-    result = bill(span(attributes, **fields))
-    assert isinstance(result, NotBilled), result
-    return result
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from by_hand import booked as call
+from by_hand import refused
 
-from collector.billing import bill
-from collector.call import Call, NotBilled
 from collector.dialects import DIALECTS
 from collector.dialects.document import MAX_JSON_CHARS, MAX_PYTHON_CHARS, Inside, Notation, opened, within
-from collector.span import Span
 from switchgear.usage import Usage
 
 LANGSMITH = {
@@ -47,28 +45,6 @@ LOGFIRE = {
     "gen_ai.request.model": "gpt-4o-mini",
     "request_data": json.dumps({"model": "gpt-4o-mini", "messages": [], "stream": True}),
 }
-
-
-def billed(attributes: Mapping[str, Any], scope: str, version: str = "", **fields: Any) -> Call | NotBilled:
-    return bill(
-        Span(
-            trace_id=f"{1:032x}",
-            span_id=f"{1:016x}",
-            parent_span_id=None,
-            start_ns=1_000_000_000,
-            end_ns=2_000_000_000,
-            error=fields.get("error", False),
-            scope_name=scope,
-            scope_version=version,
-            attributes=attributes,
-        )
-    )
-
-
-def call(attributes: Mapping[str, Any], scope: str, version: str = "", **fields: Any) -> Call:
-    result = billed(attributes, scope, version, **fields)
-    assert isinstance(result, Call), result
-    return result
 
 
 def usage_details(**counts: Any) -> dict[str, Any]:
@@ -283,9 +259,7 @@ def test_whether_cached_tokens_are_inside_depends_on_the_version(version: str, u
     ],
 )
 def test_sums_wrappers_and_what_asked_no_model_are_not_billed(attributes: dict[str, Any], scope: str) -> None:
-    result = billed(attributes, scope)
-    assert isinstance(result, NotBilled), result
-    assert result.code == "wrong_kind"
+    assert refused(attributes, scope).code == "wrong_kind"
 
 
 def test_the_second_span_of_a_logfire_stream_is_the_call_with_and_without_usage() -> None:
@@ -324,15 +298,11 @@ def test_litellms_own_count_of_a_stream_is_no_usage(
 def test_litellms_own_id_of_a_failed_call_is_no_answer() -> None:
     failed = {**LITELLM, "gen_ai.response.id": "0b5c", "error.type": "Timeout"}
     failed = {name: value for name, value in failed.items() if "usage" not in name}
-    result = billed(failed, "litellm", error=True)
-    assert isinstance(result, NotBilled)
-    assert result.code == "failed"
+    assert refused(failed, "litellm", error=True).code == "failed"
 
 
 def test_a_failed_langfuse_generation_is_not_charged() -> None:
-    result = billed({**LANGFUSE, "langfuse.observation.level": "ERROR"}, "langfuse-sdk")
-    assert isinstance(result, NotBilled)
-    assert result.code == "failed"
+    assert refused({**LANGFUSE, "langfuse.observation.level": "ERROR"}, "langfuse-sdk").code == "failed"
 
 
 @pytest.mark.parametrize(
