@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,14 +97,14 @@ class _Run:
         self._workers = workers
         self._limits = limits
         self._lock = threading.Lock()
-        self._at_work: tuple[Worker, duckdb.DuckDBPyConnection] | None = None
+        self._at_work: list[Callable[[], None]] = []
         self._stopped: Exception | None = None
 
     def __call__(self) -> bytes:
         try:
-            with self._workers.lend() as worker, self._reader.cursor(self._key) as cursor:
-                with self._limited(worker, cursor):
-                    message, body = self._converse(worker.channel, cursor)
+            with self._workers.lend() as worker:
+                with self._limited(worker), ExitStack() as opened:
+                    message, body = self._converse(worker.channel, opened)
                 worker.is_worn_out = message["worn_out"]
         except (EOFError, OSError, ValueError, duckdb.InterruptException) as problem:
             raise self._stopped or QueryError(
@@ -119,37 +119,37 @@ class _Run:
         """End it at once, unless it is done."""
         with self._lock:
             self._stopped = self._stopped or reason or BusyError("the service stops; ask again shortly")
-            if self._at_work is not None:
-                worker, cursor = self._at_work
-                worker.kill()
-                cursor.interrupt()
+            for end in self._at_work:
+                end()
 
     @contextmanager
-    def _limited(self, worker: Worker, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Let `stop` reach the worker and the cursor, and call it when time is over."""
+    def _limited(self, worker: Worker) -> Iterator[None]:
+        """Let `stop` reach the worker, and call it when time is over."""
         late = QueryError(
             f"the query did not finish in time, which is {self._limits.within_s:g} s; narrow it or aggregate"
         )
         timer = threading.Timer(self._limits.within_s, self.stop, (late,))
-        with self._lock:
-            if self._stopped is not None:
-                raise self._stopped
-            self._at_work = worker, cursor
+        self._reach(worker.kill)
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
             with self._lock:
-                self._at_work = None
+                self._at_work.clear()
 
-    def _converse(
-        self, channel: Channel, cursor: duckdb.DuckDBPyConnection
-    ) -> tuple[Mapping[str, Any], memoryview]:
+    def _reach(self, end: Callable[[], None]) -> None:
+        """Let `stop` call this too. Raises what it was stopped for where that has been."""
+        with self._lock:
+            if self._stopped is not None:
+                raise self._stopped
+            self._at_work.append(end)
+
+    def _converse(self, channel: Channel, opened: ExitStack) -> tuple[Mapping[str, Any], memoryview]:
         """Ask, send the rows that the worker wants, and return what it says in the end."""
         asked = {**asdict(self._question), "within_s": self._limits.within_s}
         channel.send(asked, packed_schemas(self._reader.schemas))
-        cursor.begin()
+        cursor: duckdb.DuckDBPyConnection | None = None
         batches: Iterator[pa.RecordBatch] = iter(())
         rows = 0
         while True:
@@ -157,7 +157,8 @@ class _Run:
             if "answer" in message or "error" in message:
                 return message, body
             if "scan" in message:
-                batches = self._batches(cursor, **message)
+                cursor = cursor or self._snapshot(opened)
+                batches = _batches(cursor, self._reader.schemas, **message)
             batch = next(batches, None)
             if batch is None:
                 channel.send({"end": True})
@@ -169,16 +170,28 @@ class _Run:
                 )
             channel.send({"batch": True}, packed(batch))
 
-    def _batches(
-        self, cursor: duckdb.DuckDBPyConnection, scan: str, columns: Sequence[str], where: Any
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of a view as the key sees it. Nothing of what the worker says gets into the SQL but known names."""
-        schema = self._reader.schemas.get(scan)
-        if schema is None or not set(columns) <= set(schema.names):
-            raise ValueError(f"no such columns: {scan[:64]}")
-        listed = ", ".join(f'"{name}"' for name in columns)
-        sql, values = f"SELECT {listed} FROM {scan}", None  # noqa: S608 - checked above
-        if where is not None:
-            test, values = sql_of(where, schema)
-            sql = f"{sql} WHERE {test}"
-        yield from cursor.sql(sql, params=values).to_arrow_reader(_BATCH_ROWS)
+    def _snapshot(self, opened: ExitStack) -> duckdb.DuckDBPyConnection:
+        """A cursor with the views as the key sees them, all as of one moment."""
+        cursor = opened.enter_context(self._reader.cursor(self._key))
+        self._reach(cursor.interrupt)
+        cursor.begin()
+        return cursor
+
+
+def _batches(
+    cursor: duckdb.DuckDBPyConnection,
+    schemas: Mapping[str, pa.Schema],
+    scan: str,
+    columns: Sequence[str],
+    where: Any,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a view. Nothing of what a worker says gets into the SQL but names that are known here."""
+    schema = schemas.get(scan)
+    if schema is None or not set(columns) <= set(schema.names):
+        raise ValueError(f"no such columns: {scan[:64]}")
+    listed = ", ".join(f'"{name}"' for name in columns)
+    test, values = sql_of(where, schema) if where is not None else ("true", [])
+    yield from cursor.sql(
+        f"SELECT {listed} FROM {scan} WHERE {test}",  # noqa: S608 - as above
+        params=values or None,
+    ).to_arrow_reader(_BATCH_ROWS)

@@ -14,6 +14,8 @@ from .key import Key
 
 __all__ = ["VIEWS", "condition"]
 
+_READING = ("read", "finance", "internal")
+
 
 @dataclass(frozen=True, slots=True)
 class _View:
@@ -28,8 +30,8 @@ class _View:
     by_tenant: str = "{is_of_tenants}"
     by_owner: str = "false"
     """False where the view does not say which workload a row is about."""
-    scopes: tuple[str, ...] = ("read", "finance", "internal")
-    """One of them lets a key see what is of its tenants."""
+    scopes: tuple[str, ...] = _READING
+    """One of them lets a key for some tenants see what is of these."""
 
 
 _OF_CENTRES = "cost_centre IN (SELECT cost_centre FROM {registry} WHERE %s)"
@@ -43,7 +45,7 @@ VIEWS: Mapping[str, _View] = {
     "plans": _View(
         by_tenant=_OF_CENTRES % "{is_of_tenants}",
         by_owner=_OF_CENTRES % "owner IN {owners}",
-        scopes=("finance", "internal"),
+        scopes=("finance",),
     ),
     "quarantine": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
     "registry": _View(by_owner="owner IN {owners}"),
@@ -58,17 +60,20 @@ def condition(view: str, key: Key, registry: str) -> str | None:
     `registry` names the view `registry` with all of its rows.
     """
     rules = VIEWS[view]
-    reads = any(key.allows(scope) for scope in rules.scopes)
-    if reads and key.all_tenants:
+    if key.all_tenants and _has_one(key, _READING):
         return None
     rights = []
-    if reads and key.tenants:
+    if key.tenants and _has_one(key, rules.scopes):
         rights.append(
             rules.by_tenant.format(is_of_tenants=_is_of(rules.tenant, key.tenants), registry=registry)
         )
     if key.owners:
         rights.append(rules.by_owner.format(owners=_listed(key.owners), registry=registry))
     return " OR ".join(f"({right})" for right in rights) or "false"
+
+
+def _has_one(key: Key, scopes: Iterable[str]) -> bool:
+    return any(key.allows(scope) for scope in scopes)
 
 
 def _is_of(column: str, tenants: Iterable[str]) -> str:

@@ -69,19 +69,28 @@ def main() -> None:
     # Nobody is left to speak to: the one who asked is gone.
     with suppress(EOFError, BrokenPipeError):
         while True:
-            # DuckDB opens files when it starts, and none later.
-            with _database() as con, _no_files():
-                _answer(channel, checker, con)
+            # Made before anyone waits for it.
+            with _database() as con:
+                while not _ask(channel, checker, con):
+                    pass
 
 
-def _answer(channel: Channel, checker: Checker, con: duckdb.DuckDBPyConnection) -> None:
+def _ask(channel: Channel, checker: Checker, con: duckdb.DuckDBPyConnection) -> bool:
+    """Take one question and answer it; whether the database was used, and is to be thrown away."""
     asked, content = channel.receive()
     _limit_time(asked["within_s"])
-    scans = Scans(channel)
-    views = {name: View(scans, name, schema) for name, schema in unpacked_schemas(content).items()}
+    schemas = unpacked_schemas(content)
     try:
-        checker.check(asked["sql"], views.keys())
-        table = _run(con, asked["sql"], asked["params"], views)
+        checker.check(asked["sql"], schemas.keys())
+    except QueryError as refusal:
+        channel.send({"error": str(refusal), "worn_out": False})
+        return False
+    scans = Scans(channel)
+    views = {name: View(scans, name, schema) for name, schema in schemas.items()}
+    try:
+        # DuckDB has opened all that it needs.
+        with _no_files():
+            table = _run(con, asked["sql"], asked["params"], views)
         scans.end()
         body = _encoded(table, asked["format"], asked["watermark"])
     except (QueryError, duckdb.Error, pa.ArrowException, ValueError, TypeError, OverflowError) as problem:
@@ -89,6 +98,7 @@ def _answer(channel: Channel, checker: Checker, con: duckdb.DuckDBPyConnection) 
         channel.send({"error": _reason(problem), "worn_out": _is_worn_out()})
     else:
         channel.send({"answer": True, "worn_out": _is_worn_out()}, body)
+    return True
 
 
 def _run(con: duckdb.DuckDBPyConnection, sql: str, params: Any, views: Mapping[str, View]) -> pa.Table:
