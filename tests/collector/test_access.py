@@ -175,6 +175,23 @@ def test_what_cannot_be_cut_to_a_tenant_needs_a_key_for_all(as_key: Client) -> N
     assert statuses == [[403, 200]] * 3
 
 
+def test_the_policies_need_internal_and_the_dashboard_read(as_key: Client) -> None:
+    asked: tuple[tuple[str, str, Any], ...] = (
+        ("GET", "/v1/feed", None),
+        ("POST", "/v1/audit", {"transitions": [transition("acme")]}),
+        ("PUT", "/v1/registry", REGISTRY),
+        ("GET", "/v1/registry", None),
+        ("GET", "/v1/reports/spend", None),
+        ("POST", "/v1/query", {"sql": "SELECT 1"}),
+    )
+    internal, read = (
+        [key.request(method, path, params=RANGE, json=body).status_code for method, path, body in asked]
+        for key in (as_key("*", "internal"), as_key("*", "read"))
+    )
+    assert internal == [200, 200, 200, 403, 403, 403]
+    assert read == [200, 403, 403, 200, 200, 200]
+
+
 def test_a_span_of_another_tenant_is_refused_and_leaves_no_row(served: Served, as_key: Client) -> None:
     agent = as_key("acme", "ingest")
     named = {"switchgear.tenant": OTHER}
