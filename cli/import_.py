@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,11 @@ def run(files: Sequence[Path], *, collector: str, api_key: str | None, history: 
     tally = Tally()
     status = Console(stderr=True).status("reading")
     try:
-        with status, httpx.Client(base_url=collector, timeout=_TIMEOUT_S, trust_env=False) as client:
+        trusted = ssl.create_default_context()
+        with (
+            status,
+            httpx.Client(base_url=collector, timeout=_TIMEOUT_S, verify=trusted, trust_env=False) as client,
+        ):
             client.headers.update(headers)
             for file in files:
                 for batch in _batches(file):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,11 @@ def run(question: str, *, given: Sequence[str], collector: str, api_key: str | N
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
         with httpx.Client(
-            base_url=collector, headers=headers, timeout=_OUR_TIMEOUT_S, trust_env=False
+            base_url=collector,
+            headers=headers,
+            timeout=_OUR_TIMEOUT_S,
+            verify=ssl.create_default_context(),
+            trust_env=False,
         ) as client:
             answer = _ask(client, question.strip(), params, is_report=is_report)
     except (httpx.HTTPError, httpx.InvalidURL) as problem:

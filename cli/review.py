@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -51,7 +52,13 @@ def run(week: str, *, out: Path, collector: str, api_key: str | None, as_json: b
         return misuse(f"review: --week {problem}")
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        with httpx.Client(base_url=collector, headers=headers, timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(
+            base_url=collector,
+            headers=headers,
+            timeout=_TIMEOUT_S,
+            verify=ssl.create_default_context(),
+            trust_env=False,
+        ) as client:
             facts = _fetch(client, week)
     except _RefusedError as problem:
         return fail(f"review: {problem}")

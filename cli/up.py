@@ -98,7 +98,9 @@ def run(
     if len(set(ports)) < len(ports):
         return misuse(f"the services need a port each, not {', '.join(map(str, ports))}")
     if _TLS.intersection(os.environ):
-        return misuse("up serves without TLS; unset SWITCHGEAR_TLS_*, or run each service: switchgear serve")
+        return misuse(
+            "up serves without TLS; unset SWITCHGEAR_TLS_CERT and _KEY, or run each: switchgear serve"
+        )
     services = _services(
         data=data.absolute(),
         policy_file=policy_path(policy_file).absolute(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -55,7 +56,12 @@ class Service:
         self.url = url
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(
-            base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False, transport=transport
+            base_url=url,
+            headers=headers,
+            timeout=_TIMEOUT_S,
+            verify=ssl.create_default_context(),
+            trust_env=False,
+            transport=transport,
         )
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()

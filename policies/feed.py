@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -114,4 +115,6 @@ def booked_call(call: Mapping[str, Any], policies: PolicySet) -> BookedCall:
 def client(base_url: str, api_key: str | None) -> httpx.AsyncClient:
     """An HTTP client for a collector's address."""
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=10)
+    return httpx.AsyncClient(
+        base_url=base_url, headers=headers, timeout=10, verify=ssl.create_default_context()
+    )

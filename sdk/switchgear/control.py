@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import Coroutine
@@ -162,7 +163,12 @@ class Control:
         timeout = httpx.Timeout(_ASK_WAIT_S + 2.0, connect=1.0)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         self._client = httpx.AsyncClient(
-            base_url=self._settings.policies, headers=headers, timeout=timeout, limits=limits, trust_env=False
+            base_url=self._settings.policies,
+            headers=headers,
+            timeout=timeout,
+            limits=limits,
+            verify=ssl.create_default_context(),
+            trust_env=False,
         )
         poll = self._loop.create_task(self._follow())
         send = self._loop.create_task(self._send_finished())

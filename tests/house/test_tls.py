@@ -49,7 +49,7 @@ def _listening(process: subprocess.Popen[str], url: str) -> None:
 
 
 def test_a_collector_with_a_certificate_takes_http_and_grpc_over_tls_only(
-    start: Start, free_ports: Ports, certificates: Path
+    start: Start, run: Run, free_ports: Ports, certificates: Path
 ) -> None:
     port, grpc_port = free_ports(2)
     ports = ("--port", str(port), "--grpc-port", str(grpc_port))
@@ -60,6 +60,12 @@ def test_a_collector_with_a_certificate_takes_http_and_grpc_over_tls_only(
     assert httpx.get(url, verify=trust, timeout=30, trust_env=False).status_code == 200
     with pytest.raises(httpx.TransportError):
         httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30, trust_env=False)
+
+    ask = ("query", "select 1", "--collector", f"https://localhost:{port}")
+    assert run(*ask, env={"SSL_CERT_FILE": str(certificates / "own.pem")}).returncode == 0
+    refused = run(*ask)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.stderr
 
     credentials = grpc.ssl_channel_credentials((certificates / "own.pem").read_bytes())
     with grpc.secure_channel(f"127.0.0.1:{grpc_port}", credentials) as channel:
