@@ -26,6 +26,7 @@ __all__ = ["Access"]
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
+_WANTED = "send a key as: Authorization: Bearer KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,22 @@ class Access:
             return ANYONE
         key = self._identify(authorization) if self.needs_key else EVERYTHING
         if key is None:
-            raise DeniedError("send a key as: Authorization: Bearer KEY", 401)
+            raise DeniedError(_WANTED, 401)
         if needs is None:
             raise self._no_route(method, path)
         if not meets(key, needs):
             raise DeniedError(f"key {key.id} has none of the scopes for this: {', '.join(needs)}", 403)
         return key
+
+    def check(self, key: Key) -> None:
+        """Raise DeniedError where a key has ended since it was admitted: before an answer that took long."""
+        if key is EVERYTHING:
+            ended = self.needs_key
+        else:
+            entry = self._table.entries.get(key.id)
+            ended = key is not ROOT and (entry is None or self._clock() >= entry.ends_at)
+        if ended:
+            raise DeniedError(_WANTED, 401)
 
     def refresh(self) -> None:
         """Look at the key file now. Where it cannot be read, what was read last holds, and the log says so."""

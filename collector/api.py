@@ -17,10 +17,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from .access import Access
 from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
 from .backup import take
-from .errors import BusyError, CollectorError, QueryError, StoreError
+from .errors import BusyError, CollectorError, DeniedError, QueryError, StoreError
 from .feed import Feed, page
 from .idempotency import DOCUMENTED
 from .key import key_of
@@ -46,6 +47,7 @@ T = TypeVar("T")
 class Parts:
     """What the routes work with."""
 
+    access: Access
     data: Path
     now: Callable[[], datetime]
     store: Store
@@ -121,11 +123,13 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
 
         A call that became richer comes again under its key; one with `merged_into` was another call's twin.
         """
+        key = key_of(request.scope)
         await parts.feed.wait(after, wait)
+        parts.access.check(key)
         at, booked = parts.store.last_booked_at, parts.store.last_seq
-        calls = await parts.reader.run(partial(page, after=after, limit=limit), key_of(request.scope))
+        calls = await parts.reader.run(partial(page, after=after, limit=limit), key)
         reached = calls[-1]["seq"] if calls else min(max(after, booked), parts.store.last_seq)
-        calls = [call for call in calls if key_of(request.scope).speaks_for(call["tenant"])]
+        calls = [call for call in calls if key.speaks_for(call["tenant"])]
         return _json({"calls": calls, "next": reached, "watermark": rfc3339(at) if at else None})
 
     @app.post("/v1/query", tags=["facts"], response_class=Response)
@@ -212,7 +216,7 @@ def _add_errors(app: FastAPI) -> None:
     async def of_collector(_: Request, error: CollectorError) -> Response:
         if isinstance(error, BusyError | StoreError):
             return _problem(503, str(error), 1)
-        return _problem(error.status if isinstance(error, QueryError) else 422, str(error))
+        return _problem(error.status if isinstance(error, QueryError | DeniedError) else 422, str(error))
 
     @app.exception_handler(ReportError)
     async def of_report(_: Request, error: ReportError) -> Response:

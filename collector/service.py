@@ -106,6 +106,7 @@ def create_app(
     add_routes(
         api,
         Parts(
+            access=access,
             data=data,
             now=now,
             store=store,

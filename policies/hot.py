@@ -79,6 +79,7 @@ class HotRoutes:
         who = [one.who(self.runtime.engine.policies) for one in body.scopes]
         async with _listening(receive) as gone:
             tag, decisions = await self.runtime.decisions(who, etag, body.wait, gone)
+        self.access.check(key)
         headers = [(b"etag", f'"{tag}"'.encode())]
         if tag == etag:
             await send({"type": "http.response.start", "status": 304, "headers": headers})
@@ -92,6 +93,7 @@ class HotRoutes:
         who = [one.who(self.runtime.engine.policies) for one in body.scopes]
         async with _listening(receive) as gone:
             tag, decisions = await self.runtime.decisions(who, body.etag, body.wait, gone)
+        self.access.check(key)
         await _reply(send, {"etag": tag, "decisions": [decision.to_wire() for decision in decisions]})
 
     async def _grant(self, key: Key, receive: Receive, send: Send) -> None:
@@ -105,6 +107,12 @@ class HotRoutes:
             raise _Refused(422, "Invalid request", f"id: {request.id} was asked with another body before")
         async with _listening(receive) as gone:
             decision, grant = await self.runtime.grant(request, body.wait, gone)
+        try:
+            self.access.check(key)
+        except DeniedError:
+            if grant is not None:
+                self.runtime.release(grant.lease, None)
+            raise
         await _reply(send, granted(decision, grant))
 
     async def _finish(self, key: Key, grant_id: str, verb: str, receive: Receive, send: Send) -> None:

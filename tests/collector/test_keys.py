@@ -301,6 +301,26 @@ def test_a_revoked_key_is_seen_without_being_asked_to_look(keyring: Keyring) -> 
     door.close()
 
 
+def test_a_key_that_has_ended_meanwhile_is_told_before_an_answer_that_took_long(keyring: Keyring) -> None:
+    now = NOW.timestamp()
+    door = access(keyring, root="r", keyless=True, clock=lambda: now)
+    anybody = door.admit("GET", "/v1/reports", "")
+    door.check(anybody)
+    record, revoked = keyring.create(["acme"], ["read"], now=NOW)
+    _, expiring = keyring.create(["acme"], ["read"], now=NOW, expires_at=NOW + DAY)
+    door.refresh()
+    keys = [door.admit("GET", "/v1/reports", f"Bearer {each}") for each in (revoked, expiring, "r")]
+    for key in keys:
+        door.check(key)
+    keyring.revoke(record.key.id, now=NOW)
+    door.refresh()
+    now += DAY.total_seconds()
+    for key in (anybody, *keys[:2]):
+        with pytest.raises(DeniedError):
+            door.check(key)
+    door.check(keys[2])
+
+
 def test_a_root_key_closes_the_door_unless_it_is_for_the_services_alone(keyring: Keyring) -> None:
     assert status(access(keyring, root="r"), None) == 401
     among_services = access(keyring, root="r", keyless=True)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from collector.keyring import FILE_NAME, Keyring
+from collector.keyring import FILE_NAME, ID_LENGTH, Keyring
 from collector.pricing import Quote
 from policies.access import RULES
 from policies.service import create_app
@@ -32,6 +32,7 @@ ceilings:
   - {name: together, limit: 100 USD, window: 1h}
 """
 GRANT = {"provider": "openai", "model": "m", "input_bytes": 0, "max_output_tokens": 1000}
+SCOPE = {"tenant": "globex", "workload": "secret-agent"}
 FORCE = {"do": "open", "by": "ann", "reason": "a test"}
 
 
@@ -72,6 +73,12 @@ class Engine:
         self.clients.append(client)
         return client
 
+    def revoke(self, client: httpx.AsyncClient) -> None:
+        """End the key of a client, and let the engine see it."""
+        key_id = client.headers["authorization"][len("Bearer ") :][:ID_LENGTH]
+        self._keyring.revoke(key_id, now=datetime.now(UTC))
+        self.app.access.refresh()
+
 
 @pytest.fixture
 async def as_key(tmp_path: Path) -> AsyncIterator[Engine]:
@@ -84,6 +91,13 @@ async def as_key(tmp_path: Path) -> AsyncIterator[Engine]:
 async def _routes(client: httpx.AsyncClient) -> list[tuple[str, str]]:
     paths = (await client.get("/openapi.json")).json()["paths"]
     return [(m.upper(), path) for path, methods in paths.items() for m in methods if m in ("get", "post")]
+
+
+async def _queued(everyone: httpx.AsyncClient, requests: int) -> None:
+    """Wait until so many requests wait for a grant."""
+    async with asyncio.timeout(5):
+        while f"switchgear_queue_length {requests}\n" not in (await everyone.get("/metrics")).text:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 async def test_every_route_stands_in_the_table_and_needs_one_of_its_scopes(as_key: Engine) -> None:
@@ -131,6 +145,25 @@ async def test_another_tenants_grant_is_answered_as_one_that_never_was(as_key: E
     assert ended.json() == {"lease": "globex-grant-1:1", "held": True}
 
 
+async def test_a_key_that_ends_while_its_request_waits_is_told_nothing(as_key: Engine) -> None:
+    agent, everyone = as_key("globex", "decide"), as_key("*", "admin")
+    first = (await everyone.post("/v1/grants", json=ask("globex", "1"))).json()
+    tag = (await agent.post("/v1/decisions:batch", json={"scopes": [SCOPE]})).json()["etag"]
+    waiting = [
+        asyncio.create_task(agent.post("/v1/grants", json=ask("globex", "2", wait=20))),
+        asyncio.create_task(
+            agent.post("/v1/decisions:batch", json={"scopes": [SCOPE], "etag": tag, "wait": 20})
+        ),
+    ]
+    await _queued(everyone, 1)
+    as_key.revoke(agent)
+    await everyone.post(f"/v1/grants/{first['grant']['id']}:release", json={})
+    await everyone.post("/v1/breakers", json={"ceiling": "globex-hour", **FORCE})
+    assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [401, 401]
+    budgets = (await everyone.get("/v1/budgets")).json()["budgets"]
+    assert {each["ceiling"]: each["calls_in_flight"] for each in budgets}["globex-hour"] == 0
+
+
 async def test_an_id_that_comes_again_with_another_body_is_refused(as_key: Engine) -> None:
     agent, other = as_key("acme", "decide"), as_key("globex", "decide")
     first = await agent.post("/v1/grants", json=ask("acme", "1"))
@@ -146,9 +179,7 @@ async def test_a_reader_sees_0_bytes_of_another_tenant_over_every_route(as_key: 
     for body in (ask("acme", "1"), {**ask("globex", "1"), "id": "grant-01"}):
         assert (await everyone.post("/v1/grants", json=body)).json()["grant"] is not None
     waiting = asyncio.create_task(everyone.post("/v1/grants", json=ask("globex", "2", wait=20)))
-    async with asyncio.timeout(5):
-        while "switchgear_queue_length 1\n" not in (await everyone.get("/metrics")).text:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+    await _queued(everyone, 1)
     await everyone.post("/v1/breakers", json={"ceiling": "globex-task", **FORCE, "do": "disable"})
     seen = {}
     for method, path in await _routes(acme):
