@@ -58,7 +58,8 @@ class Admission:
         names no tenant outside the key's set.
         """
         if isinstance(billed, NotBilled):
-            return billed._replace(tenant=_whose(billed.tenant, key))
+            whose = _whose(billed.tenant, key)
+            return billed if whose == billed.tenant else billed._replace(tenant=whose)
         attributed = _attributed(billed, key)
         if isinstance(attributed, NotBilled):
             return attributed
@@ -78,11 +79,10 @@ class Admission:
         return capped
 
     def _out_of_time(self, call: Call, key: Key, now: datetime, *, history: bool) -> NotBilled | None:
-        age = now - call.started_at
-        if -self._future <= age <= self._past:
+        if now - self._past <= call.started_at <= now + self._future:
             return None
         began = f"began {call.started_at:%Y-%m-%dT%H:%M:%SZ}"
-        if age < -self._future:
+        if call.started_at > now:
             return _quarantined(call, key, f"{began}, over {self._future} ahead of the collector's clock")
         if not history:
             days = self._past.days

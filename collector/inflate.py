@@ -11,6 +11,7 @@ from .errors import DecodeError
 __all__ = ["MAX_BODY_BYTES", "inflate"]
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 # Bodies are inflated in pieces. What is in them is kept up to this size; beyond it they are measured first, and
 # inflated once more if they fit: a bomb then takes no memory, and only large bodies take time twice.
@@ -22,7 +23,8 @@ _INPUT_BYTES = 16 * 1024
 def inflate(body: bytes, encoding: str, *, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body as it was before `encoding` ("", "identity" or "gzip"; all members of a multi-member gzip).
 
-    Raises DecodeError: 413 over `limit`, 400 for a damaged or cut stream, 415 for any other encoding.
+    Raises DecodeError: 413 over `limit`, 400 for a damaged or cut stream, 415 for any other encoding or
+    several of them.
     """
     name = encoding.strip().lower()
     if name in ("", "identity"):
@@ -43,7 +45,10 @@ def inflate(body: bytes, encoding: str, *, limit: int = MAX_BODY_BYTES) -> bytes
         kept.seek(0)
         for piece in _pieces(body):
             kept.write(piece)
-    return kept.getvalue()
+    inflated = kept.getvalue()
+    if inflated.startswith(_GZIP_MAGIC):
+        raise DecodeError("the body is gzip within gzip; send it gzipped once", 415)
+    return inflated
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:
