@@ -30,7 +30,10 @@ __all__ = ["Booker"]
 
 MAX_BATCH_FACTS = 16_384
 CHECKPOINT_EVERY_S = 60.0
+MAX_UNFOLDED = 32_768
+"""Rows of the rollups that readers add up themselves until they are folded."""
 _RETRY_S = (0.1, 2.0)
+_IDLE_AFTER_S = 1.0
 _COUNTED = {
     Outcome.NEW: "booked_calls",
     Outcome.TWIN: "merged_spans",
@@ -54,8 +57,9 @@ class Booker:
         metrics: Metrics,
         *,
         committed: Callable[[], None],
+        idle: Callable[[], None] = lambda: None,
     ) -> None:
-        """`committed` is called after each batch, from the booker's thread.
+        """From the booker's thread `committed` is called after each batch, `idle` each second in which nothing waits.
 
         Raises StoreError where the journal cannot give what the database lacks.
         """
@@ -64,6 +68,7 @@ class Booker:
         self._price = price
         self._metrics = metrics
         self._committed = committed
+        self._idle = idle
         self._behind = _reconciled(store, journal)
         self._waiting: deque[tuple[Packed, int, int]] = deque()
         self._waiting_facts = 0
@@ -107,20 +112,24 @@ class Booker:
                 return
             self._behind = max(0, self._behind - sum(facts.num_rows for facts, _, _ in parts))
         self._behind = 0
-        while batch := self._take():
+        while (batch := self._take()) is not None:
             parts = [(packed.facts, first, at) for packed, first, at in batch if packed.facts.num_rows]
             reasons = [each for packed, _, _ in batch for each in packed.not_billed]
-            if not self._book(parts, reasons):
+            if batch and not self._book(parts, reasons):
                 return
             with self._changed:
                 self._waiting_facts -= sum(facts.num_rows for facts, _, _ in parts)
-            self._checkpoint_in_time()
+            self._keep_up()
+            if not batch:
+                self._idle()
 
-    def _take(self) -> list[tuple[Packed, int, int]]:
-        """What has gathered, up to a batch's limit; waits for something; empty when closed and done."""
+    def _take(self) -> list[tuple[Packed, int, int]] | None:
+        """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done."""
         with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait()
+            if not self._waiting and not self._closing:
+                self._changed.wait(_IDLE_AFTER_S)
+            if not self._waiting and self._closing:
+                return None
             batch: list[tuple[Packed, int, int]] = []
             size = 0
             while self._waiting and size < MAX_BATCH_FACTS:
@@ -183,14 +192,16 @@ class Booker:
         self._metrics.count("incomplete_calls", booked.states[State.INCOMPLETE])
         self._metrics.count("quarantined_calls", booked.quarantined)
 
-    def _checkpoint_in_time(self) -> None:
-        """Now and then bring the file up to date, and let go of the journal that it makes needless."""
-        if time.monotonic() - self._checkpointed_at < CHECKPOINT_EVERY_S:
-            return
-        self._checkpointed_at = time.monotonic()
+    def _keep_up(self) -> None:
+        """Fold the rollups now and then, bring the file up to date, let go of the journal that it makes needless."""
+        is_time = time.monotonic() - self._checkpointed_at >= CHECKPOINT_EVERY_S
         try:
-            if self._store.checkpoint():
-                self._journal.prune(self._store.last_seq)
+            if self._store.unfolded > (0 if is_time else MAX_UNFOLDED):
+                self._store.fold()
+            if is_time:
+                self._checkpointed_at = time.monotonic()
+                if self._store.checkpoint():
+                    self._journal.prune(self._store.last_seq)
         except (duckdb.Error, OSError) as problem:
             _log.warning("no checkpoint: %s", str(problem).strip().splitlines()[0])
 

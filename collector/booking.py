@@ -8,12 +8,9 @@ and merged. The result depends on the facts and their numbers, never on how they
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import cast
 
 import duckdb
@@ -27,9 +24,11 @@ from .call import Call, Marks, NotBilled, State
 from .index import CALLS_A_SEGMENT, Hashes, Index
 from .merge import Group, Outcome, Shelf, gather
 from .pricing import PriceCall, Quote
+from .rollups import Changes
 from .rows import FACTS, HASHES, call_of, columns_of, table
+from .statements import registered, statement
 
-__all__ = ["Booked", "book", "index_of", "keep_reasons", "statement"]
+__all__ = ["Booked", "book", "index_of", "keep_reasons"]
 
 # Entries for parents stand beside those for spans: the same hash with other bits.
 _CHILD = np.uint64(0x9E3779B97F4A7C15)
@@ -52,6 +51,10 @@ class Booked:
     """The latest end of a call in the batch."""
     words: list[Hashes] = field(default_factory=list)
     """What the index must hold once this is committed."""
+    changes: Changes = field(default_factory=Changes)
+    """Of the rows of `booked`, for the rollups."""
+    unfolded: int = 0
+    """Rows that these took in the rollups."""
 
 
 def book(con: duckdb.DuckDBPyConnection, index: Index, facts: pa.Table, price: PriceCall) -> Booked:
@@ -72,6 +75,7 @@ def book(con: duckdb.DuckDBPyConnection, index: Index, facts: pa.Table, price: P
     if connected.any():
         together = facts.filter(pa.array(connected))
         _merge(con, index, together, price, result)
+    result.unfolded = result.changes.write(con)
     return result
 
 
@@ -183,6 +187,7 @@ def _ranges(segments: NDArray[np.int64]) -> list[tuple[int, int]]:
 def _write_alone(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
     written = rows.drop_columns("quarantined").append_column("call_id", rows["seq"])
     _insert(con, "booked", written)
+    result.changes.added(written)
     result.outcomes[Outcome.NEW] += rows.num_rows
     for each in pc.value_counts(rows["state"]).to_pylist():
         result.states[State(each["values"])] += each["counts"]
@@ -201,8 +206,8 @@ def _merge(
     for call in calls:
         result.outcomes[shelf.put(call)] += 1
     taken_at = {row["seq"]: row["booked_at"] for row in found}
-    for kept, refused in shelf.conflicts:
-        _keep_conflict(con, kept, refused, taken_at)
+    if shelf.conflicts:
+        _insert(con, "conflicts", _conflicts(shelf.conflicts, taken_at))
     _Change(con, in_store, taken_at).write(shelf, price, result)
 
 
@@ -222,12 +227,13 @@ class _Change:
             return
         ids = [_id(group) for group in changed]
         gone = [_id(group) for group, _ in shelf.absorbed]
-        self._delete([each for each in (*ids, *gone) if each in self._in_store])
+        self._delete([each for each in (*ids, *gone) if each in self._in_store], result)
         calls = [_priced(group, price) for group in changed]
         rows = self._rows(calls, [_seq(group) for group in changed]).append_column(
             "call_id", pa.array(ids, pa.int64())
         )
         _insert(self._con, "booked", rows)
+        result.changes.added(rows)
         self._write_members(changed)
         for group, into in shelf.absorbed:
             self._retract(group, into)
@@ -243,18 +249,16 @@ class _Change:
             "booked_at", pa.array(at, pa.timestamp("us", "UTC"))
         )
 
-    def _delete(self, call_ids: Sequence[int]) -> None:
+    def _delete(self, call_ids: Sequence[int], result: Booked) -> None:
         if not call_ids:
             return
         bounds = {"low": min(call_ids), "high": max(call_ids)}
         gone = pa.table({"call_id": pa.array(call_ids, pa.int64())})
-        with _registered(self._con, gone=gone):
+        among = "WHERE call_id BETWEEN $low AND $high AND call_id IN (SELECT call_id FROM gone)"
+        with registered(self._con, gone=gone):
+            result.changes.removed(self._con.sql(f"FROM booked {among}", params=bounds).to_arrow_table())
             for name in ("booked", "members"):
-                self._con.execute(
-                    f"DELETE FROM {name} WHERE call_id BETWEEN $low AND $high"  # noqa: S608 - our own names
-                    " AND call_id IN (SELECT call_id FROM gone)",
-                    bounds,
-                )
+                self._con.execute(f"DELETE FROM {name} {among}", bounds)  # noqa: S608 - our own names
 
     def _write_members(self, changed: Sequence[Group]) -> None:
         """Every span of every call that has several: what its record is made of."""
@@ -312,28 +316,38 @@ def _priced_by(call: Call) -> tuple[object, ...]:
     return (call.provider, call.model, call.usage, call.started_at)
 
 
-def _keep_conflict(
-    con: duckdb.DuckDBPyConnection, kept: Call, refused: Call, taken_at: Mapping[int, datetime]
-) -> None:
-    """Write down what was refused under the number of whichever came last."""
-    seq = max(cast("int", each.fact) for each in (kept, refused))
-    con.execute(
-        "INSERT INTO conflicts VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        [
-            *(seq, taken_at[seq], refused.tenant, refused.trace_id, refused.span_id),
-            *(kept.model, *_tokens(kept), refused.model, *_tokens(refused)),
-        ],
+def _conflicts(found: Sequence[tuple[Call, Call]], taken_at: Mapping[int, datetime]) -> pa.Table:
+    """What was kept and refused, as rows under the number of whichever came last."""
+    seqs = [max(cast("int", kept.fact), cast("int", refused.fact)) for kept, refused in found]
+    return pa.table(
+        {
+            "seq": pa.array(seqs, pa.int64()),
+            "at": pa.array([taken_at[seq] for seq in seqs], pa.timestamp("us", "UTC")),
+            **{
+                name: pa.array([getattr(refused, name) for _, refused in found], pa.string())
+                for name in ("tenant", "trace_id", "span_id")
+            },
+            **{
+                f"{which}_{name}": pa.array([value(pair[place]) for pair in found], kind)
+                for place, which in enumerate(("kept", "refused"))
+                for name, kind, value in _COMPARED
+            },
+        }
     )
 
 
-def _tokens(call: Call) -> tuple[int | None, int | None]:
-    return (None, None) if call.usage is None else (call.usage.input_total, call.usage.output)
+# What conflicts show of the two.
+_COMPARED: Sequence[tuple[str, pa.DataType, Callable[[Call], object]]] = (
+    ("model", pa.string(), lambda call: call.model),
+    ("input", pa.int64(), lambda call: None if call.usage is None else call.usage.input_total),
+    ("output", pa.int64(), lambda call: None if call.usage is None else call.usage.output),
+)
 
 
 def _put_aside(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
     """Keep what is in quarantine, each span once."""
     kept = rows.rename_columns(["reason" if name == "quarantined" else name for name in rows.column_names])
-    with _registered(con, rows=kept):
+    with registered(con, rows=kept):
         con.execute(
             "INSERT INTO quarantine BY NAME SELECT DISTINCT ON (identity_hash) * FROM rows"
             " ANTI JOIN quarantine USING (identity_hash) ORDER BY seq"
@@ -362,7 +376,7 @@ def _find(con: duckdb.DuckDBPyConnection, index: Index, calls: Sequence[Call]) -
         "probe_response": answers,
     }
     groups: list[Group] = []
-    with _registered(con, **probes):
+    with registered(con, **probes):
         for low, high in _ranges(segments):
             bounds = {"low": low, "high": high}
             found = con.sql(statement("twins"), params=bounds).to_arrow_table()
@@ -372,7 +386,7 @@ def _find(con: duckdb.DuckDBPyConnection, index: Index, calls: Sequence[Call]) -
 
 
 def _groups(con: duckdb.DuckDBPyConnection, found: pa.Table, bounds: Mapping[str, int]) -> list[Group]:
-    with _registered(con, found=found):
+    with registered(con, found=found):
         rows, spans = (
             con.sql(
                 f"SELECT * FROM {name} SEMI JOIN found USING (call_id) WHERE call_id BETWEEN $low AND $high",  # noqa: S608
@@ -423,22 +437,5 @@ def _newest(facts: pa.Table) -> datetime:
 
 
 def _insert(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    with _registered(con, rows=rows):
+    with registered(con, rows=rows):
         con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows")  # noqa: S608 - our own names
-
-
-@contextmanager
-def _registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
-    for name, rows in tables.items():
-        con.register(name, rows)
-    try:
-        yield
-    finally:
-        for name in tables:
-            con.unregister(name)
-
-
-@cache
-def statement(name: str) -> str:
-    """The SQL of that name, from this package's sql folder."""
-    return files("collector").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import duckdb
 
 from switchgear.usage import COUNTS
 
-from .booking import statement
+from .statements import statement
 from .store import Store
 from .wire import decimal_text, rfc3339
 

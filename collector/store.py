@@ -19,13 +19,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import booking
-from .booking import Booked, statement
+from . import booking, rollups
+from .booking import Booked
 from .call import NotBilled
 from .errors import StoreError
 from .index import Index
 from .pricing import PriceCall
 from .rows import hashed
+from .statements import statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
@@ -54,6 +55,8 @@ class Store:
         self._index = Index()
         self._newest: datetime | None = None
         self.last_booked_at: datetime | None = None
+        self.unfolded = 0
+        """Rows that were appended to the rollups since they were folded."""
         self._learn()
 
     @property
@@ -113,6 +116,7 @@ class Store:
             for words in result.words:
                 self._index.add(words)
             self._seq = last
+            self.unfolded += result.unfolded
             if new is not None and result.states:
                 self.last_booked_at = new["booked_at"][-1].as_py().astimezone(UTC)
             self._newest = max(filter(None, (self._newest, result.newest)), default=None)
@@ -128,6 +132,13 @@ class Store:
             finally:
                 cursor.close()
 
+    def fold(self) -> None:
+        """Fold what the batches appended to the rollups."""
+        with self._lock:
+            with self.transaction() as con:
+                rollups.fold(con)
+            self.unfolded = 0
+
     def checkpoint(self) -> bool:
         """Write everything that is booked into the file itself; False where readers stand in the way."""
         with self._lock:
@@ -142,6 +153,7 @@ class Store:
         at = _value(self._con, "SELECT max(booked_at) FROM booked")
         self.last_booked_at = None if at is None else at.astimezone(UTC)
         self._index = booking.index_of(self._con)
+        self.unfolded = rollups.unfolded(self._con)
 
 
 def _value(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
@@ -211,7 +223,11 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     for version in range(found, SCHEMA_VERSION):
         con.execute(statement(f"migrate_{version}_to_{version + 1}"))
     con.execute(statement("schema"))
+    con.execute(statement("rollup_tables"))
     con.execute(statement("views"))
+    con.execute(statement("rollup_views"))
+    if "rollup_hours_base" not in tables:
+        con.execute(statement("rollup_fill"))
     if not tables:
         con.execute("INSERT INTO store VALUES ($1, $2, 0)", [SCHEMA_VERSION, datetime.now(UTC)])
     con.execute("UPDATE store SET schema_version = $1", [SCHEMA_VERSION])

@@ -1,0 +1,92 @@
+-- What the rollups hold, and what they must hold. Made anew at each start, like the other views.
+
+-- What the batches since the last fold have touched, added up: one row for each key again.
+CREATE OR REPLACE VIEW rollup_hours_touched AS
+SELECT "hour", tenant, workload, tier, provider, model, state, currency, kind,
+       sum(calls)::BIGINT AS calls, sum(attempts)::BIGINT AS attempts,
+       sum(input_uncached)::BIGINT AS input_uncached, sum(cache_read)::BIGINT AS cache_read,
+       sum(cache_write_5m)::BIGINT AS cache_write_5m, sum(cache_write_1h)::BIGINT AS cache_write_1h,
+       sum(output)::BIGINT AS output, sum(reasoning)::BIGINT AS reasoning,
+       sum(priced_calls)::BIGINT AS priced_calls, sum(cost)::DECIMAL(38, 12) AS cost, details
+FROM (
+    SELECT base.* FROM rollup_hours_base AS base SEMI JOIN rollup_hours_recent AS recent USING ("hour")
+    UNION ALL BY NAME
+    SELECT *, true AS details FROM rollup_hours_recent
+)
+GROUP BY ALL HAVING sum(calls) <> 0;
+
+CREATE OR REPLACE VIEW rollup_tasks_touched AS
+SELECT tenant, workload, task_id,
+       min(root_task_id) AS root_task_id, min(tier) AS tier,
+       min(currency) AS currency, max(last_currency) AS last_currency,
+       min(first_at) AS first_at, max(last_at) AS last_at,
+       sum(calls)::BIGINT AS calls, sum(attempts)::BIGINT AS attempts,
+       sum(input_uncached)::BIGINT AS input_uncached, sum(cache_read)::BIGINT AS cache_read,
+       sum(cache_write_5m)::BIGINT AS cache_write_5m, sum(cache_write_1h)::BIGINT AS cache_write_1h,
+       sum(output)::BIGINT AS output, sum(reasoning)::BIGINT AS reasoning,
+       sum(unpriced_calls)::BIGINT AS unpriced_calls, sum(incomplete_calls)::BIGINT AS incomplete_calls,
+       sum(priced_calls)::BIGINT AS priced_calls, sum(cost)::DECIMAL(38, 12) AS cost, bool_or(loose) AS loose
+FROM (
+    SELECT base.* FROM rollup_tasks_base AS base SEMI JOIN rollup_tasks_recent AS recent
+        ON base.tenant = recent.tenant AND base.workload IS NOT DISTINCT FROM recent.workload
+        AND base.task_id IS NOT DISTINCT FROM recent.task_id
+    UNION ALL BY NAME
+    FROM rollup_tasks_recent
+)
+GROUP BY ALL HAVING sum(calls) <> 0;
+
+-- Those and all others: one row for each key.
+CREATE OR REPLACE VIEW rollup_hours_whole AS
+FROM rollup_hours_base ANTI JOIN rollup_hours_recent USING ("hour")
+UNION ALL BY NAME
+FROM rollup_hours_touched;
+
+CREATE OR REPLACE VIEW rollup_tasks_whole AS
+SELECT base.* FROM rollup_tasks_base AS base ANTI JOIN rollup_tasks_recent AS recent
+    ON base.tenant = recent.tenant AND base.workload IS NOT DISTINCT FROM recent.workload
+    AND base.task_id IS NOT DISTINCT FROM recent.task_id
+UNION ALL BY NAME
+FROM rollup_tasks_touched;
+
+-- The documented ones. Owner and cost centre are joined here, so that a late change is right at once.
+CREATE OR REPLACE VIEW rollup_hours AS
+SELECT h."hour", h.tenant, h.workload, h.tier, r.owner, r.cost_centre, h.provider, h.model, h.state, h.currency, h.kind,
+       h.calls, h.attempts, h.input_uncached, h.cache_read, h.cache_write_5m, h.cache_write_1h, h.output, h.reasoning,
+       h.priced_calls, CASE WHEN h.priced_calls > 0 THEN h.cost END AS cost, h.details
+FROM rollup_hours_whole AS h
+LEFT JOIN registry_workloads AS r ON r.tenant = h.tenant AND r.workload = h.workload;
+
+CREATE OR REPLACE VIEW rollup_tasks AS
+SELECT t.tenant, t.workload, t.task_id, t.root_task_id, t.tier, r.owner, r.cost_centre, t.first_at, t.last_at,
+       t.calls, t.attempts, t.input_uncached, t.cache_read, t.cache_write_5m, t.cache_write_1h, t.output, t.reasoning,
+       t.unpriced_calls, t.incomplete_calls, t.priced_calls, t.currency,
+       -- Of a task that was paid in several currencies there is no sum.
+       CASE WHEN t.priced_calls > 0 AND t.currency = t.last_currency THEN t.cost END AS cost,
+       NOT t.loose AND t.currency IS NOT DISTINCT FROM t.last_currency AS exact
+FROM rollup_tasks_whole AS t
+LEFT JOIN registry_workloads AS r ON r.tenant = t.tenant AND r.workload = t.workload;
+
+-- The same, counted from the calls: what the rollups are filled from once, and checked against.
+CREATE OR REPLACE VIEW rollup_hours_counted AS
+SELECT date_trunc('hour', started_at) AS "hour", tenant, workload, tier, provider, model, state, currency, kind,
+       count(*) AS calls, sum(attempts)::BIGINT AS attempts,
+       coalesce(sum(input_uncached), 0)::BIGINT AS input_uncached, coalesce(sum(cache_read), 0)::BIGINT AS cache_read,
+       coalesce(sum(cache_write_5m), 0)::BIGINT AS cache_write_5m,
+       coalesce(sum(cache_write_1h), 0)::BIGINT AS cache_write_1h,
+       coalesce(sum(output), 0)::BIGINT AS output, coalesce(sum(reasoning), 0)::BIGINT AS reasoning,
+       count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, true AS details
+FROM booked GROUP BY ALL;
+
+CREATE OR REPLACE VIEW rollup_tasks_counted AS
+SELECT tenant, workload, task_id,
+       min(root_task_id) AS root_task_id, min(tier) AS tier,
+       min(currency) AS currency, max(currency) AS last_currency,
+       min(started_at) AS first_at, max(started_at) AS last_at,
+       count(*) AS calls, sum(attempts)::BIGINT AS attempts,
+       coalesce(sum(input_uncached), 0)::BIGINT AS input_uncached, coalesce(sum(cache_read), 0)::BIGINT AS cache_read,
+       coalesce(sum(cache_write_5m), 0)::BIGINT AS cache_write_5m,
+       coalesce(sum(cache_write_1h), 0)::BIGINT AS cache_write_1h,
+       coalesce(sum(output), 0)::BIGINT AS output, coalesce(sum(reasoning), 0)::BIGINT AS reasoning,
+       count(*) FILTER (state = 'unpriced') AS unpriced_calls, count(*) FILTER (state = 'incomplete') AS incomplete_calls,
+       count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, false AS loose
+FROM booked GROUP BY ALL;
