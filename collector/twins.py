@@ -122,7 +122,7 @@ class Places:
             for other in self._all(self._by_answer, span.response_id):
                 if _one_instrumentation(span, other) and _overlap(span, other) and not _one_call(span, other):
                     yield other
-            for other in self._all(self._by_shared, span.response_id):
+            for other in self._all(self._by_shared, span.response_id, latest_first=True):
                 if _one_instrumentation(span, other) and _overlap(span, other) and not _one_call(span, other):
                     yield other
                     return
@@ -135,8 +135,11 @@ class Places:
                 if settled and _fit(span, other) and not _aside(other):
                     yield other
 
-    def _all(self, place: Mapping[_Key, list[_Identity]], key: _Key) -> Iterator[Call]:
-        for identity in place.get(key, ()):
+    def _all(
+        self, place: Mapping[_Key, list[_Identity]], key: _Key, *, latest_first: bool = False
+    ) -> Iterator[Call]:
+        found = place.get(key, ())
+        for identity in reversed(found) if latest_first else found:
             yield self._spans[identity]
 
 
