@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .call import Call, Marks
+from .names import alike
 from .record import merged, stands_in, telling
 from .twins import Places, partition
 
@@ -106,7 +107,7 @@ class Shelf:
         """Place `call` in the group that it belongs to, joining and parting the groups that it touches."""
         known = self._places.get(call)
         if known is not None:
-            if known == call:
+            if alike(known, call):
                 return Outcome.DUPLICATE
             self.conflicts.append((known, call))
             return Outcome.CONFLICT

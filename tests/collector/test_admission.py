@@ -13,6 +13,7 @@ from collector.call import UNATTRIBUTED, Call, Kind, NotBilled, Stated
 from collector.errors import QuotaError
 from collector.key import EVERYTHING, Key
 from collector.limits import Limits
+from collector.merge import Outcome, Shelf
 from collector.names import OVERFLOW, Names, alike
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -195,6 +196,9 @@ def test_a_span_sent_again_is_the_same_whether_its_names_overflow_or_not() -> No
     assert not alike(whole, call(workload=OVERFLOW, task_id="another", root_task_id="r"))
     assert not alike(cut, call(workload="nightly", task_id="t", root_task_id="r", model="other"))
     assert not alike(whole, call(workload="nightly", task_id="t"))
+    for first, again in ((whole, cut), (cut, whole)):
+        shelf = Shelf()
+        assert [shelf.put(first), shelf.put(again)] == [Outcome.NEW, Outcome.DUPLICATE]
 
 
 def test_many_tenants_take_no_more_memory_than_all_names_may(monkeypatch: pytest.MonkeyPatch) -> None:
