@@ -15,6 +15,7 @@ from otlp_samples import PROTOBUF, Served, llm_span, request
 from analytics import registry, reports
 from collector.guard import RULES
 from collector.keyring import FILE_NAME, Keyring
+from collector.visible import VIEWS
 
 ROOT = "the root key"
 OTHER = "globex"
@@ -62,6 +63,13 @@ def served(serve: Callable[..., Served], tmp_path: Path) -> Served:
         ),
     ]
     assert served.send(request(spans)).json() == {}
+    # What is kept aside is of a tenant too: a conflict, and a span that cannot be.
+    named = {"switchgear.tenant": OTHER, "switchgear.workload": f"{OTHER}-agent"}
+    odd = [
+        llm_span(2, {**named, "gen_ai.usage.output_tokens": 51}),
+        llm_span(3, {**named, "gen_ai.usage.output_tokens": -1}),
+    ]
+    assert served.send(request(odd)).json()["partialSuccess"]["rejectedSpans"] == "1"
     audit = {"transitions": [transition("acme"), transition(OTHER)]}
     assert served.http.post("/v1/audit", json=audit).status_code == 200
     assert served.http.put("/v1/registry", json=REGISTRY).status_code == 200
@@ -125,10 +133,8 @@ def _answers(client: httpx.Client) -> dict[str, str]:
         ):
             answer = client.get(f"/v1/reports/{name}", params=params)
             told[f"report {name} {params}"] = answer.text
-    for view in ("calls", "transitions", "registry", "plans"):
-        answer = client.post("/v1/query", json={"sql": f"SELECT * FROM {view}"})
-        assert answer.status_code == 200, answer.text
-        told[f"query {view}"] = answer.text
+    for view in VIEWS:
+        told[f"query {view}"] = client.post("/v1/query", json={"sql": f"SELECT * FROM {view}"}).text
     told["feed"] = client.get("/v1/feed").text
     return told
 
@@ -196,11 +202,11 @@ def test_a_span_of_another_tenant_is_refused_and_leaves_no_row(served: Served, a
     agent = as_key("acme", "ingest")
     named = {"switchgear.tenant": OTHER}
     answer = agent.post(
-        "/v1/traces", json=request([llm_span(3, named), llm_span(4, {"switchgear.tenant": None})])
+        "/v1/traces", json=request([llm_span(4, named), llm_span(5, {"switchgear.tenant": None})])
     )
     assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
     counted = served.rows("SELECT tenant, count(*) FROM calls GROUP BY 1 ORDER BY 1")
-    # The fourth names no tenant; the key, which speaks for one, supplies it.
+    # The second of them names no tenant; the key, which speaks for one, supplies it.
     assert counted == [["acme", 2], [OTHER, 1]]
     metrics = served.http.get("/metrics").text
     assert 'rejected_spans_total{reason="wrong_tenant"} 1' in metrics
