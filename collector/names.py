@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from .call import Call
 from .limits import Limits
 
-__all__ = ["OVERFLOW", "Names", "alike"]
+__all__ = ["OVERFLOW", "WORKLOAD_LIVES", "Names", "alike"]
 
 OVERFLOW = "__overflow__"
 MAX_NAMES = 500_000
-_WORKLOAD_LIVES = timedelta(days=31)
+WORKLOAD_LIVES = timedelta(days=31)
 _TASK_LIVES = timedelta(hours=24)
 
 
@@ -101,7 +101,7 @@ class Names:
         tenant = self._tenants.pop(name, None)
         if tenant is None:
             tenant = _Tenant(
-                _Seen(self._limits.workloads, _WORKLOAD_LIVES), _Seen(self._limits.tasks, _TASK_LIVES)
+                _Seen(self._limits.workloads, WORKLOAD_LIVES), _Seen(self._limits.tasks, _TASK_LIVES)
             )
         self._tenants[name] = tenant
         return tenant

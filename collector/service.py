@@ -25,6 +25,7 @@ from .keyring import FILE_NAME, Keyring
 from .lane import TRACES, Lane
 from .limits import Limits
 from .metrics import Metrics
+from .names import WORKLOAD_LIVES
 from .otlp import JSON, PROTOBUF
 from .pricing import PriceCall
 from .query import Queries
@@ -32,6 +33,7 @@ from .reader import Reader
 from .reporting import Registry, Report
 from .room import Room
 from .sandbox.workers import Workers
+from .statements import statement
 from .store import Store
 from .writer import Writer
 
@@ -67,7 +69,9 @@ def create_app(
     writer = Writer(journal, booker, metrics, now=now)
     limits = limits or Limits()
     room = Room(requests_per_key=limits.requests_in_flight)
-    intake = Intake(writer, metrics, Admission(limits, metrics.count), room, price, now=now)
+    admission = Admission(limits, metrics.count)
+    _remember(admission, store, now())
+    intake = Intake(writer, metrics, admission, room, price, now=now)
     lane = Lane(intake, metrics)
     grpc_server = GrpcServer(grpc, intake, metrics, partial(access.admit, "POST", TRACES)) if grpc else None
     reader = Reader(store)
@@ -114,6 +118,7 @@ def create_app(
             feed=feed,
             reader=reader,
             queries=queries,
+            intake=intake,
             metrics=metrics,
             reports=reports or {},
             registry=registry,
@@ -121,6 +126,13 @@ def create_app(
     )
     _document_traces(api)
     return Guard(access, lane, Idempotent(api, {("PUT", "/v1/registry"), ("POST", "/v1/audit")}))
+
+
+def _remember(admission: Admission, store: Store, now: datetime) -> None:
+    """Workloads that are in use keep their names, however many others come first after a start."""
+    since = {"since": now - WORKLOAD_LIVES}
+    for tenant, workload in store.cursor().execute(statement("workloads"), since).fetchall():
+        admission.remember(tenant, workload, now)
 
 
 def _document_traces(api: FastAPI) -> None:

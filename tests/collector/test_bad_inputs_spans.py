@@ -1,21 +1,20 @@
 """Bad inputs 9 and 13 to 29 of the catalogue: spans that say what cannot be, or what is odd.
 
-Each case goes through the whole collector over a socket, between two good spans that must land exactly once.
+Each case goes through the whole collector over a socket, as JSON and as protobuf, between two good spans that must
+land exactly once. The catalogue's numbers stand in the names of the tests. Where the others are:
 
-The catalogue's numbers stand in the names. Where the others are:
-
-| #            | input                                  | tests                                             |
-|--------------|----------------------------------------|---------------------------------------------------|
-| 1-8, 10-12   | bodies                                 | test_bad_inputs_bodies.py                         |
-| 25           | a span for a closed period             | comes with the ledger, which closes periods       |
-| 28           | a price book that cannot be            | tests/analytics/test_prices.py                    |
-| 30-32, 35-37 | tenants, names, content, keys          | test_bad_inputs_tenants.py                        |
-| 33           | names that a spreadsheet would run     | tests/analytics/test_review.py                    |
-| 34           | names that a browser would run         | tests/dashboard/test_look.py                      |
-| 38           | policies that cannot be                | tests/policies/test_files.py, test_book.py        |
-| 39           | an idempotency key with another body   | tests/collector/test_idempotency.py               |
-| 40           | limits and windows that cannot be      | test_bad_inputs_tenants.py, test_sandbox.py       |
-| 41           | fuzzing                                | tests/collector/test_fuzz.py, `make fuzz`         |
+| #            | input                                  | tests                                                    |
+|--------------|----------------------------------------|----------------------------------------------------------|
+| 1-8, 10-12   | bodies                                 | test_bad_inputs_bodies.py                                |
+| 25           | a span for a closed period             | none yet: the ledger closes periods, and is to come      |
+| 28           | a price book that cannot be            | none yet: the one book is packaged, others are to come   |
+| 30-32, 35-37 | tenants, names, content, keys          | test_bad_inputs_tenants.py; 37 also test_keys.py         |
+| 33           | names that a spreadsheet would run     | tests/analytics/test_review.py, dashboard/test_look.py   |
+| 34           | names that a browser would run         | tests/dashboard/test_look.py, test_services.py           |
+| 38           | policies that cannot be                | tests/policies/test_files.py                             |
+| 39           | an idempotency key with another body   | test_idempotency.py                                      |
+| 40           | limits and windows that cannot be      | test_bad_inputs_tenants.py; queries: test_sandbox.py     |
+| 41           | fuzzing                                | test_fuzz.py, `make fuzz`                                |
 """
 
 from __future__ import annotations

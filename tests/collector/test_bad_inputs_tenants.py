@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from bad_inputs import alive, booked, counted, fresh, refused_alone, rejected, taken
+from bad_inputs import alive, booked, counted, fresh, refused_alone, rejected, settle, taken
 from otlp_samples import EVER, JSON, PROTOBUF, Served, llm_span, request, to_protobuf
 
 from collector.admission import Admission
@@ -128,6 +129,24 @@ def test_35_names_without_end_overflow_and_no_money_is_lost(serve: Serve) -> Non
     assert rejected(served.send(request(names[:500]), protobuf=True)) == (0, "")
     assert counted(served.http, "duplicate_spans") == 500
     assert counted(served.http, "conflict_spans") == 0
+
+
+def test_35_names_in_use_are_known_after_a_restart(serve: Serve, tmp_path: Path) -> None:
+    def spans(*names: str) -> dict[str, Any]:
+        return request([llm_span(fresh(), {"switchgear.workload": name}) for name in names])
+
+    limits = Limits(workloads=2, past_days=EVER.past_days)
+    first = serve(limits=limits, now=lambda: NOW)
+    first.send(spans("a", "b"))
+    first.stop()
+    second = serve(limits=limits, now=lambda: NOW)
+    second.send(spans("c", "d", "b", "a"))
+    settle(second.http)
+    assert second.rows("SELECT workload, count(*) FROM calls GROUP BY ALL ORDER BY ALL") == [
+        [OVERFLOW, 2],
+        ["a", 2],
+        ["b", 2],
+    ]
 
 
 @pytest.mark.parametrize("names", [30_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
