@@ -41,6 +41,7 @@ VIEWS: Mapping[str, _View] = {
     "calls": _View(by_owner="owner IN {owners}"),
     "conflicts": _View(),
     "not_billed": _View(),
+    "not_billed_counts": _View(),
     # A plan is of a cost centre, which may pay for several tenants: whoever has one of these may see it.
     "plans": _View(
         by_tenant=_OF_CENTRES % "{is_of_tenants}",
@@ -49,6 +50,8 @@ VIEWS: Mapping[str, _View] = {
     ),
     "quarantine": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
     "registry": _View(by_owner="owner IN {owners}"),
+    "rollup_hours": _View(by_owner="owner IN {owners}"),
+    "rollup_tasks": _View(by_owner="owner IN {owners}"),
     # A breaker without a tenant is for all of them.
     "transitions": _View(tenant="scope.tenant", by_owner=_OF_WORKLOADS % "scope.tenant, scope.workload"),
 }

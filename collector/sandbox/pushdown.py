@@ -23,7 +23,7 @@ Condition = list[Any]
 _OPERATORS = {"equal": "=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
 _SQL_OPERATORS = frozenset(_OPERATORS.values())
 _MOST_VALUES = 1_000
-_DEEPEST = 50
+_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def understood(expression: pc.Expression) -> Filter:
     lines = [line.split(": ", 1) for line in text.splitlines()]
     steps = [(key, value.strip("'")) for key, value in lines]
     names = frozenset(value for key, value in steps if key == "field_ref")
-    return Filter(names, _condition(_tree(steps, batch)))
+    return Filter(names, _condition(_tree(steps, batch), _DEEPEST))
 
 
 def sql_of(given: Any, schema: pa.Schema) -> tuple[str, list[Any]]:
@@ -73,16 +73,18 @@ def _tree(steps: Sequence[tuple[str, str]], batch: pa.RecordBatch) -> Any:
     return calls[0][0]
 
 
-def _condition(tree: Any) -> Condition | None:
+def _condition(tree: Any, deepest: int) -> Condition | None:
+    if not deepest:
+        return None
     match tree:
         case ["and_kleene", left, right]:
-            known = [each for each in (_condition(left), _condition(right)) if each]
+            known = [each for each in (_condition(left, deepest - 1), _condition(right, deepest - 1)) if each]
             return ["and", *known] if len(known) > 1 else next(iter(known), None)
         case ["or_kleene", left, right]:
-            either = _condition(left), _condition(right)
+            either = _condition(left, deepest - 1), _condition(right, deepest - 1)
             return ["or", *either] if all(either) else None
         case ["if_else", ["is_valid", _], inner, _]:
-            return _condition(inner)
+            return _condition(inner, deepest - 1)
         case ["is_in", str() as column, pa.StructScalar() as options]:
             return _comparison("=", column, list(options["value_set"].values))
         case [str() as name, str() as column, pa.Scalar() as value] if name in _OPERATORS:

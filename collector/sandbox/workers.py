@@ -31,6 +31,7 @@ class Worker:
     def __init__(self) -> None:
         """Start it. Nothing of this process reaches it: no open files, no folder, no variables."""
         self.is_worn_out = False
+        self.is_ready = False
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             _COMMAND,
             stdin=subprocess.PIPE,
@@ -51,10 +52,13 @@ class Worker:
 
     def await_ready(self) -> None:
         """Return when it can be asked. Raises EOFError where it ends instead, or does not start in time."""
+        if self.is_ready:
+            return
         timer = threading.Timer(_STARTS_WITHIN_S, self.kill)
         timer.start()
         try:
             self.channel.receive()
+            self.is_ready = True
         finally:
             timer.cancel()
 
@@ -103,26 +107,26 @@ class Workers:
     def _take(self) -> Worker:
         with self._lock:
             if self._closed:
-                raise BusyError("the service stops; try again shortly")
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.is_alive:
-                    self._lent.add(worker)
-                    return worker
-                worker.bury()
-            worker = Worker()
+                raise BusyError("the service stops; ask again shortly")
+            while self._idle and not self._idle[-1].is_alive:
+                self._idle.pop().bury()
+            worker = self._idle.pop() if self._idle else Worker()
             self._lent.add(worker)
         try:
             worker.await_ready()
         except (EOFError, OSError) as problem:
             self._give_back(worker, fit=False)
-            raise BusyError("the process that queries run in does not start; try again later") from problem
+            raise BusyError("the process for queries does not start; ask again later") from problem
         return worker
 
     def _give_back(self, worker: Worker, *, fit: bool) -> None:
         with self._lock:
             self._lent.discard(worker)
-            if fit and not self._closed:
+            fit = fit and not self._closed
+            if fit:
                 self._idle.append(worker)
-                return
-        worker.bury()
+            elif worker.is_ready and not self._closed:
+                # The one in its place starts while nobody waits for it; one that did not even start has none.
+                self._idle.insert(0, Worker())
+        if not fit:
+            worker.bury()

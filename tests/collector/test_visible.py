@@ -1,0 +1,157 @@
+"""Which rows a key sees: of every view, over queries and reports, those that are its tenants' or its owners'."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from otlp_samples import WORKERS
+from owned import NOW, OWNERS, TENANTS, WORKLOADS, fill, is_visible
+
+from analytics.reports import REPORTS
+from collector.key import Key
+from collector.query import Queries, Question
+from collector.reader import Reader
+from collector.store import Store
+from collector.visible import VIEWS, condition
+
+PAIRS = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
+# What each view says of the tenant and the workload of a row.
+COLUMNS = {
+    "calls": "tenant, workload",
+    "conflicts": "tenant, NULL",
+    "not_billed": "tenant, NULL",
+    "not_billed_counts": "tenant, NULL",
+    "plans": "split_part(cost_centre, ' ', 2), split_part(cost_centre, ' ', 3)",
+    "quarantine": "tenant, workload",
+    "registry": "tenant, workload",
+    "rollup_hours": "tenant, workload",
+    "rollup_tasks": "tenant, workload",
+    "transitions": "scope.tenant, scope.workload",
+}
+RANGE = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+WEEK = {"week": f"{NOW:%G-W%V}"}
+PARAMETERS = {"review": WEEK, "trips": WEEK, "spend": {**RANGE, "by": "tenant,workload"}}
+
+keys = st.builds(
+    Key,
+    st.just("key"),
+    st.lists(
+        st.sampled_from(
+            [*TENANTS, "*", "acme*", "a*e", "ac**", "*'*", "ac?e*", "[a]*", "acme_*", "%*", "!*", "Ü*"]
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.frozensets(
+        st.sampled_from(
+            ["read", "finance", "admin", "ingest", "decide", *(f"owner:{name}" for name in OWNERS)]
+        ),
+        max_size=3,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("owned")
+    fill(folder)
+    with closing(Store(folder)) as store, closing(Reader(store)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def queries(reader: Reader) -> Iterator[Queries]:
+    with closing(Queries(reader, WORKERS)) as opened:
+        yield opened
+
+
+def rows(queries: Queries, key: Key, sql: str) -> list[list[Any]]:
+    answer = asyncio.run(queries.answer(Question(sql, [], "json", None), key))
+    found: list[list[Any]] = json.loads(answer)["rows"]
+    return found
+
+
+EVERY_ROW = " UNION ALL ".join(f"SELECT '{view}', {columns} FROM {view}" for view, columns in COLUMNS.items())
+
+
+@pytest.fixture(scope="module")
+def everything(queries: Queries) -> list[list[Any]]:
+    """View, tenant and workload of every row."""
+    found = rows(queries, Key("all", ("*",), frozenset({"read"})), EVERY_ROW)
+    assert {row[0] for row in found} == set(VIEWS)
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(key=keys)
+def test_a_key_sees_of_every_view_what_is_its_own_and_nothing_else(
+    queries: Queries, everything: list[list[Any]], key: Key
+) -> None:
+    visible = [row for row in everything if _is_visible(*row, key)]
+    assert Counter(map(tuple, rows(queries, key, EVERY_ROW))) == Counter(map(tuple, visible))
+
+
+def _is_visible(view: str, tenant: str | None, workload: str | None, key: Key) -> bool:
+    if view == "plans" and not key.all_tenants and not key.scopes & {"finance", "admin"}:
+        return is_visible(Key("", (), key.scopes), tenant, workload)
+    return is_visible(key, tenant, workload)
+
+
+@settings(max_examples=25, deadline=None)
+@given(key=keys)
+def test_a_report_counts_what_the_key_sees(reader: Reader, key: Key) -> None:
+    visible = [pair for pair in PAIRS if is_visible(key, *pair)]
+    with reader.cursor(key) as con:
+        for name, report in REPORTS.items():
+            table = report(con, PARAMETERS.get(name, RANGE))
+            if name == "trips":
+                told = [(row["scope"]["tenant"], row["scope"]["workload"]) for row in table.to_pylist()]
+                assert {each for each in told if each[0]} == set(visible)
+                assert (None, None) not in told or key.all_tenants
+            else:
+                assert sum(table["calls"].to_pylist()) == len(visible), name
+            if name == "spend":
+                pairs = {(row["tenant"], row["workload"]) for row in table.to_pylist()}
+                assert pairs == set(visible)
+
+
+def test_every_view_is_in_the_store_and_has_a_rule(reader: Reader) -> None:
+    assert set(reader.schemas) == set(VIEWS) == set(COLUMNS)
+
+
+def test_what_a_cursor_holds_for_a_key_no_other_cursor_holds(reader: Reader) -> None:
+    count = "SELECT count(*) FROM calls"
+    reads = frozenset({"read"})
+    with (
+        reader.cursor(Key("one", ("acme",), reads)) as one,
+        reader.cursor(Key("all", ("*",), reads)) as every,
+    ):
+        assert one.execute(count).fetchall() == [(3,)]
+        assert one.execute("SELECT count(*) FROM main.calls").fetchall() == [(3,)]
+        assert every.execute(count).fetchall() == [(len(PAIRS),)]
+
+
+@pytest.mark.parametrize(
+    ("tenants", "scopes", "expected"),
+    [
+        (("*",), {"read"}, None),
+        (("a", "*"), {"finance"}, None),
+        (("*",), {"ingest"}, "false"),
+        (("a",), {"decide"}, "false"),
+        ((), {"read"}, "false"),
+        (("b", "a"), {"read"}, "(tenant IN ('a', 'b'))"),
+        (("a", "b_*"), {"admin"}, "(tenant IN ('a') OR tenant LIKE 'b!_%' ESCAPE '!')"),
+        (("o'hara",), {"read"}, "(tenant IN ('o''hara'))"),
+        ((), {"owner:ann", "owner:o'neil"}, "(owner IN ('ann', 'o''neil'))"),
+        (("a",), {"read", "owner:ann"}, "(tenant IN ('a')) OR (owner IN ('ann'))"),
+    ],
+)
+def test_the_condition_on_calls(tenants: tuple[str, ...], scopes: set[str], expected: str | None) -> None:
+    assert condition("calls", Key("k", tenants, frozenset(scopes)), "registry") == expected

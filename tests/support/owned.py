@@ -1,0 +1,113 @@
+"""Facts of several tenants and owners, under names that SQL and patterns could trip over, and who may see them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from otlp_samples import BASE_NS, Served, llm_span, request
+
+from analytics import registry
+from collector.key import Key
+from collector.limits import Limits
+
+__all__ = ["NOW", "OWNERS", "TENANTS", "WORKLOADS", "fill", "is_visible", "owner_of"]
+
+NOW = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
+TENANTS = ("acme", "acme-eu", "acme_us", "acme%", "ac*me", "o'hara", "!a", "Ünion", "ACME")
+WORKLOADS = ("w1", "w2", None)
+OWNERS = ("ann", "bob", "o'neil", "%")
+_TOO_OLD = {name: str(BASE_NS - 60 * 86_400 * 10**9) for name in ("startTimeUnixNano", "endTimeUnixNano")}
+
+
+def owner_of(tenant: str | None, workload: str | None) -> str | None:
+    """Each tenant's `w1` has an owner, in turn; `w2` is registered without one, and what has no name is not."""
+    if tenant is None or workload != "w1":
+        return None
+    return OWNERS[TENANTS.index(tenant) % len(OWNERS)]
+
+
+def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
+    """Whether the key may see a fact of this tenant and workload, said in another way than the collector says it."""
+    reads = bool(key.scopes & {"read", "finance", "internal", "admin"})
+    patterns = [".*".join(map(re.escape, each.split("*"))) for each in key.tenants]
+    if reads and any(
+        re.fullmatch(pattern, tenant or "", re.DOTALL) for pattern in patterns if tenant or pattern == ".*"
+    ):
+        return True
+    owner = owner_of(tenant, workload)
+    return owner is not None and f"owner:{owner}" in key.scopes
+
+
+def fill(folder: Path) -> None:
+    """Put into `folder`, of each tenant and workload, a call, one too old to bill and a transition; of each tenant
+    a span that is no call and one with other content than its first; and the registry with a plan for each owner."""
+    served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
+    served.http.put("/v1/registry", json=_registry()).raise_for_status()
+    served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
+    served.send(request(_spans())).raise_for_status()
+    served.send(
+        request(
+            [
+                _span(100 + each, tenant, "w1", **{"gen_ai.usage.output_tokens": 7})
+                for each, tenant in enumerate(TENANTS)
+            ]
+        )
+    )
+    served.stop()
+
+
+def _registry() -> dict[str, Any]:
+    owned = [(tenant, workload) for tenant in TENANTS for workload in ("w1", "w2")]
+    return {
+        "workloads": [
+            {
+                "tenant": tenant,
+                "workload": name,
+                "owner": owner_of(tenant, name),
+                "cost_centre": f"CC {tenant} {name}",
+            }
+            for tenant, name in owned
+        ],
+        "plans": [
+            {"cost_centre": f"CC {tenant} {name}", "month": "2026-11", "amount": "1", "currency": "USD"}
+            for tenant, name in owned
+        ],
+    }
+
+
+def _transitions() -> list[dict[str, Any]]:
+    scopes = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS] + [
+        (None, None),
+        (None, "w1"),
+    ]
+    return [
+        {
+            "id": f"t {scope}",
+            "at": NOW.isoformat(),
+            "policy": "p",
+            "scope": {"tenant": scope[0], "workload": scope[1]},
+            "from": "closed",
+            "to": "open",
+        }
+        for scope in scopes
+    ]
+
+
+def _spans() -> list[Any]:
+    spans = []
+    for place, tenant in enumerate(TENANTS):
+        for number, workload in enumerate(WORKLOADS):
+            spans.append(_span(100 + 1000 * number + place, tenant, workload))
+            spans.append(_span(5000 + 1000 * number + place, tenant, workload, fields=_TOO_OLD))
+        spans.append(_span(9000 + place, tenant, "w1", **{"gen_ai.operation.name": "invoke_agent"}))
+    return spans
+
+
+def _span(
+    number: int, tenant: str, workload: str | None, fields: dict[str, str] | None = None, **changed: Any
+) -> Any:
+    named = {"switchgear.tenant": tenant, "switchgear.workload": workload, "switchgear.task.id": f"t{number}"}
+    return llm_span(number, {**named, **changed}, **(fields or {}))
