@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from otlp_samples import JSON, PROTOBUF, Served, llm_span, request
+from otlp_samples import JSON, PROTOBUF, Served, llm_span, request, to_protobuf
 
 from collector.admission import Admission
+from collector.limits import Limits
 
 Serve = Callable[..., Served]
 
@@ -72,3 +73,18 @@ def test_a_fault_in_one_span_costs_that_span_alone(serve: Serve, monkeypatch: py
     answer = served.send(request([llm_span(1), llm_span(2), llm_span(3)]))
     assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
     assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [("?history=true", {}), ("", {"Switchgear-History": "true"})],
+    ids=["query", "header"],
+)
+def test_history_is_asked_for_by_query_or_header(serve: Serve, query: str, headers: dict[str, str]) -> None:
+    served = serve(limits=Limits(past_days=1))
+    old = request([llm_span(1, startTimeUnixNano="1000000000", endTimeUnixNano="2000000000")])
+    assert served.send(old).json()["partialSuccess"]["rejectedSpans"] == "1"
+    asked = {"Content-Type": PROTOBUF, **headers}
+    answer = served.http.post(f"/v1/traces{query}", content=to_protobuf(old), headers=asked)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert served.rows("SELECT count(*) FROM calls") == [[1]]

@@ -52,6 +52,21 @@ def test_a_taken_port_is_one_line_that_names_port_and_flag(
     assert "--port" in line
 
 
+def test_a_taken_port_for_grpc_is_one_line_that_names_port_and_flag(
+    run: Run, free_ports: Ports, taken_port: int
+) -> None:
+    (port,) = free_ports(1)
+    ports = ("--port", str(port), "--grpc-port", str(taken_port))
+    line = _one_line(run("serve", "collector", *ports), 1)
+    assert line.startswith(f"switchgear: collector: port {taken_port} on 127.0.0.1 is taken")
+    assert "--grpc-port" in line
+
+
+def test_one_port_for_http_and_grpc_is_misuse(run: Run) -> None:
+    line = _one_line(run("serve", "collector", "--port", "4317"), 2)
+    assert "--grpc-port" in line
+
+
 @pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])
 def test_an_address_that_others_reach_is_refused_without_a_key(run: Run, tmp_path: Path, name: str) -> None:
     line = _one_line(run(*_service(name, 4318, tmp_path), "--host", "0.0.0.0"), 2)
