@@ -31,7 +31,7 @@ _SPANS, _BYTES = 500, 4 * 1024 * 1024
 _TIMEOUT_S = 60.0
 _TRIES = 8
 _WAITS_AT_MOST_S = 30
-_SHOWN_REASONS = 10
+_SHOWN_REASONS = 3
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Tally:
     not_billed: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
-    """Of the first that were rejected."""
+    """Of the first requests that had some rejected."""
 
     def add(self, batch: Batch, rejected: int, message: str) -> None:
         """Count a batch that the collector has taken, but for `rejected` of its spans."""
