@@ -140,14 +140,16 @@ class Booker:
     def _book(self, parts: Sequence[Part], reasons: Sequence[NotBilled]) -> bool:
         """Book until it is done; False when it cannot be and the booker is closing."""
         facts = numbered(parts) if parts else None
-        pause = _RETRY_S[0]
+        pause, closed = _RETRY_S[0], False
         while True:
             try:
-                if self._broken:
+                if closed:
                     self._store.reopen()
                 self._write(facts, reasons)
             except (duckdb.Error, StoreError) as problem:
-                # A full disk leaves the connection usable, a fatal error does not: opening anew heals both.
+                # A full disk leaves the connection usable, and readers with it; after a fatal error it must be opened
+                # anew, and as often as that fails.
+                closed = isinstance(problem, duckdb.FatalException | duckdb.ConnectionException | StoreError)
                 if not self._broken:
                     _log.error("the database cannot be written: %s", str(problem).strip().splitlines()[0])
                 self._broken = True

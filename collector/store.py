@@ -149,11 +149,16 @@ class Store:
             return True
 
     def _learn(self) -> None:
-        self._seq = _value(self._con, "SELECT max(applied_seq) FROM store") or 0
-        at = _value(self._con, "SELECT max(booked_at) FROM booked")
-        self.last_booked_at = None if at is None else at.astimezone(UTC)
-        self._index = booking.index_of(self._con)
-        self.unfolded = rollups.unfolded(self._con)
+        """Read what is kept in memory of the file. Raises StoreError: a damaged block shows when it is read."""
+        try:
+            self._seq = _value(self._con, "SELECT max(applied_seq) FROM store") or 0
+            at = _value(self._con, "SELECT max(booked_at) FROM booked")
+            self.last_booked_at = None if at is None else at.astimezone(UTC)
+            self._index = booking.index_of(self._con)
+            self.unfolded = rollups.unfolded(self._con)
+        except duckdb.Error as problem:
+            self._con.close()
+            raise StoreError(_refusal(self._path, problem)) from problem
 
 
 def _value(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
@@ -255,7 +260,10 @@ def _refusal(path: Path, problem: duckdb.Error) -> str:
         )
     if "Permission denied" in text or "Cannot open file" in text or "Read-only" in text:
         return f"cannot write {path}: {text}; make the folder writable or name another with --data"
-    return f"cannot open {path}: {text}; move it away, or name another folder with --data"
+    return (
+        f"cannot open {path}: {text}; restore a backup (switchgear restore), or move it and its .wal away: "
+        "the calls are booked again as far as the journal goes back (docs/durability.md)"
+    )
 
 
 def _first_line(problem: Exception) -> str:
