@@ -24,11 +24,13 @@ from .backup import take
 from .errors import BusyError, CollectorError, DeniedError, QueryError, StoreError
 from .feed import Feed, page
 from .idempotency import DOCUMENTED
+from .intake import Intake
 from .key import key_of
 from .metrics import CONTENT_TYPE, Metrics
 from .query import Queries, Question
 from .reader import Reader
 from .reporting import Registry, Report, ReportError
+from .settlement import Settlements, settled_call
 from .store import Store
 from .tables import ENCODERS
 from .wire import dump, rfc3339
@@ -55,6 +57,7 @@ class Parts:
     feed: Feed
     reader: Reader
     queries: Queries
+    intake: Intake
     metrics: Metrics
     reports: Mapping[str, Report]
     registry: Registry | None
@@ -196,6 +199,15 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         """Keep transitions of breakers, each once by its id."""
         kept = await in_transaction(lambda con: keep(con, batch.transitions))
         return _json({"received": len(batch.transitions), "kept": kept})
+
+    @app.post("/v1/settlements", tags=["facts"], response_class=Response)
+    async def settlements(batch: Settlements, request: Request) -> Response:
+        """Book settled holds whose span has not come, each once by its tenant and hold; answered when on disk."""
+        refused = await parts.intake.book(
+            [settled_call(each) for each in batch.settlements], key_of(request.scope)
+        )
+        reasons = [each.reason for each in refused]
+        return _json({"received": len(batch.settlements), "refused": reasons})
 
     @app.post("/v1/backups", tags=["backup"], response_class=Response)
     async def backup() -> Response:

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from switchgear import attributes
 
 from . import dialects
-from .call import MAX_NAME_CHARS, UNATTRIBUTED, Call, Flag, Kind, NotBilled, Reported, State
+from .call import MAX_NAME_CHARS, SETTLEMENT, UNATTRIBUTED, Call, Flag, Kind, NotBilled, Reported, State
 from .dialects import Dialect, reading
 from .dialects.fields import BadValueError, Fields
-from .pricing import PriceCall
+from .pricing import PriceCall, Quote
 from .span import Span, Wanted
 from .stated import stated_cost
 
@@ -81,9 +81,15 @@ def price_of(call: Call, price: PriceCall) -> Price:
     if call.usage is None:
         return Price(State.INCOMPLETE, None, None, None)
     quote = price(call.provider, call.model, call.usage, call.started_at)
-    known = State.UNPRICED if quote.cost is None else State.COMPLETE
-    state = known if call.reported.complete else State.INCOMPLETE
-    return Price(state, quote.cost, quote.currency, quote.version)
+    return Price(_state(call, quote), quote.cost, quote.currency, quote.version)
+
+
+def _state(call: Call, quote: Quote) -> State:
+    if not call.reported.complete:
+        return State.INCOMPLETE
+    if quote.cost is None:
+        return State.UNPRICED
+    return State.SETTLED_ONLY if call.dialect == SETTLEMENT else State.COMPLETE
 
 
 def priced(call: Call, price: PriceCall) -> Call:

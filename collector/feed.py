@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ class Feed:
         self._store = store
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Future[None]] = set()
+        self._closed = False
 
     def bind(self) -> None:
         """Belong to the running loop."""
@@ -41,17 +43,26 @@ class Feed:
             if not future.done():
                 future.set_result(None)
 
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        self._closed = True
+        self.wake()
+
     async def wait(self, after: int, seconds: float) -> None:
         """Return when more than `after` is on disk, or after `seconds`."""
-        if self._store.last_seq > after or seconds <= 0:
+        if seconds <= 0:
             return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # Whatever is booked wakes everyone, also who waits for something later.
+                while self._store.last_seq <= after and not self._closed:
+                    await self._woken()
+
+    async def _woken(self) -> None:
         future = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            pass
+            await future
         finally:
             self._waiting.discard(future)
 

@@ -32,6 +32,7 @@ RULES = Rules(
         "GET /v1/registry": ("read", "finance", OWNER),
         "PUT /v1/registry": (Everywhere("finance"), Everywhere("internal")),
         "POST /v1/audit": (Everywhere("internal"),),
+        "POST /v1/settlements": (Everywhere("internal"),),
         "POST /v1/backups": (Everywhere("admin"),),
     }
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
@@ -76,6 +76,15 @@ class Intake:
         self._note(packed)
         return [each for each in packed.not_billed if each.rejected]
 
+    async def book(self, calls: Sequence[Call], key: Key) -> list[NotBilled]:
+        """Book calls that came otherwise than as spans; those that are refused. Returned means on disk.
+
+        Raises BusyError or StoreError for what should be sent again.
+        """
+        packed = self._admitted_all(calls, key, self._now(), history=False)
+        await asyncio.wrap_future(self._writer.submit(packed))
+        return [each for each in packed.not_billed if each.rejected]
+
     def _packed(self, body: bytes, content_type: str, encoding: str, key: Key, *, history: bool) -> Packed:
         now = self._now()
         # What this key had queued before may have used up its quota by now.
@@ -84,6 +93,11 @@ class Intake:
         self._admission.charge(key, len(plain), now)
         billed = bill_body(plain, content_type)
         self._admission.charge(key, 0, now, spans=len(billed))
+        return self._admitted_all(billed, key, now, history=history)
+
+    def _admitted_all(
+        self, billed: Iterable[Call | NotBilled], key: Key, now: datetime, *, history: bool
+    ) -> Packed:
         calls: list[Call] = []
         prices: list[Price] = []
         not_billed: list[NotBilled] = []

@@ -96,7 +96,7 @@ def create_app(
             if grpc_server:
                 await grpc_server.stop()
             writer.close()
-            feed.wake()
+            feed.close()
             intake.close()
             reader.close()
             queries.close()
