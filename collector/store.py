@@ -244,7 +244,10 @@ def _keep_copy(con: duckdb.DuckDBPyConnection, path: Path, version: int) -> None
     con.execute("CHECKPOINT")
     kept = path.with_name(f"{path.name}.schema-{version}")
     if not kept.exists():
-        shutil.copyfile(path, kept)
+        # Under its own name only once it is whole: half a copy would be taken for one at the next start.
+        half = kept.with_name(f"{kept.name}.half")
+        shutil.copyfile(path, half)
+        half.rename(kept)
     _log.warning(
         "%s has schema %d and is migrated to %d; %s is a copy of it", path, version, SCHEMA_VERSION, kept
     )

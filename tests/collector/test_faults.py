@@ -10,9 +10,11 @@ import errno
 import http.client
 import itertools
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,6 +27,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import duckdb
 import pytest
 from bad_inputs import rejected, settle
 from hypothesis import given, settings
@@ -147,6 +150,36 @@ def test_a_damaged_journal_stops_the_start_with_one_line_that_names_it(killed: L
             .startswith(f"switchgear: collector: {segment} is damaged at")
         )
         collector.kill()
+
+
+DIES_MIGRATING = """
+import os, signal, sys
+from pathlib import Path
+from collector import store
+
+told = store.statement
+
+def statement(name):
+    if name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return told(name)
+
+store.statement = statement
+store.Store(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("before", ["migrate_1_to_2", "schema", "views"])
+def test_a_migration_that_is_killed_is_done_again_at_the_next_start(tmp_path: Path, before: str) -> None:
+    with duckdb.connect(str(tmp_path / FILE_NAME)) as con:
+        con.execute(Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8"))
+    died = subprocess.run([sys.executable, "-c", DIES_MIGRATING, str(tmp_path), before])
+    assert died.returncode == -signal.SIGKILL
+    with closing(Store(tmp_path)) as store:
+        found = store.cursor().execute("SELECT span_id, cost FROM calls ORDER BY seq").fetchall()
+    assert found == [(f"{1:016x}", Decimal("0.5")), (f"{2:016x}", None)]
+    with duckdb.connect(str(tmp_path / f"{FILE_NAME}.schema-1"), read_only=True) as con:
+        assert con.execute("SELECT max(schema_version), count(*) FROM store").fetchone() == (1, 1)
 
 
 @pytest.fixture
