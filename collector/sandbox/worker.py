@@ -193,7 +193,3 @@ def _limit_time(within_s: float) -> None:
 def _is_worn_out() -> bool:
     """Whether the process has grown so much that a fresh one is better for the next question."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _WORN_OUT_BYTES
-
-
-if __name__ == "__main__":
-    main()

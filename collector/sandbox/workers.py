@@ -15,7 +15,7 @@ from .channel import Channel
 __all__ = ["Worker", "Workers"]
 
 _STARTS_WITHIN_S = 20.0
-_COMMAND = (sys.executable, "-I", "-m", "collector.sandbox.worker")
+_COMMAND = (sys.executable, "-I", "-m", "collector.sandbox")
 # None of ours, which hold the API key; what an installation may need to find its libraries is passed on.
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -62,6 +62,11 @@ class Worker:
         finally:
             timer.cancel()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it, whatever it does at the moment."""
         self._process.kill()
@@ -82,6 +87,12 @@ class Workers:
         self._idle: list[Worker] = []
         self._lent: set[Worker] = set()
         self._closed = False
+
+    @property
+    def pids(self) -> set[int]:
+        """The ids of all its processes."""
+        with self._lock:
+            return {worker.pid for worker in (*self._idle, *self._lent)}
 
     @contextmanager
     def lend(self) -> Iterator[Worker]:
