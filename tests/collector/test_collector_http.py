@@ -119,16 +119,6 @@ def test_a_map_of_any_key_is_an_object(serve: Serve) -> None:
     assert answer.json()["rows"] == [[{"1": 2}, {"2026-01-01": 3}]]
 
 
-def test_a_query_is_stopped_when_its_time_is_over(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.reader.Reader.run.__kwdefaults__", {"within_s": 0.2})
-    endless = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11"
-    began = time.monotonic()
-    answer = serve().http.post("/v1/query", json={"sql": endless})
-    assert answer.status_code == 422
-    assert "did not finish in time" in answer.json()["detail"]
-    assert time.monotonic() - began < 10
-
-
 def test_an_answer_of_too_many_rows_is_refused(serve: Serve) -> None:
     answer = serve().http.post("/v1/query", json={"sql": "SELECT * FROM range(200000)"})
     assert "more than 100000 rows" in answer.json()["detail"]
