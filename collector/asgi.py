@@ -13,6 +13,7 @@ from .errors import DeniedError
 
 __all__ = [
     "PROBLEM",
+    "PROBLEMS",
     "App",
     "BodyLimit",
     "Message",
@@ -32,6 +33,21 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBLEM = "application/problem+json"
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    kind: {"description": what, "content": {PROBLEM: {"schema": _PROBLEM_SCHEMA}}}
+    for kind, what in (("4XX", "What is wrong with the request"), ("5XX", "Why it cannot be answered now"))
+}
+"""What any route may answer instead, in the words of an OpenAPI document."""
 
 
 class _TooLargeError(Exception):

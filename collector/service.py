@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from .access import Access
 from .admission import Admission
 from .api import Parts, add_routes
+from .asgi import PROBLEMS
 from .booker import Booker
 from .feed import Feed
 from .grpc_server import Endpoint, GrpcServer
@@ -106,7 +107,14 @@ def create_app(
             journal.close()
             access.close()
 
-    api = FastAPI(title="switchgear collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="switchgear collector",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEMS,
+    )
     add_routes(
         api,
         Parts(
@@ -156,7 +164,7 @@ def _document_traces(api: FastAPI) -> None:
                         "200": {"description": "ExportTraceServiceResponse", "content": binary},
                         **{
                             str(status): {"description": "google.rpc.Status", "content": binary}
-                            for status in (400, 401, 408, 413, 415, 503)
+                            for status in (400, 401, 403, 408, 413, 415, 429, 503)
                         },
                     },
                 }
