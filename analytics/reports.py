@@ -4,13 +4,16 @@ Ranges are half-open: `from` <= started_at < `to`. Sums are DECIMAL(38,12), and 
 adds up to `sum(cost)` of the calls in its range: what is unowned, unpriced, incomplete or outside a top N is a
 row of its own. A row without any known cost has cost NULL, never 0. One report holds one currency: where a
 range holds several, `currency` chooses (calls without a cost belong to every currency).
+
+What the rollups know is read from them, the rest from the calls; both ways give the same rows. Where the calls of an
+hour were deleted its sums remain, without tasks.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -45,12 +48,40 @@ BUCKETS: Mapping[str, int] = {
 }
 
 
+_HOUR = timedelta(hours=1)
+# What a task is filtered by as a whole.
+_OF_TASKS = frozenset({"tenant", "workload", "task", "owner", "cost_centre"})
+_DEAREST_FIRST = (
+    "cost DESC NULLS LAST, calls DESC, tenant, workload NULLS FIRST, task_id NULLS FIRST, details"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """The range and the filters of one request: SQL conditions and the values bound to them."""
 
-    conditions: str
     values: dict[str, Any]
+    """`start` and `stop`, and `first` and `last`: between these the rollup is read; and what conditions name."""
+    currency: str = ""
+    filters: str = ""
+    names: frozenset[str] = frozenset()
+    """The dimensions that are filtered by."""
+
+    @property
+    def has_whole_tasks(self) -> bool:
+        """Whether a task is in it as a whole, but for its time."""
+        return self.names <= _OF_TASKS
+
+    def by_hour(self, *names: str) -> _Scope:
+        """With its whole hours from the rollup, where that has what is grouped (by `names`) and filtered by."""
+        start, stop = self.values["start"], self.values["stop"]
+        has_all = "task" not in self.names.union(names) and not any(
+            BUCKETS.get(name, 0) % BUCKETS["hour"] for name in names
+        )
+        if not has_all or stop - start < _HOUR:
+            return self
+        first = _whole_hour(start + _HOUR - timedelta.resolution)
+        return replace(self, values={**self.values, "first": first, "last": max(first, _whole_hour(stop))})
 
 
 def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
@@ -75,7 +106,7 @@ def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     return _table(
         con,
         "spend",
-        scope,
+        scope.by_hour(*names),
         keys=" ".join(columns),
         grouping="GROUP BY ALL" if keys else "",
         order=", ".join(order),
@@ -90,7 +121,7 @@ def coverage(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Ta
     _known(params)
     scope = _scope(con, params)
     scope.values["nobody"] = NOBODY
-    return _table(con, "coverage", scope)
+    return _table(con, "coverage", scope.by_hour())
 
 
 def timeline(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
@@ -106,7 +137,7 @@ def timeline(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Ta
         raise ReportError(f"by: {by!r} is no dimension; there are: {', '.join(DIMENSIONS)}")
     if bucket not in BUCKETS:
         raise ReportError(f"bucket: {bucket!r} is no bucket; there are: {', '.join(BUCKETS)}")
-    return _table(con, "timeline", scope, key=DIMENSIONS[by], bucket=_group_key(bucket))
+    return _table(con, "timeline", scope.by_hour(by, bucket), key=DIMENSIONS[by], bucket=_group_key(bucket))
 
 
 def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
@@ -117,21 +148,26 @@ def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     _known(params, "top")
     scope = _scope(con, params)
     scope.values["top"] = _top(params, default=20)
-    return _table(con, "tasks", scope)
+    if scope.has_whole_tasks:
+        whole = f"exact AND first_at >= $start AND last_at < $stop {scope.currency}"
+        lines = _sql("task_lines_rolled", scope, whole=whole, task_filters=scope.filters)
+    else:
+        lines = _sql("task_lines", scope)
+    return _table(con, "tasks", scope, lines=lines, order=_DEAREST_FIRST)
 
 
 def review(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
     """The ISO `week` ("2026-W47", in UTC) and the week before, by tenant, workload, owner and cost centre."""
     start, stop = _week(con, params)
-    values: dict[str, Any] = {"before": start - timedelta(days=7), "start": start, "stop": stop}
-    conditions = _currency(con, params, values, start=values["before"], stop=stop)
-    return _table(con, "review", _Scope(conditions, values))
+    scope = _in_currency(con, params, _range(start - timedelta(days=7), stop))
+    scope.values["week"] = start
+    return _table(con, "review", scope.by_hour())
 
 
 def trips(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
     """The breakers that opened in the ISO `week`, oldest first: when, which, for whom, why and at which figures."""
     start, stop = _week(con, params)
-    return _table(con, "trips", _Scope("", {"start": start, "stop": stop}))
+    return con.sql(_statement("trips"), params={"start": start, "stop": stop}).to_arrow_table()
 
 
 def iso_week(text: str) -> tuple[date, date]:
@@ -171,37 +207,28 @@ def _scope(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> _Scope:
     start, stop = _instant(params, "from"), _instant(params, "to")
     if stop < start:
         raise ReportError(f"to: {params['to']} is before from: {params['from']}")
-    values: dict[str, Any] = {"start": start, "stop": stop}
-    conditions = _currency(con, params, values, start=start, stop=stop)
-    for name, column in DIMENSIONS.items():
-        if name in params:
-            # An empty value asks for the calls without one; no name is empty.
-            values[f"only_{name}"] = params[name]
-            conditions += f" AND coalesce({column}, '') = $only_{name}"
-    return _Scope(conditions, values)
+    names = frozenset(DIMENSIONS.keys() & params.keys())
+    # An empty value asks for the calls without one; no name is empty.
+    filters = "".join(f" AND coalesce({DIMENSIONS[name]}, '') = $only_{name}" for name in sorted(names))
+    scope = _in_currency(con, params, _range(start, stop))
+    scope.values.update({f"only_{name}": params[name] for name in names})
+    return replace(scope, filters=filters, names=names)
 
 
-def _currency(
-    con: duckdb.DuckDBPyConnection,
-    params: Mapping[str, str],
-    values: dict[str, Any],
-    *,
-    start: datetime,
-    stop: datetime,
-) -> str:
+def _range(start: datetime, stop: datetime) -> _Scope:
+    """All that is from `start` to `stop`, call by call."""
+    return _Scope({"start": start, "stop": stop, "first": start, "last": start})
+
+
+def _in_currency(con: duckdb.DuckDBPyConnection, params: Mapping[str, str], scope: _Scope) -> _Scope:
+    """The scope in the chosen currency. Raises ReportError where its range holds several and none is chosen."""
     if "currency" in params:
-        values["currency"] = params["currency"]
-        return " AND (currency IS NULL OR currency = $currency)"
-    found = con.execute(
-        "SELECT DISTINCT currency FROM calls WHERE started_at >= $start AND started_at < $stop"
-        " AND currency IS NOT NULL ORDER BY 1",
-        {"start": start, "stop": stop},
-    ).fetchall()
+        values = {**scope.values, "currency": params["currency"]}
+        return replace(scope, values=values, currency=" AND (currency IS NULL OR currency = $currency)")
+    found = _table(con, "currencies", scope.by_hour())["currency"].to_pylist()
     if len(found) > 1:
-        raise ReportError(
-            f"the range holds calls in {', '.join(row[0] for row in found)}: choose with currency="
-        )
-    return ""
+        raise ReportError(f"the range holds calls in {', '.join(found)}: choose with currency=")
+    return scope
 
 
 def _week(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> tuple[datetime, datetime]:
@@ -239,7 +266,9 @@ def _group_key(name: str) -> str:
     if name in DIMENSIONS:
         return DIMENSIONS[name]
     if name in BUCKETS:
-        return f"time_bucket(to_seconds({BUCKETS[name]}), started_at, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+        # As time_bucket and date_trunc would have it, which take four to eight times as long over 10 M calls.
+        length = BUCKETS[name] * 1_000_000
+        return f"make_timestamptz(epoch_us(started_at) - (epoch_us(started_at) % {length} + {length}) % {length})"
     raise ReportError(f"by: {name!r} is unknown; there are: {', '.join((*DIMENSIONS, *BUCKETS))}")
 
 
@@ -250,9 +279,17 @@ def _top(params: Mapping[str, str], *, default: int) -> int:
     return int(text)
 
 
+def _whole_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
 def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **parts: str) -> pa.Table:
-    sql = _statement(statement).format(filters=scope.conditions, **parts)
-    return con.sql(sql, params=scope.values).to_arrow_table()
+    return con.sql(_sql(statement, scope, **parts), params=scope.values).to_arrow_table()
+
+
+def _sql(statement: str, scope: _Scope, **parts: str) -> str:
+    filters = scope.currency + scope.filters
+    return _statement(statement).format(facts=_statement("facts"), filters=filters, **parts)
 
 
 @cache

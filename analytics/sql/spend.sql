@@ -1,6 +1,6 @@
--- Spend by any of the dimensions. {keys}, {filters} and {order} come from fixed maps in reports.py.
+-- Spend by any of the dimensions. What stands in braces comes from fixed maps and from other files: reports.py puts it in.
 SELECT {keys}
-       CAST(count(*) AS BIGINT)                                AS calls,
+       CAST(coalesce(sum(calls), 0) AS BIGINT)                 AS calls,
        CAST(coalesce(sum(attempts), 0) AS BIGINT)              AS attempts,
        CAST(coalesce(sum(input_uncached), 0) AS BIGINT)        AS input_uncached,
        CAST(coalesce(sum(cache_read), 0) AS BIGINT)            AS cache_read,
@@ -11,10 +11,10 @@ SELECT {keys}
        -- NULL where no call of the group has a cost: unknown is not zero.
        CAST(sum(cost) AS DECIMAL(38, 12))                      AS cost,
        any_value(currency)                                     AS currency,
-       CAST(count(*) FILTER (state = 'unpriced') AS BIGINT)    AS unpriced_calls,
-       CAST(count(*) FILTER (state = 'incomplete') AS BIGINT)  AS incomplete_calls,
-       CAST(count(*) FILTER (owner IS NULL) AS BIGINT)         AS unowned_calls
-FROM calls
-WHERE started_at >= $start AND started_at < $stop {filters}
+       CAST(coalesce(sum(calls) FILTER (state = 'unpriced'), 0) AS BIGINT)   AS unpriced_calls,
+       CAST(coalesce(sum(calls) FILTER (state = 'incomplete'), 0) AS BIGINT) AS incomplete_calls,
+       CAST(coalesce(sum(calls) FILTER (owner IS NULL), 0) AS BIGINT)        AS unowned_calls
+FROM ({facts})
+WHERE true {filters}
 {grouping}
 ORDER BY {order}

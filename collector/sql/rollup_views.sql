@@ -54,7 +54,7 @@ SELECT h."hour", h.tenant, h.workload, h.tier, r.owner, r.cost_centre, h.provide
        h.calls, h.attempts, h.input_uncached, h.cache_read, h.cache_write_5m, h.cache_write_1h, h.output, h.reasoning,
        h.priced_calls, CASE WHEN h.priced_calls > 0 THEN h.cost END AS cost, h.details
 FROM rollup_hours_whole AS h
-LEFT JOIN registry_workloads AS r ON r.tenant = h.tenant AND r.workload = h.workload;
+LEFT JOIN owners AS r ON r.tenant = h.tenant AND r.workload = h.workload;
 
 CREATE OR REPLACE VIEW rollup_tasks AS
 SELECT t.tenant, t.workload, t.task_id, t.root_task_id, t.tier, r.owner, r.cost_centre, t.first_at, t.last_at,
@@ -64,7 +64,7 @@ SELECT t.tenant, t.workload, t.task_id, t.root_task_id, t.tier, r.owner, r.cost_
        CASE WHEN t.priced_calls > 0 AND t.currency = t.last_currency THEN t.cost END AS cost,
        NOT t.loose AND t.currency IS NOT DISTINCT FROM t.last_currency AS exact
 FROM rollup_tasks_whole AS t
-LEFT JOIN registry_workloads AS r ON r.tenant = t.tenant AND r.workload = t.workload;
+LEFT JOIN owners AS r ON r.tenant = t.tenant AND r.workload = t.workload;
 
 -- The same, counted from the calls: what the rollups are filled from once, and checked against.
 CREATE OR REPLACE VIEW rollup_hours_counted AS

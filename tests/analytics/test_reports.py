@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -14,7 +16,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stores import book
+from stores import book, empty
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
@@ -89,8 +91,7 @@ def con(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
     con = store.cursor()
     registry.replace(con, REGISTRY)
     yield con
-    con.execute("DELETE FROM booked")
-    con.execute("DELETE FROM members")
+    empty(con)
     con.close()
 
 
@@ -265,8 +266,7 @@ calls = st.lists(
 def test_every_report_adds_up_to_the_calls_of_its_range(
     store: Store, con: duckdb.DuckDBPyConnection, calls: list[Call], keys: set[str], bucket: str
 ) -> None:
-    con.execute("DELETE FROM booked")
-    con.execute("DELETE FROM members")
+    empty(con)
     fill(store, *calls)
     inside = (
         "FROM calls WHERE started_at >= '2026-11-16 00:00:00+00' AND started_at < '2026-11-23 00:00:00+00'"
@@ -294,6 +294,79 @@ def test_every_report_adds_up_to_the_calls_of_its_range(
     }
     for tenant, output in tokens.items():
         assert sum(row["output"] for row in ask(con, "spend", by="model,tier", tenant=tenant)) == output
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    calls=calls,
+    richer=st.sets(st.integers(0, 11)),
+    hours=st.tuples(st.floats(-200, 200), st.floats(-200, 200)).map(sorted),
+    whole=st.booleans(),
+    filters=st.dictionaries(
+        st.sampled_from([*DIMENSIONS]),
+        st.sampled_from(["acme", "writer", "docs", "t-1", "m", ""]),
+        max_size=2,
+    ),
+    by=st.lists(st.sampled_from([*DIMENSIONS]), max_size=2, unique=True),
+    bucket=st.sampled_from([*BUCKETS]),
+    fold=st.booleans(),
+)
+def test_a_report_is_the_same_from_the_rollups_and_call_by_call(
+    *,
+    store: Store,
+    con: duckdb.DuckDBPyConnection,
+    calls: list[Call],
+    richer: set[int],
+    hours: list[float],
+    whole: bool,
+    filters: dict[str, str],
+    by: list[str],
+    bucket: str,
+    fold: bool,
+) -> None:
+    empty(con)
+    fill(store, *calls)
+    if fold:
+        store.fold()
+    fill(store, *(twin(each) for place, each in enumerate(calls) if place in richer))
+    start, stop = (MONDAY + timedelta(hours=round(each) if whole else each) for each in hours)
+    asked = {"from": start.isoformat(), "to": stop.isoformat(), **filters}
+    reports = [
+        ("spend", {**asked, "by": ",".join(by)}),
+        ("spend", {**asked, "by": ",".join([*by, bucket])}),
+        ("timeline", {**asked, "by": (by or ["tenant"])[0], "bucket": bucket, "top": "2"}),
+        ("coverage", asked),
+        ("tasks", {**asked, "top": "2"}),
+        ("review", {"week": "2026-W47"}),
+    ]
+    for name, params in reports:
+        rolled = REPORTS[name](con, params).to_pylist()
+        with call_by_call():
+            assert REPORTS[name](con, params).to_pylist() == rolled, name
+
+
+@contextmanager
+def call_by_call() -> Iterator[None]:
+    """Let no report read a rollup."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analytics.reports._Scope.by_hour", lambda scope, *_: scope)
+        patch.setattr("analytics.reports._Scope.has_whole_tasks", False)
+        yield
+
+
+def twin(each: Call) -> Call:
+    """What another instrumentation tells of the same call: more, and of a moment before."""
+    return replace(
+        each,
+        span_id=f"{next(_ids):016x}",
+        parent_span_id=each.span_id,
+        scope="other@1",
+        started_at=each.started_at - timedelta(milliseconds=1),
+        workload=each.workload or "writer",
+        task_id=each.task_id or "t-9",
+        usage=each.usage or Usage(10, 5, 0, 0, 77, 0),
+        reported=~Reported.NOTHING,
+    )
 
 
 def _inside(each: Call) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import duckdb
+
 from collector.billing import priced
 from collector.booking import Booked
 from collector.call import Call
@@ -18,3 +20,16 @@ def book(store: Store, calls: Sequence[Call], price: PriceCall, now: datetime) -
     facts = pack([priced(call, price) for call in calls]).facts
     taken_us = round((now - EPOCH).total_seconds() * 1_000_000)
     return store.book(numbered([(facts, store.last_seq + 1, taken_us)]), price)
+
+
+def empty(con: duckdb.DuckDBPyConnection) -> None:
+    """Take every call out of a store, and what sums it has of them."""
+    for table in (
+        "booked",
+        "members",
+        "rollup_hours_base",
+        "rollup_hours_recent",
+        "rollup_tasks_base",
+        "rollup_tasks_recent",
+    ):
+        con.execute(f"DELETE FROM {table}")
