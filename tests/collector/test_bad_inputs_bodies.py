@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from bad_inputs import Watched, alive, counted, fresh, rejected
+from bad_inputs import Watched, alive, counted, fresh, rejected, settle
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_samples import JSON, PROTOBUF, Served, llm_span, request, to_protobuf
@@ -35,11 +35,10 @@ def _lives_and_books(watched: Watched) -> Iterator[None]:
     """Whatever was sent: good spans are taken as before, and no request was answered with 5xx."""
     yield
     assert alive(watched.http)
-    assert counted(watched.http, "rejected_requests", status="500") == 0
-    assert counted(watched.http, "rejected_requests", status="503") == 0
-    booked = counted(watched.http, "booked_calls")
+    metrics = settle(watched.http)
+    assert not [name for name in metrics if 'rejected_requests_total{status="5' in name]
     assert rejected(watched.post(good(2))) == (0, "")
-    assert counted(watched.http, "booked_calls") == booked + 2
+    assert counted(watched.http, "booked_calls") == metrics["switchgear_collector_booked_calls_total"] + 2
 
 
 def good(spans: int = 1) -> bytes:
@@ -184,7 +183,7 @@ def test_06_an_empty_request_is_200_with_no_spans(watched: Watched, body: bytes,
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON], ids=["protobuf", "json"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_07_noise_is_400_with_a_status(watched: Watched, seed: int, content_type: str) -> None:
     assert refused(watched, 400, b"\xff" + hashlib.shake_128(bytes([seed])).digest(200), content_type)
 

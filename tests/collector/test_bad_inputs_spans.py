@@ -76,7 +76,7 @@ def test_09_json_of_every_spelling_is_the_same_span_as_protobuf(served: Served) 
     duplicates = counted(served.http, "duplicate_spans")
     assert rejected(served.send(request([(scope, spelled)]))) == (0, "")
     served.http.post("/v1/traces", content=as_protobuf, headers={"Content-Type": PROTOBUF})
-    assert booked(served, (scope, span)) == 1
+    assert len(booked(served, (scope, span))) == 1
     assert counted(served.http, "duplicate_spans") == duplicates + 1
 
 
@@ -111,7 +111,7 @@ def test_15_a_span_is_charged_once_in_a_batch_and_across_batches(served: Served)
     span = llm_span(fresh())
     for protobuf in (False, True):
         served.send(request([span, span]), protobuf=protobuf)
-    assert booked(served, span) == 1
+    assert len(booked(served, span)) == 1
 
 
 def test_15_a_span_of_a_year_ago_is_still_the_same_span(served: Served) -> None:
@@ -121,7 +121,7 @@ def test_15_a_span_of_a_year_ago_is_still_the_same_span(served: Served) -> None:
         answer = served.http.post("/v1/traces?history=true", json=request([span]))
         assert rejected(answer) == (0, "")
     assert rejected(served.send(request([span])))[0] == 1
-    assert booked(served, span) == 1
+    assert len(booked(served, span)) == 1
 
 
 def test_16_of_one_id_with_two_contents_the_first_is_kept_and_the_conflict_counted(served: Served) -> None:
@@ -130,7 +130,7 @@ def test_16_of_one_id_with_two_contents_the_first_is_kept_and_the_conflict_count
     conflicts = counted(served.http, "conflict_spans")
     served.send(request([first]))
     served.send(request([other, first]), protobuf=True)
-    assert booked(served, first) == 1
+    assert len(booked(served, first)) == 1
     assert counted(served.http, "conflict_spans") == conflicts + 1
     rows = served.rows(
         "SELECT input_uncached + cache_read FROM calls WHERE span_id = ?", [first[1]["spanId"]]

@@ -213,6 +213,8 @@ class Served:
         given = {"limits": EVER, "grpc": endpoint, "workers": WORKERS, **options}
         self.app = create_app(data=data, price=PriceBook().quote, **given)
         self._socket = socket.create_server(("127.0.0.1", 0))
+        # asyncio, unlike uvloop, leaves it out for such a socket: each answer would wait 40 ms for an acknowledgement.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(self.app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
