@@ -79,7 +79,7 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
     async def healthy() -> JSONResponse:
         return JSONResponse({"status": "ok", "policies": runtime.engine.policies.version})
 
-    @app.get("/metrics", summary="Prometheus text")
+    @app.get("/metrics", summary="Prometheus text", response_class=PlainTextResponse)
     async def prometheus() -> PlainTextResponse:
         return PlainTextResponse(metrics.text(runtime), media_type="text/plain; version=0.0.4")
 

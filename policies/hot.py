@@ -17,7 +17,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from collector.access import Access
-from collector.asgi import PROBLEM, App, Receive, Scope, Send, deny, header, problem, respond
+from collector.asgi import PROBLEM, PROBLEMS, App, Receive, Scope, Send, deny, header, problem, respond
 from collector.errors import DeniedError
 from collector.key import Key, with_key
 
@@ -144,15 +144,11 @@ def openapi_paths() -> dict[str, Any]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         content = {"application/json": {"schema": schema}}
-        replies = {
-            "200": {"description": "The answer"},
-            "422": {"description": "Problem details: what is wrong where"},
-        }
         return {
             "post": {
                 "summary": summary,
                 "requestBody": {"required": True, "content": content},
-                "responses": replies,
+                "responses": {"200": {"description": "The answer"}, **PROBLEMS},
             }
         }
 
@@ -162,6 +158,7 @@ def openapi_paths() -> dict[str, Any]:
     replies = {
         "200": {"description": "The decision"},
         "304": {"description": "Unchanged against If-None-Match"},
+        **PROBLEMS,
     }
     return {
         "/v1/decisions": {

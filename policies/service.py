@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from collector.access import Access
-from collector.asgi import BodyLimit
+from collector.asgi import PROBLEMS, BodyLimit
 from collector.idempotency import Idempotent
 from collector.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
@@ -72,7 +72,14 @@ def create_app(
                 await line.aclose()
             access.close()
 
-    app = FastAPI(title="switchgear policies", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="switchgear policies",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEMS,
+    )
     api.routes(app, runtime)
     described = app.openapi
 
