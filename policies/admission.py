@@ -32,6 +32,11 @@ class GrantRequest:
     call: Request
     needs: frozenset[str] = frozenset()
     budgets: tuple[tuple[str, Decimal], ...] = ()
+    task_id: str | None = None
+    """The task that makes the call; `who.task` is the root of its tree."""
+    parent_task_id: str | None = None
+    attempt: int = 1
+    """Which HTTP request of the call it is, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,26 +98,26 @@ class Book:
         self._leases[lease] = entry
         self._deadlines.append((expires_at, lease))
 
-    def settle(self, lease: str, amount: Decimal | None, now: float) -> tuple[Account, ...]:
+    def settle(self, lease: str, amount: Decimal | None, now: float) -> tuple[Account, ...] | None:
         """Replace a hold by what the call cost; None keeps the held amount, since it may have been billed in full.
 
-        Returns the accounts that this touched: none where the lease is unknown or settled already, since settling
-        twice changes nothing. A call that outlived its hold counts from then on.
+        Returns the accounts that count it; None where the lease is unknown or settled already, since settling twice
+        changes nothing. A call that outlived its hold counts from then on.
         """
         entry = self._leases.get(lease)
         if entry is None or entry.status is Status.SETTLED:
-            return ()
+            return None
         self._remove(entry, now)
         entry.amount = entry.amount if amount is None else amount
         entry.expected, entry.at, entry.status = _ZERO, now, Status.SETTLED
         self._add(entry, entry.accounts, now)
         return entry.accounts
 
-    def release(self, lease: str, now: float) -> tuple[Account, ...]:
-        """Give a hold back: the call was not made, or the provider refused it without billing."""
+    def release(self, lease: str, now: float) -> tuple[Account, ...] | None:
+        """Give a hold back: the call was not made, or the provider refused it without billing. None as in `settle`."""
         entry = self._held(lease)
         if entry is None:
-            return ()
+            return None
         self._remove(entry, now)
         del self._leases[lease]
         return entry.accounts
@@ -137,21 +137,23 @@ class Book:
         lease: str | None,
         who: Who,
         accounts: Iterable[Account],
-        amount: Decimal,
+        amount: Decimal | None,
         at: float,
         now: float,
     ) -> None:
         """Count a call as the ledger has it, in place of its hold or settlement and of its earlier booking.
 
-        Both may be there: a first record of the call need not have named the lease.
+        Both may be there: a first record of the call need not have named the lease. Where the ledger does not know
+        the amount (None), what was held or settled stays: unknown is not nothing.
         """
-        known = tuple(accounts)
+        known, kept = tuple(accounts), _ZERO
         for earlier in (self._calls.pop(key, None), self._leases.pop(lease, None) if lease else None):
             if earlier is not None:
                 self._remove(earlier, now)
-                known = _with_own_budgets(known, earlier)
+                known, kept = _with_own_budgets(known, earlier), earlier.amount
                 # An agent's clock may be behind; a call has not left the window before its settlement has.
                 at = max(at, earlier.at)
+        amount = kept if amount is None else amount
         entry = self._calls[key] = Entry(who, known, amount, _ZERO, at, Status.BOOKED)
         self._add(entry, entry.accounts, now)
 

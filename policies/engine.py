@@ -23,6 +23,7 @@ from .capacity import Lane
 from .gate import Refusal, Wait, check, restriction, stand_in
 from .ladder import Stand, action, stand, throttle_rate, why
 from .model import PolicySet, Who
+from .settlements import Settlement, Unbooked
 from .sizing import CallSizes, Request
 from .transitions import Transition
 
@@ -55,12 +56,13 @@ class BookedCall:
 
 @dataclass(slots=True)
 class _Running:
-    """A granted call: what is needed to settle it and to learn from it."""
+    """A granted call: what is needed to settle it and to learn from it. `call` is what was let go, degraded perhaps."""
 
-    request: Request
-    workload: tuple[str, str]
+    asked: GrantRequest
+    call: Request
     bound: Decimal
     tokens: int
+    began_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Engine:
     policies: PolicySet
     price: Price
     book: Book = field(default_factory=Book)
+    unbooked: Unbooked = field(default_factory=Unbooked)
     sizes: CallSizes = field(default_factory=CallSizes)
     outbox: list[Transition] = field(default_factory=list)
     version: int = 1
@@ -100,40 +103,62 @@ class Engine:
         """Take in calls from the feed; the same call again, or a richer record of it, replaces the earlier one."""
         touched: dict[int, Account] = {}
         for call in calls:
-            cost = call.cost if call.cost is not None else self._unpriced(call.usage)
+            cost = call.cost
+            if cost is None and call.usage is not None:
+                cost = self._unpriced(call.usage)
+            if call.lease is not None:
+                self.unbooked.drop([call.lease])
             accounts = self.accounts.of(call.who, (), now)
             self.book.book(call.key, call.lease, call.who, accounts, cost, call.ended_at, now)
             touched.update((id(account), account) for account in accounts)
         self._move(touched.values(), now)
         self.pump(now)
 
-    def settle(self, lease: str, model: str | None, usage: Usage | None, now: float) -> bool:
+    def settle(
+        self,
+        lease: str,
+        model: str | None,
+        usage: Usage | None,
+        now: float,
+        *,
+        response_id: str | None = None,
+    ) -> bool:
         """A granted call ended with this usage (None: unknown). False where the lease is not held (any more)."""
         running = self._running.pop(lease, None)
         cost = None
         if running is not None and usage is not None:
-            cost = self._cost(running.request.provider, model or running.request.model, usage, now)
+            call, who = running.call, running.asked.who
+            cost = self._cost(call.provider, model or call.model, usage, now)
             share = float(cost / running.bound) if running.bound else 1.0
-            self.sizes.learn(running.workload, running.request, usage, share)
-            if lane := self.lanes.get(running.request.provider):
+            self.sizes.learn((who.tenant, who.workload), call, usage, share)
+            if lane := self.lanes.get(call.provider):
                 lane.correct(running.tokens - usage.total)
         touched = self.book.settle(lease, cost, now)
+        if touched is None:
+            return False
+        if running is not None:
+            answered = model or running.call.model
+            self.unbooked.add(
+                Settlement(lease, running.asked, answered, usage, response_id, running.began_at, now)
+            )
         self._move(touched, now)
         self.pump(now)
-        return bool(touched)
+        return True
 
     def release(self, lease: str, now: float, *, throttled_for_s: float | None = None) -> bool:
         """A granted call was not billed. `throttled_for_s` is the provider's Retry-After on a 429."""
         running = self._running.pop(lease, None)
-        if running is not None and (lane := self.lanes.get(running.request.provider)):
+        if running is not None and (lane := self.lanes.get(running.call.provider)):
             if throttled_for_s is None:
                 lane.correct(running.tokens)
             else:
                 lane.throttled(now, throttled_for_s)
         touched = self.book.release(lease, now)
+        if touched is None:
+            return False
         self._move(touched, now)
         self.pump(now)
-        return bool(touched)
+        return True
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
@@ -181,7 +206,7 @@ class Engine:
     def tenant_of(self, lease: str) -> str | None:
         """For whom a call was granted; None for one that is not known or was forgotten."""
         running = self._running.get(lease)
-        return self.book.tenant(lease) if running is None else running.workload[0]
+        return self.book.tenant(lease) if running is None else running.asked.who.tenant
 
     def leave(self, request_id: str, now: float) -> None:
         """Nobody waits for this request's answer any more; its place is kept for a few seconds."""
@@ -306,7 +331,7 @@ class Engine:
         if lane is not None:
             lane.take(tokens, now)
         self.order.served(call.provider, request.who.tenant, tokens, self.policies.weight(request.who.tenant))
-        self._running[grant.lease] = _Running(call, workload, bound, tokens)
+        self._running[grant.lease] = _Running(request, call, bound, tokens, now)
         for account in way.accounts:
             if account.state is State.THROTTLED:
                 pace = float(expected) / throttle_rate(account, stand(account, now), now)
@@ -349,9 +374,9 @@ class Engine:
         cost = self.price(provider, model, usage, datetime.fromtimestamp(now, UTC))
         return self._unpriced(usage) if cost is None else cost
 
-    def _unpriced(self, usage: Usage | None) -> Decimal:
+    def _unpriced(self, usage: Usage) -> Decimal:
         """What a call without a price is worth to a ceiling: its tokens at the configured worst rate."""
-        return self.policies.unpriced_rate * (usage.total if usage else 0) / _MILLION
+        return self.policies.unpriced_rate * usage.total / _MILLION
 
     def _move(self, accounts: Iterable[Account], now: float) -> None:
         for account in accounts:

@@ -24,28 +24,37 @@ from .model import PolicySet, Who
 from .runtime import Runtime
 from .wire import registry
 
-__all__ = ["CollectorLine", "booked_call", "client"]
+__all__ = ["OVERDUE_AFTER_S", "CollectorLine", "booked_call", "client"]
 
 _log = logging.getLogger(__name__)
 _FEED_WAIT_S = 20
+_FEED_LIMIT = 5000
 _AUDIT_BATCH = 500
+_SETTLEMENT_BATCH = 500
+OVERDUE_AFTER_S = 60.0
+"""How long a settled hold waits for its booking before it is handed over: exporters send within seconds, and spool."""
 
 
 class CollectorLine:
     """Keeps one engine and one collector in step, for ever, once `run` is awaited."""
 
-    def __init__(self, runtime: Runtime, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, runtime: Runtime, client: httpx.AsyncClient, *, overdue_after_s: float = OVERDUE_AFTER_S
+    ) -> None:
         self._runtime = runtime
         self._client = client
+        self._overdue_after_s = overdue_after_s
+        self._in_step_since: float | None = None
         self._registry_due = asyncio.Event()
         self._registry_due.set()
         self.position = 0
         runtime.reloaded.append(lambda _: self._registry_due.set())
 
     async def run(self) -> None:
-        """Follow the feed, forward transitions, push the registry."""
+        """Follow the feed, forward transitions, hand over settlements, push the registry."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat("feed", self._follow))
+            group.create_task(self._repeat("settlements", self._hand_over))
             group.create_task(self._repeat("audit", self._forward))
             group.create_task(self._repeat("registry", self._push))
 
@@ -62,16 +71,46 @@ class CollectorLine:
                 pause = min(pause * 2, 5.0)
 
     async def _follow(self) -> None:
-        reply = await self._client.get(
-            "/v1/feed",
-            params={"after": self.position, "wait": _FEED_WAIT_S, "limit": 5000},
-            timeout=_FEED_WAIT_S + 10,
-        )
-        reply.raise_for_status()
+        wait = 0 if self._in_step_since is None else _FEED_WAIT_S
+        try:
+            reply = await self._client.get(
+                "/v1/feed",
+                params={"after": self.position, "wait": wait, "limit": _FEED_LIMIT},
+                timeout=_FEED_WAIT_S + 10,
+            )
+            reply.raise_for_status()
+        except httpx.HTTPError:
+            self._in_step_since = None
+            raise
         body = reply.json()
         if body["calls"]:
             self._runtime.booked([booked_call(call, self._runtime.engine.policies) for call in body["calls"]])
         self.position = int(body["next"])
+        if len(body["calls"]) < _FEED_LIMIT and self._in_step_since is None:
+            self._in_step_since = self._runtime.clock()
+
+    async def _hand_over(self) -> None:
+        """Tell the collector of holds that were settled a while ago and that it has told nothing of.
+
+        After it was away the spans that were kept for it get as long to come. Told twice, it books one call.
+        """
+        await asyncio.sleep(min(1.0, self._overdue_after_s))
+        before = self._runtime.clock() - self._overdue_after_s
+        if self._in_step_since is None or self._in_step_since > before:
+            return
+        unbooked = self._runtime.engine.unbooked
+        overdue = unbooked.overdue(before)
+        for start in range(0, len(overdue), _SETTLEMENT_BATCH):
+            batch = overdue[start : start + _SETTLEMENT_BATCH]
+            body = {"settlements": [each.to_wire() for each in batch]}
+            reply = await self._client.post("/v1/settlements", json=body)
+            if reply.status_code == 422:
+                _log.error("the collector books none of %d settlements: %s", len(batch), reply.text[:500])
+            else:
+                reply.raise_for_status()
+                for reason in reply.json()["refused"]:
+                    _log.warning("the collector does not book a settlement: %s", reason)
+            unbooked.drop(each.lease for each in batch)
 
     async def _forward(self) -> None:
         # The collector ignores transitions that it has, so that starting over costs little and loses nothing.

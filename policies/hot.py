@@ -131,7 +131,7 @@ class HotRoutes:
             usage = body.usage.usage() if body.usage is not None else None
         except ValueError as error:
             raise _Refused(422, "Invalid usage", str(error)) from None
-        return partial(self.runtime.settle, lease, body.model, usage)
+        return partial(self.runtime.settle, lease, body.model, usage, body.response_id)
 
     def _releasing(self, lease: str, content: Any) -> Callable[[], bool]:
         return partial(self.runtime.release, lease, _valid(ReleaseBody, content).throttled_for_s)

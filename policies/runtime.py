@@ -85,8 +85,8 @@ class Runtime:
                 return tag, decisions
             await _first(self._changed, gone, deadline - now)
 
-    def settle(self, lease: str, model: str | None, usage: Usage | None) -> bool:
-        settled = self.engine.settle(lease, model, usage, self.clock())
+    def settle(self, lease: str, model: str | None, usage: Usage | None, response_id: str | None) -> bool:
+        settled = self.engine.settle(lease, model, usage, self.clock(), response_id=response_id)
         self.after_change()
         return settled
 

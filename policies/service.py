@@ -37,12 +37,14 @@ def create_app(
     collector: str | None,
     api_key: str | None = None,
     keyless: bool = False,
+    overdue_after_s: float = feed.OVERDUE_AFTER_S,
 ) -> hot.HotRoutes:
     """The ASGI app. `data` holds the transition log and the keys; `collector` None runs without a ledger behind it.
 
     `api_key` may do everything here, and is sent to the collector. With `keyless` nobody needs a key until there is
-    one in the file. Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was
-    changed, StoreError for a key file that cannot be read.
+    one in the file. A settled hold that is not booked after `overdue_after_s` is handed to the collector.
+    Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was changed,
+    StoreError for a key file that cannot be read.
     """
     policies = load(policy_file)
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
@@ -59,7 +61,8 @@ def create_app(
         background = [asyncio.create_task(runtime.tick()), asyncio.create_task(runtime.watch_file())]
         line = feed.client(collector, api_key) if collector else None
         if line is not None:
-            background.append(asyncio.create_task(feed.CollectorLine(runtime, line).run()))
+            following = feed.CollectorLine(runtime, line, overdue_after_s=overdue_after_s)
+            background.append(asyncio.create_task(following.run()))
         try:
             yield
         finally:

@@ -40,7 +40,7 @@ def _above_zero(value: Any) -> Any:
     return money
 
 
-Name = Annotated[str, Field(min_length=1, max_length=128)]
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern="^[^\\x00]+$")]
 Wait = Annotated[float, Field(ge=0, le=30)]
 Count = Annotated[int, Field(ge=0, le=MAX_TOKENS_PER_CALL)]
 Budget = Annotated[Money, BeforeValidator(_above_zero)]
@@ -81,7 +81,7 @@ class BudgetBody(_Body):
 
 
 class GrantBody(ScopeBody):
-    """A call that wants to be made. `input_bytes` is the request body's size."""
+    """A call that wants to be made. `input_bytes` is the request body's size; `task` is the root of `task_id`."""
 
     id: Annotated[str, Field(min_length=8, max_length=64)]
     provider: Name
@@ -91,6 +91,9 @@ class GrantBody(ScopeBody):
     writes_cache: bool = False
     needs: list[Literal["tools", "schema", "thinking"]] = []
     budgets: Annotated[list[BudgetBody], Field(max_length=32)] = []
+    task_id: Name | None = None
+    parent_task_id: Name | None = None
+    attempt: Annotated[int, Field(ge=1, le=10_000)] = 1
     wait: Wait = 0
 
     def request(self, policies: PolicySet) -> GrantRequest:
@@ -102,7 +105,16 @@ class GrantBody(ScopeBody):
                 )
         call = Request(self.provider, self.model, self.input_bytes, self.max_output_tokens, self.writes_cache)
         budgets = tuple((own.task, own.limit.amount) for own in self.budgets)
-        return GrantRequest(self.id, self.who(policies), call, frozenset(self.needs), budgets)
+        return GrantRequest(
+            self.id,
+            self.who(policies),
+            call,
+            frozenset(self.needs),
+            budgets,
+            self.task_id,
+            self.parent_task_id,
+            self.attempt,
+        )
 
 
 class UsageBody(_Body):
@@ -122,6 +134,7 @@ class SettleBody(_Body):
 
     model: Name | None = None
     usage: UsageBody | None = None
+    response_id: Annotated[str, Field(min_length=1, max_length=256, pattern="^[^\\x00]+$")] | None = None
 
 
 class ReleaseBody(_Body):

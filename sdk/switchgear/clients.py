@@ -171,7 +171,7 @@ def _failed(attempt: Attempt, error: BaseException) -> None:
     if type(error).__name__ in _UNSENT:
         attempt.release()
     else:
-        attempt.settle(None, None)
+        attempt.settle(None)
 
 
 def _finish(response: Any, attempt: Attempt, *, streamed: bool) -> None:
@@ -242,6 +242,6 @@ def _tap(library: Any) -> type[Any]:
             self._settle()
 
         def _settle(self) -> None:
-            self._attempt.settle(self._meter.usage(), self._meter.model)
+            self._attempt.settle(self._meter.usage(), self._meter.model, self._meter.response_id)
 
     return Tap

@@ -32,8 +32,9 @@ _log = logging.getLogger("switchgear")
 # How long a call of each tier waits for its turn before it gives up.
 _PATIENCE_S = {Tier.INTERACTIVE: 30.0, Tier.BATCH: 120.0, Tier.BACKGROUND: 600.0}
 _WARN_EVERY_S = 60.0
-# Longer names than the engine takes come from no known model.
+# Longer names than the engine takes come from no known model, and longer ids from no known provider.
 _NAME_LIMIT = 128
+_ID_LIMIT = 256
 
 
 @dataclass(slots=True)
@@ -52,21 +53,32 @@ class Attempt:
     """The body to send instead, where the call was degraded to another model."""
     _done: bool = False
 
-    def settle(self, usage: Usage | None, model: Any) -> None:
-        """The call ended; None where its usage did not come: the hold then counts in full."""
+    def settle(self, usage: Usage | None, model: Any = None, response_id: Any = None) -> None:
+        """The call ended; None where its usage did not come: the hold then counts in full.
+
+        By the response's id the collector knows the call's span even where the hold's id did not reach it.
+        """
         counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
-        known = isinstance(model, str) and 0 < len(model) <= _NAME_LIMIT
-        self._finish("settle", {"usage": counts, "model": model if known else None})
+        self._finish(
+            "settle",
+            {
+                "usage": counts,
+                "model": _text(model, _NAME_LIMIT),
+                "response_id": _text(response_id, _ID_LIMIT),
+            },
+        )
 
     def settle_from(self, body: Any) -> None:
         """The call ended with this response body."""
+        if not isinstance(body, dict):
+            self.settle(None)
+            return
         usage = None
-        if isinstance(body, dict):
-            try:
-                usage = from_response(self.call.provider, body)
-            except UsageError as error:
-                _log.warning("the provider's usage cannot be: %s", error)
-        self.settle(usage, body.get("model") if isinstance(body, dict) else None)
+        try:
+            usage = from_response(self.call.provider, body)
+        except UsageError as error:
+            _log.warning("the provider's usage cannot be: %s", error)
+        self.settle(usage, body.get("model"), body.get("id"))
 
     def give_back(self) -> None:
         """Nobody takes the answer any more; what it may have granted goes back."""
@@ -118,6 +130,9 @@ class Guard:
             "writes_cache": call.writes_cache,
             "needs": call.needs,
             "budgets": [{"task": id_, "limit": str(limit)} for id_, limit in task.budgets] if task else [],
+            "task_id": task.id if task else None,
+            "parent_task_id": task.parent_id if task else None,
+            "attempt": attempt,
         }
         patience = _PATIENCE_S[Tier(scope.tier)]
         return Attempt(self.control, call, scope, body, sdk_error, time.monotonic() + patience)
@@ -162,6 +177,12 @@ class Guard:
         if now - self._warned_at.get(topic, -_WARN_EVERY_S) >= _WARN_EVERY_S:
             self._warned_at[topic] = now
             _log.warning(message)
+
+
+def _text(value: Any, limit: int) -> str | None:
+    """The value where it is a name that the engine takes."""
+    fits = isinstance(value, str) and 0 < len(value) <= limit and "\0" not in value
+    return value if fits else None
 
 
 def _closed(known: Decision, stale_s: float | None) -> Decision:

@@ -14,7 +14,7 @@ _LINE_LIMIT = 1 << 20
 
 
 class StreamMeter:
-    """Feed it the bytes of a server-sent event stream, as they come from the wire; then ask for usage and model."""
+    """Feed it the bytes of a server-sent event stream, as they come from the wire; then ask for usage, model and id."""
 
     def __init__(self, provider: str, encoding: str) -> None:
         self._provider = provider
@@ -24,6 +24,7 @@ class StreamMeter:
         self._rest = b""
         self._usage: dict[str, Any] = {}
         self.model: str | None = None
+        self.response_id: str | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Take in the next chunk. A stream that cannot be read leaves the usage unknown; it never raises."""
@@ -65,7 +66,8 @@ class StreamMeter:
         # whose counts are cumulative and replace the first ones.
         for part in (event, event.get("response"), event.get("message")):
             if isinstance(part, dict):
-                self.model = part.get("model") or self.model
+                if part.get("model"):
+                    self.model, self.response_id = part["model"], part.get("id") or self.response_id
                 usage = part.get("usage")
                 if isinstance(usage, dict):
                     self._usage.update({name: count for name, count in usage.items() if count is not None})

@@ -23,6 +23,7 @@ import switchgear as sg
 from cli.demo import provider as fake
 from cli.demo.rates import RATES, bill
 from collector.pricing import Quote
+from policies.runtime import Runtime
 from policies.service import create_app
 from switchgear.usage import Usage
 
@@ -46,6 +47,7 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -
 @dataclass
 class RunningEngine:
     url: str
+    runtime: Runtime
 
     def budget(self, ceiling: str = "acme-hour") -> dict[str, Any]:
         found = httpx.get(f"{self.url}/v1/budgets").json()["budgets"]
@@ -68,7 +70,7 @@ def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield RunningEngine(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            yield RunningEngine(f"http://127.0.0.1:{listener.getsockname()[1]}", app.runtime)
         finally:
             server.should_exit = True
             thread.join()

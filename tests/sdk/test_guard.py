@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import anthropic
@@ -148,11 +149,18 @@ def test_a_call_is_held_and_then_counted_at_what_it_cost(
     engine = engine_of(limit="100")
     configured(engine.url)
 
-    with sg.task("writer", tenant="acme"):
+    with sg.task("writer", tenant="acme") as root, sg.task("part", tenant="acme") as part:
         run(call, sg.wrap(client_of(provider)))
 
     until(lambda: Decimal(engine.budget()["held"]) == 0, "the hold is settled")
     assert Decimal(engine.budget()["spent"]) == cost
+    # What the ledger is told where the call's span does not come.
+    (settlement,) = (each.to_wire() for each in engine.runtime.engine.unbooked.overdue(inf))
+    tasks = [settlement[name] for name in ("workload", "task_id", "parent_task_id", "root_task_id")]
+    assert tasks == ["part", part.id, root.id, root.id]
+    assert settlement["model"] in (OPENAI["model"], ANTHROPIC["model"])
+    assert (settlement["usage"]["input_uncached"], settlement["usage"]["output"]) == (10, 50)
+    assert settlement["response_id"].startswith(("chatcmpl-", "msg_"))
 
 
 @pytest.mark.parametrize(("client_of", "call", "cost"), WAYS)
