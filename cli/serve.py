@@ -5,6 +5,7 @@ Everything that one part needs of a part above it (prices and reports in the col
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -18,6 +19,8 @@ from .listener import ListenError, bind, is_loopback, local_url
 from .tls import Certificate, CertificateError
 
 __all__ = ["KEYLESS", "collector", "dashboard", "needs_key", "policies", "policy_path", "refusal"]
+
+_log = logging.getLogger("switchgear")
 
 KEYLESS = (
     "no API key is set: every process on this machine may read and write; "
@@ -253,9 +256,9 @@ def _run(app: Any, listener: Any, certificate: Certificate | None) -> int:
 
 def _announce(name: str, url: str, grpc_port: int | None, *, guarded: bool) -> None:
     if not guarded:
-        note(KEYLESS)
+        _log.warning(KEYLESS)
     grpc = f", for gRPC on port {grpc_port}" if grpc_port is not None else ""
-    note(f"{name} listens on {url}{grpc}; Ctrl-C stops it")
+    _log.info("%s listens on %s%s; Ctrl-C stops it", name, url, grpc)
 
 
 def _port_option(name: str, *, supervised: bool) -> str:
