@@ -52,15 +52,13 @@ class Reader:
 
     @cached_property
     def schemas(self) -> Mapping[str, pa.Schema]:
-        """The documented views that this store has, with their columns."""
+        """The documented views with the columns that queries see."""
         with closing(self._store.cursor()) as cursor:
-            names = cursor.execute(
-                "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
-            ).fetchall()
-            return {
-                view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema
-                for view in sorted(VIEWS.keys() & {name for (name,) in names})
-            }
+            whole = {view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema for view in VIEWS}
+        return {
+            view: pa.schema([field for field in schema if field.name not in VIEWS[view].hidden])
+            for view, schema in whole.items()
+        }
 
     @contextmanager
     def cursor(self, key: Key) -> Iterator[duckdb.DuckDBPyConnection]:

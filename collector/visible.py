@@ -32,6 +32,8 @@ class _View:
     """False where the view does not say which workload a row is about."""
     scopes: tuple[str, ...] = _READING
     """One of them lets a key for some tenants see what is of these."""
+    hidden: frozenset[str] = frozenset()
+    """Columns that are the store's own business: no query sees them."""
 
 
 _OF_CENTRES = "cost_centre IN (SELECT cost_centre FROM {registry} WHERE %s)"
@@ -48,7 +50,20 @@ VIEWS: Mapping[str, _View] = {
         by_owner=_OF_CENTRES % "owner IN {owners}",
         scopes=("finance",),
     ),
-    "quarantine": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
+    "quarantine": _View(
+        by_owner=_OF_WORKLOADS % "tenant, workload",
+        hidden=frozenset(
+            {
+                "identity_hash",
+                "parent_hash",
+                "response_hash",
+                "lease_hash",
+                "reported",
+                "marks",
+                "price_version",
+            }
+        ),
+    ),
     "registry": _View(by_owner="owner IN {owners}"),
     "rollup_hours": _View(by_owner="owner IN {owners}"),
     "rollup_tasks": _View(by_owner="owner IN {owners}"),
