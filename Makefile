@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-ingest kills fuzz lock clean
+.PHONY: help install demo up test check bench bench-ingest kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ kills: install ## kill a loaded collector a hundred times and look for what it l
 
 fuzz: install ## throw mutated requests at the decoder for ten minutes (ARGS="-max_total_time=60" for one)
 	$(BIN)/python tests/support/fuzz.py $(ARGS)
+
+schemathesis: install ## ask both services ten thousand things that their OpenAPI documents allow or forbid
+	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/openapi.py $(ARGS)
 
 lock: install ## resolve both lock files anew (asks the package index)
 	$(COMPILE) --upgrade --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
