@@ -47,7 +47,6 @@ BUCKETS: Mapping[str, int] = {
     "day": 86400,
 }
 
-
 _HOUR = timedelta(hours=1)
 # What a task is filtered by as a whole.
 _OF_TASKS = frozenset({"tenant", "workload", "task", "owner", "cost_centre"})
@@ -71,6 +70,21 @@ class _Scope:
     def has_whole_tasks(self) -> bool:
         """Whether a task is in it as a whole, but for its time."""
         return self.names <= _OF_TASKS
+
+    @property
+    def facts(self) -> str:
+        """SQL: what there is in the range, whole hours from the rollup and the rest call by call."""
+        ends = [("start", "first"), ("last", "stop")]
+        parts = [self.calls(low, high) for low, high in ends if self.values[low] < self.values[high]]
+        return " UNION ALL ".join([self.hours(), *parts])
+
+    def hours(self) -> str:
+        """SQL: the part of the facts that the rollup has."""
+        return _statement("facts_by_hour")
+
+    def calls(self, low: str, high: str) -> str:
+        """SQL: the calls from one of the values to another."""
+        return _statement("facts_by_call").format(low=f"${low}", high=f"${high}")
 
     def by_hour(self, *names: str) -> _Scope:
         """With its whole hours from the rollup, where that has what is grouped (by `names`) and filtered by."""
@@ -108,7 +122,7 @@ def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
         "spend",
         scope.by_hour(*names),
         keys=" ".join(columns),
-        grouping="GROUP BY ALL" if keys else "",
+        grouping="GROUP BY ALL HAVING sum(calls) > 0" if keys else "",
         order=", ".join(order),
     )
 
@@ -148,12 +162,7 @@ def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     _known(params, "top")
     scope = _scope(con, params)
     scope.values["top"] = _top(params, default=20)
-    if scope.has_whole_tasks:
-        whole = f"exact AND first_at >= $start AND last_at < $stop {scope.currency}"
-        lines = _sql("task_lines_rolled", scope, whole=whole, task_filters=scope.filters)
-    else:
-        lines = _sql("task_lines", scope)
-    return _table(con, "tasks", scope, lines=lines, order=_DEAREST_FIRST)
+    return _table(con, "tasks", scope, lines=_task_lines(scope), order=_DEAREST_FIRST)
 
 
 def review(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
@@ -222,13 +231,14 @@ def _range(start: datetime, stop: datetime) -> _Scope:
 
 def _in_currency(con: duckdb.DuckDBPyConnection, params: Mapping[str, str], scope: _Scope) -> _Scope:
     """The scope in the chosen currency. Raises ReportError where its range holds several and none is chosen."""
-    if "currency" in params:
-        values = {**scope.values, "currency": params["currency"]}
-        return replace(scope, values=values, currency=" AND (currency IS NULL OR currency = $currency)")
-    found = _table(con, "currencies", scope.by_hour())["currency"].to_pylist()
-    if len(found) > 1:
-        raise ReportError(f"the range holds calls in {', '.join(found)}: choose with currency=")
-    return scope
+    chosen = params.get("currency")
+    if chosen is None:
+        found = _table(con, "currencies", scope.by_hour())["currency"].to_pylist()
+        if len(found) > 1:
+            raise ReportError(f"the range holds calls in {', '.join(found)}: choose with currency=")
+        chosen = found[0] if found else ""
+    condition = " AND (currency IS NULL OR currency = $currency)"
+    return replace(scope, values={**scope.values, "currency": chosen}, currency=condition)
 
 
 def _week(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> tuple[datetime, datetime]:
@@ -283,13 +293,25 @@ def _whole_hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
+def _task_lines(scope: _Scope) -> str:
+    """SQL: a line a task, from the rollup where that can tell, else from the calls."""
+    if not scope.has_whole_tasks:
+        return _sql("task_lines", scope, facts=scope.facts)
+    parts = {
+        "whole": f"exact AND first_at >= $start AND last_at < $stop {scope.currency}",
+        "task_filters": scope.filters,
+    }
+    others = _sql("facts_of_other_tasks", scope, calls=scope.calls("start", "stop"), **parts)
+    facts = f"{scope.hours()} UNION ALL {others}"
+    return f"{_sql('task_lines_rolled', scope, **parts)} UNION ALL BY NAME {_sql('task_lines', scope, facts=facts)}"
+
+
 def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **parts: str) -> pa.Table:
-    return con.sql(_sql(statement, scope, **parts), params=scope.values).to_arrow_table()
+    return con.sql(_sql(statement, scope, facts=scope.facts, **parts), params=scope.values).to_arrow_table()
 
 
 def _sql(statement: str, scope: _Scope, **parts: str) -> str:
-    filters = scope.currency + scope.filters
-    return _statement(statement).format(facts=_statement("facts"), filters=filters, **parts)
+    return _statement(statement).format(filters=scope.currency + scope.filters, **parts)
 
 
 @cache

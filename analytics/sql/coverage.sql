@@ -1,10 +1,13 @@
 -- One row: how much of the cost has a tenant and an owner, and what is not known.
 SELECT CAST(coalesce(sum(calls), 0) AS BIGINT)                                   AS calls,
-       CAST(sum(cost) AS DECIMAL(38, 12))                                        AS cost,
-       any_value(currency)                                                       AS currency,
-       CAST(sum(cost) FILTER (tenant <> $nobody AND owner IS NOT NULL) AS DECIMAL(38, 12)) AS covered_cost,
-       CAST(sum(cost) FILTER (owner IS NULL) AS DECIMAL(38, 12))                 AS unowned_cost,
-       CAST(sum(cost) FILTER (tenant = $nobody) AS DECIMAL(38, 12))              AS unattributed_cost,
+       CAST(CASE WHEN sum(priced_calls) > 0 THEN sum(cost) END AS DECIMAL(38, 12)) AS cost,
+       CASE WHEN sum(priced_calls) > 0 THEN any_value(currency) END              AS currency,
+       CAST(CASE WHEN sum(priced_calls) FILTER (tenant <> $nobody AND owner IS NOT NULL) > 0
+                 THEN sum(cost) FILTER (tenant <> $nobody AND owner IS NOT NULL) END AS DECIMAL(38, 12)) AS covered_cost,
+       CAST(CASE WHEN sum(priced_calls) FILTER (owner IS NULL) > 0
+                 THEN sum(cost) FILTER (owner IS NULL) END AS DECIMAL(38, 12))   AS unowned_cost,
+       CAST(CASE WHEN sum(priced_calls) FILTER (tenant = $nobody) > 0
+                 THEN sum(cost) FILTER (tenant = $nobody) END AS DECIMAL(38, 12)) AS unattributed_cost,
        CAST(coalesce(sum(calls) FILTER (owner IS NULL), 0) AS BIGINT)            AS unowned_calls,
        CAST(coalesce(sum(calls) FILTER (tenant = $nobody), 0) AS BIGINT)         AS unattributed_calls,
        CAST(coalesce(sum(calls) FILTER (state = 'unpriced'), 0) AS BIGINT)       AS unpriced_calls,

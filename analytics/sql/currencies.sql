@@ -1,2 +1,2 @@
 -- The currencies in which the calls of a range were paid.
-SELECT DISTINCT currency FROM ({facts}) WHERE currency IS NOT NULL ORDER BY currency
+SELECT currency FROM ({facts}) WHERE currency IS NOT NULL GROUP BY currency HAVING sum(calls) > 0 ORDER BY currency

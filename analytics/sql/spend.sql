@@ -9,8 +9,8 @@ SELECT {keys}
        CAST(coalesce(sum(output), 0) AS BIGINT)                AS output,
        CAST(coalesce(sum(reasoning), 0) AS BIGINT)             AS reasoning,
        -- NULL where no call of the group has a cost: unknown is not zero.
-       CAST(sum(cost) AS DECIMAL(38, 12))                      AS cost,
-       any_value(currency)                                     AS currency,
+       CAST(CASE WHEN sum(priced_calls) > 0 THEN sum(cost) END AS DECIMAL(38, 12)) AS cost,
+       CASE WHEN sum(priced_calls) > 0 THEN any_value(currency) END                AS currency,
        CAST(coalesce(sum(calls) FILTER (state = 'unpriced'), 0) AS BIGINT)   AS unpriced_calls,
        CAST(coalesce(sum(calls) FILTER (state = 'incomplete'), 0) AS BIGINT) AS incomplete_calls,
        CAST(coalesce(sum(calls) FILTER (owner IS NULL), 0) AS BIGINT)        AS unowned_calls

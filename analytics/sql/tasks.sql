@@ -1,5 +1,5 @@
 -- The $top tasks with the highest cost, and one row (`rest`) for all others, so that the rows add up.
-WITH by_task AS ({lines}),
+WITH by_task AS MATERIALIZED ({lines}),
 top AS (
     SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM (FROM by_task ORDER BY {order} LIMIT $top)
 ),

@@ -1,6 +1,10 @@
 -- Rows that a rollup has and the calls do not make, and rows that they make and it lacks: at most $most. Hours whose calls
 -- were deleted cannot be compared; what is no sum of a task that lost a call is seen to at the next fold.
-WITH hours AS (SELECT * EXCLUDE (details) FROM rollup_hours_whole WHERE details),
+WITH hours AS (
+    SELECT * EXCLUDE (details) FROM rollup_hours_base ANTI JOIN rollup_hours_recent USING ("hour") WHERE details
+    UNION ALL
+    SELECT * EXCLUDE (details) FROM rollup_hours_touched WHERE details
+),
 counted_hours AS (SELECT * EXCLUDE (details) FROM rollup_hours_counted),
 tasks AS (
     SELECT tenant, workload, task_id, calls, attempts, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
