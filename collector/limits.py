@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+
+from .settings import changed
 
 __all__ = ["Limits"]
 
@@ -37,14 +39,4 @@ class Limits:
 
     def changed(self, settings: Iterable[str]) -> Limits:
         """These limits with each "name=value" put in; the last of a name wins. Raises ValueError."""
-        known = [each.name for each in fields(self)]
-        changes: dict[str, int] = {}
-        for setting in settings:
-            name, _, value = setting.partition("=")
-            if name not in known:
-                raise ValueError(f"no limit is named {name[:64]!r}; there are {', '.join(known)}")
-            most = _AT_MOST.get(name, 10**12)
-            if not (value.isascii() and value.isdigit() and len(value) <= 13 and 1 <= int(value) <= most):
-                raise ValueError(f"{name}={value[:64]}: it is a whole number from 1 to {most}")
-            changes[name] = int(value)
-        return replace(self, **changes)
+        return changed(self, settings, what="limit", most=_AT_MOST)

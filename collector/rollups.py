@@ -94,7 +94,9 @@ def fold(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(statement("rollup_fold"))
     bounds = con.execute("SELECT min(first_at), max(last_at) FROM rollup_tasks_base WHERE loose").fetchone()
     if bounds and bounds[0] is not None:
-        con.execute(statement("rollup_tighten"), {"low": bounds[0], "high": bounds[1]})
+        con.execute("SET VARIABLE low = $1", [bounds[0]])
+        con.execute("SET VARIABLE high = $1", [bounds[1]])
+        con.execute(statement("rollup_tighten"))
 
 
 def unfolded(con: duckdb.DuckDBPyConnection) -> int:

@@ -78,7 +78,7 @@ SELECT date_trunc('hour', started_at) AS "hour", tenant, workload, tier, provide
        count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, true AS details
 FROM booked GROUP BY ALL;
 
-CREATE OR REPLACE VIEW rollup_tasks_counted AS
+CREATE OR REPLACE MACRO rollup_tasks_of(source) AS TABLE
 SELECT tenant, workload, task_id,
        min(root_task_id) AS root_task_id, min(tier) AS tier,
        min(currency) AS currency, max(currency) AS last_currency,
@@ -90,4 +90,6 @@ SELECT tenant, workload, task_id,
        coalesce(sum(output), 0)::BIGINT AS output, coalesce(sum(reasoning), 0)::BIGINT AS reasoning,
        count(*) FILTER (state = 'unpriced') AS unpriced_calls, count(*) FILTER (state = 'incomplete') AS incomplete_calls,
        count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, false AS loose
-FROM booked GROUP BY ALL;
+FROM query_table(source) GROUP BY ALL;
+
+CREATE OR REPLACE VIEW rollup_tasks_counted AS FROM rollup_tasks_of('booked');
