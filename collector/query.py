@@ -158,7 +158,7 @@ class _Run:
                 return message, body
             if "scan" in message:
                 cursor = cursor or self._snapshot(opened)
-                batches = _batches(cursor, self._reader.schemas, **message)
+                batches = self._batches(cursor, **message)
             batch = next(batches, None)
             if batch is None:
                 channel.send({"end": True})
@@ -171,27 +171,22 @@ class _Run:
             channel.send({"batch": True}, packed(batch))
 
     def _snapshot(self, opened: ExitStack) -> duckdb.DuckDBPyConnection:
-        """A cursor with the views as the key sees them, all as of one moment."""
-        cursor = opened.enter_context(self._reader.cursor(self._key))
+        """A cursor that sees the store as of one moment."""
+        cursor = opened.enter_context(self._reader.cursor())
         self._reach(cursor.interrupt)
         cursor.begin()
         return cursor
 
-
-def _batches(
-    cursor: duckdb.DuckDBPyConnection,
-    schemas: Mapping[str, pa.Schema],
-    scan: str,
-    columns: Sequence[str],
-    where: Any,
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a view. Nothing of what a worker says gets into the SQL but names that are known here."""
-    schema = schemas.get(scan)
-    if schema is None or not set(columns) <= set(schema.names):
-        raise ValueError(f"no such columns: {scan[:64]}")
-    listed = ", ".join(f'"{name}"' for name in columns)
-    test, values = sql_of(where, schema) if where is not None else ("true", [])
-    yield from cursor.sql(
-        f"SELECT {listed} FROM {scan} WHERE {test}",  # noqa: S608 - as above
-        params=values or None,
-    ).to_arrow_reader(_BATCH_ROWS)
+    def _batches(
+        self, cursor: duckdb.DuckDBPyConnection, scan: str, columns: Sequence[str], where: Any
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a view that the key may read. Nothing of what a worker says gets into the SQL but known names."""
+        schema = self._reader.schemas.get(scan)
+        if schema is None or not set(columns) <= set(schema.names):
+            raise ValueError(f"no such columns: {scan[:64]}")
+        listed = ", ".join(f'"{name}"' for name in columns)
+        test, values = sql_of(where, schema) if where is not None else ("true", [])
+        yield from cursor.sql(
+            f"SELECT {listed} FROM {self._reader.of(self._key, scan)} WHERE {test}",  # noqa: S608 - checked above
+            params=values or None,
+        ).to_arrow_reader(_BATCH_ROWS)

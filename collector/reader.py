@@ -53,22 +53,31 @@ class Reader:
     @cached_property
     def schemas(self) -> Mapping[str, pa.Schema]:
         """The documented views with the columns that queries see."""
-        with closing(self._store.cursor()) as cursor:
+        with self.cursor() as cursor:
             whole = {view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema for view in VIEWS}
         return {
             view: pa.schema([field for field in schema if field.name not in VIEWS[view].hidden])
             for view, schema in whole.items()
         }
 
+    def cursor(self) -> closing[duckdb.DuckDBPyConnection]:
+        """A cursor on everything, for one thread. What a key reads with it must come `of` that key."""
+        return closing(self._store.cursor())
+
+    def of(self, key: Key, view: str) -> str:
+        """SQL for the rows of a documented view that `key` may read, to stand after FROM."""
+        visible = condition(view, key, f"{self._main}.registry")
+        whole = f"{self._main}.{view}"
+        return whole if visible is None else f"(FROM {whole} WHERE {visible})"
+
     @contextmanager
-    def cursor(self, key: Key) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor to read with, for one thread, on which each documented view holds what `key` may read."""
-        with closing(self._store.cursor()) as cursor:
-            for view in self.schemas:
-                visible = condition(view, key, f"{self._main}.registry")
-                if visible is not None:
+    def cursor_of(self, key: Key) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one thread on which each documented view holds what `key` may read."""
+        with self.cursor() as cursor:
+            for view in VIEWS:
+                if condition(view, key, "registry") is not None:
                     # A temporary view is this cursor's alone, and comes before what it is named after.
-                    cursor.execute(f"CREATE TEMP VIEW {view} AS FROM {self._main}.{view} WHERE {visible}")
+                    cursor.execute(f"CREATE TEMP VIEW {view} AS FROM {self.of(key, view)}")
             yield cursor
 
     def close(self) -> None:
@@ -77,12 +86,12 @@ class Reader:
     @cached_property
     def _main(self) -> str:
         """The schema of the store in full: the name `main` alone would find what is temporary."""
-        with closing(self._store.cursor()) as cursor:
+        with self.cursor() as cursor:
             ((database,),) = cursor.execute("SELECT current_database()").fetchall()
         return f'"{database}".main'
 
     def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, within_s: float) -> T:
-        with self.cursor(key) as cursor:
+        with self.cursor_of(key) as cursor:
             timer = threading.Timer(within_s, _interrupt, (cursor,))
             timer.start()
             try:

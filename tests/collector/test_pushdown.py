@@ -195,7 +195,7 @@ SHAPES = st.sampled_from(
 @given(shape=SHAPES, one=WHERE, other=WHERE)
 def test_the_answer_is_the_store_s_own(reader: Reader, shape: str, one: str, other: str) -> None:
     sql = f"SELECT * FROM ({shape.format(one, other)}) ORDER BY ALL"
-    with reader.cursor(EVERYTHING) as con:
+    with reader.cursor() as con:
         expected = [list(row) for row in con.execute(sql).fetchall()]
     with closing(Queries(reader, WORKERS)) as queries:
         answer = asyncio.run(queries.answer(Question(sql, [], "json", None), EVERYTHING))

@@ -108,7 +108,7 @@ def _is_visible(view: str, tenant: str | None, workload: str | None, key: Key) -
 @given(key=keys)
 def test_a_report_counts_what_the_key_sees(reader: Reader, key: Key) -> None:
     visible = [pair for pair in PAIRS if is_visible(key, *pair)]
-    with reader.cursor(key) as con:
+    with reader.cursor_of(key) as con:
         for name, report in REPORTS.items():
             table = report(con, PARAMETERS.get(name, RANGE))
             if name == "trips":
@@ -130,8 +130,8 @@ def test_what_a_cursor_holds_for_a_key_no_other_cursor_holds(reader: Reader) -> 
     count = "SELECT count(*) FROM calls"
     reads = frozenset({"read"})
     with (
-        reader.cursor(Key("one", ("acme",), reads)) as one,
-        reader.cursor(Key("all", ("*",), reads)) as every,
+        reader.cursor_of(Key("one", ("acme",), reads)) as one,
+        reader.cursor_of(Key("all", ("*",), reads)) as every,
     ):
         assert one.execute(count).fetchall() == [(3,)]
         assert one.execute("SELECT count(*) FROM main.calls").fetchall() == [(3,)]
