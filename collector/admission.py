@@ -6,8 +6,9 @@ Nothing is dropped in silence: what may not be booked is a `NotBilled` whose sen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from .call import UNATTRIBUTED, Call, Kind, NotBilled
 from .errors import QuotaError
@@ -59,7 +60,7 @@ class Admission:
         """
         if isinstance(billed, NotBilled):
             whose = _whose(billed.tenant, key)
-            return billed if whose == billed.tenant else billed._replace(tenant=whose)
+            return billed if whose == billed.tenant else replace(billed, tenant=whose)
         attributed = _attributed(billed, key)
         if isinstance(attributed, NotBilled):
             return attributed
@@ -126,7 +127,7 @@ def _whose(tenant: str | None, key: Key) -> str | None:
 
 def _quarantined(call: Call, key: Key, reason: str) -> NotBilled:
     """Kept aside with its content: a clock or a date was wrong, and the money may be real."""
-    return _rejected(call, key, "quarantined", f"{reason}; quarantined, not billed")._replace(held=call)
+    return replace(_rejected(call, key, "quarantined", f"{reason}; quarantined, not billed"), held=call)
 
 
 def _rejected(call: Call, key: Key, code: str, reason: str) -> NotBilled:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from switchgear import attributes
 
@@ -62,7 +63,7 @@ def bill(span: Span) -> Call | NotBilled:
         asked = isinstance(result, Call) or result.code not in _ASKED_NO_MODEL
         return result if asked else _purchase(span, dialect)
     except BadValueError as problem:
-        return _none(span, dialect, "bad_value", str(problem))._replace(rejected=True)
+        return replace(_none(span, dialect, "bad_value", str(problem)), rejected=True)
 
 
 class Price(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntFlag, StrEnum
-from typing import NamedTuple
+from operator import attrgetter
+
+from msgspec import Struct
 
 from switchgear.usage import Usage
 
@@ -107,12 +109,12 @@ class Stated:
     """What was bought, in the words of who sells it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, eq=False, gc=False):
     """One billable request, from the one span (or the merged twins) that told of it.
 
     Identity is (tenant, trace_id, span_id), and (tenant, response_id) where there is a response id.
-    None means unknown everywhere; an unknown cost is never zero.
+    None means unknown everywhere; an unknown cost is never zero. What a price book or the journal says of it is no
+    part of what its span says: two calls are equal without it.
     """
 
     tenant: str
@@ -139,11 +141,10 @@ class Call:
     """Which counts of `usage` come from a span."""
     attempts: int = 1
     """HTTP requests made for this call, >= 1."""
-    # What a price book says of it is no part of what the span says: two calls are equal without it.
-    state: State = field(default=State.INCOMPLETE, compare=False)
-    cost: Decimal | None = field(default=None, compare=False)
-    currency: str | None = field(default=None, compare=False)
-    price_version: str | None = field(default=None, compare=False)
+    state: State = State.INCOMPLETE
+    cost: Decimal | None = None
+    currency: str | None = None
+    price_version: str | None = None
     dialect: str = ""
     scope: str = ""
     """The instrumentation scope as "name@version"."""
@@ -154,9 +155,15 @@ class Call:
     kind: Kind = Kind.LLM
     stated: Stated | None = None
     """Of a call of kind `cost`, and of no other."""
-    fact: int | None = field(default=None, compare=False)
+    fact: int | None = None
     """The number in the journal of the fact that told of it; None for what is not on disk."""
-    marks: Marks = field(default=Marks.NOTHING, compare=False)
+    marks: Marks = Marks.NOTHING
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and _said(self) == _said(other)
+
+    def __hash__(self) -> int:
+        return hash(_said(self))
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -174,11 +181,12 @@ class Call:
         return f"{self.trace_id}:{self.span_id}"
 
 
-class NotBilled(NamedTuple):
-    """A span that is no call, with the reason in a sentence and as a short code for counters.
+_NOT_SAID = frozenset({"state", "cost", "currency", "price_version", "fact", "marks"})
+_said = attrgetter(*(name for name in Call.__struct_fields__ if name not in _NOT_SAID))
 
-    A named tuple, since most spans become one: making it takes 0.3 µs, and 0.9 as a frozen dataclass.
-    """
+
+class NotBilled(Struct, frozen=True, gc=False):
+    """A span that is no call, with the reason in a sentence and as a short code for counters."""
 
     trace_id: str
     span_id: str

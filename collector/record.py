@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from switchgear.usage import Usage
 
 from .call import SETTLEMENT, UNATTRIBUTED, Call, Marks, Reported
@@ -32,7 +34,7 @@ def merged(members: Sequence[Call]) -> Call:
     # A settlement's times are the hold's.
     spans = [call for call in ordered if call.dialect != SETTLEMENT] or ordered
     ended = [call.ended_at for call in spans if call.ended_at is not None]
-    return replace(
+    return structs.replace(
         best,
         tenant=face.tenant,
         trace_id=face.trace_id,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from .call import Flag
 
-__all__ = ["Scalar", "Span", "Wanted"]
+__all__ = ["MAX_VALUE_CHARS", "Scalar", "Span", "Wanted"]
 
 MAX_VALUE_CHARS = 4096
 
@@ -16,11 +17,8 @@ MAX_VALUE_CHARS = 4096
 Scalar = str | int | float | bool | tuple[()]
 
 
-class Span(NamedTuple):
-    """One span with the attributes that some dialect or switchgear itself reads.
-
-    A named tuple, since every span that is sent becomes one: making it takes 0.4 µs, and 1.1 as a frozen dataclass.
-    """
+class Span(Struct, frozen=True, gc=False):
+    """One span with the attributes that some dialect or switchgear itself reads."""
 
     trace_id: str
     """32 lower-case hex digits."""

@@ -11,9 +11,10 @@ Two named tenants never share a call. A span without a tenant is the twin of a n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from .call import SETTLEMENT, UNATTRIBUTED, Call, Kind, Marks
 

@@ -53,6 +53,8 @@ class Fields:
                 value = self._inside(name)
                 if value is None:
                     continue
+            if type(value) is int and 0 <= value <= MAX_TOKENS_PER_CALL:
+                return value
             return _whole(name, value)
         return None
 
@@ -83,8 +85,6 @@ class Fields:
 
 
 def _whole(name: str, value: Scalar) -> int:
-    if type(value) is int and 0 <= value <= MAX_TOKENS_PER_CALL:
-        return value
     count = _integer(value)
     if count is None or not 0 <= count <= MAX_TOKENS_PER_CALL:
         shown = "a list or map" if value == () else repr(value)[:64]

@@ -146,7 +146,11 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _reported(*found: int | None) -> Reported:
     """The flags of the counts that are there, in the order of the flags."""
-    return _REPORTED[sum([1 << place for place, count in enumerate(found) if count is not None])]
+    bits = 0
+    for place, count in enumerate(found):
+        if count is not None:
+            bits |= 1 << place
+    return _REPORTED[bits]
 
 
 # All of them, since joining enum flags one by one costs more than reading the span.

@@ -9,7 +9,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from bad_inputs import alive, booked, counted, fresh, refused_alone, rejected, settle, taken
+from msgspec.structs import replace
 from otlp_samples import EVER, JSON, PROTOBUF, Served, llm_span, request, to_protobuf
 
 from collector.admission import Admission

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from random import Random
@@ -11,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from collector.call import SETTLEMENT, UNATTRIBUTED, Call, Kind, Reported
 from collector.merge import Outcome, Shelf

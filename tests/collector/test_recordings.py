@@ -16,7 +16,7 @@ from otlp_samples import JSON, PROTOBUF, Recording, Served, split, to_protobuf
 from analytics.prices import PriceBook
 from collector.billing import WANTED, priced
 from collector.body import bill_body
-from collector.call import Call, Flag, NotBilled, Reported
+from collector.call import Call, NotBilled, Reported
 from collector.merge import Shelf
 from collector.otlp import decode
 from collector.span import Span
@@ -154,7 +154,7 @@ def test_all_recordings_twice_shuffled_and_split_make_the_same_calls(
     whole = [recording.request() for recording in chosen]
     single = [each for document in whole for each in split(document)]
     sent = [*whole, *single, *single]
-    random.Random(7).shuffle(sent)  # noqa: S311 - an order to try, no secret
+    random.Random(7).shuffle(sent)
     served = serve()
     for document in sent:
         assert served.send(document, protobuf=protobuf).status_code == 200
