@@ -41,7 +41,7 @@ check: install ## lint, format, types, import direction
 	$(BIN)/lint-imports
 
 bench: install ## run the benchmarks that take seconds and print their figures
-	@for script in tagging holds; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in tagging holds decoding; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 bench-ingest: install ## measure what the collector takes in, beside a peer (ARGS=--ten-million: a full store)
 	$(BIN)/python benchmarks/ingest.py $(ARGS)
