@@ -1,5 +1,7 @@
 """Named reports over the `calls`, `transitions` and `plans` views: each takes text parameters, returns a table.
 
+Those on what is not billed or not known are in `gaps`. For all others:
+
 Ranges are half-open: `from` <= started_at < `to`. Sums are DECIMAL(38,12), and the cost column of every report
 adds up to `sum(cost)` of the calls in its range: what is unowned, unpriced, incomplete or outside a top N is a
 row of its own. A row without any known cost has cost NULL, never 0. One report holds one currency: where a
@@ -21,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from collector.reporting import Report, ReportError
 
+from .gaps import GAPS
+from .parameters import at_most, check_names, time_range
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["BUCKETS", "DIMENSIONS", "REPORTS", "iso_week"]
 
 NOBODY = "unattributed"
-MAX_TOP = 1000
 
 # What a user may group and filter by, and the SQL that it stands for: nothing else reaches a statement.
 DIMENSIONS: Mapping[str, str] = {
@@ -145,7 +149,7 @@ def timeline(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Ta
     """
     _known(params, "by", "bucket", "top")
     scope = _scope(con, params)
-    scope.values["top"] = _top(params, default=8)
+    scope.values["top"] = at_most(params, default=8)
     by, bucket = params.get("by", "tenant"), params.get("bucket", "minute")
     if by not in DIMENSIONS:
         raise ReportError(f"by: {by!r} is no dimension; there are: {', '.join(DIMENSIONS)}")
@@ -161,7 +165,7 @@ def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     """
     _known(params, "top")
     scope = _scope(con, params)
-    scope.values["top"] = _top(params, default=20)
+    scope.values["top"] = at_most(params, default=20)
     return _table(con, "tasks", scope, lines=_task_lines(scope), order=_DEAREST_FIRST)
 
 
@@ -196,6 +200,7 @@ def iso_week(text: str) -> tuple[date, date]:
 
 
 REPORTS: Mapping[str, Report] = {
+    **GAPS,
     "coverage": coverage,
     "review": review,
     "spend": spend,
@@ -206,16 +211,11 @@ REPORTS: Mapping[str, Report] = {
 
 
 def _known(params: Mapping[str, str], *extra: str) -> None:
-    known = ("from", "to", "currency", *extra, *DIMENSIONS)
-    for name in params:
-        if name not in known:
-            raise ReportError(f"{name}: unknown parameter; there are: {', '.join(known)}")
+    check_names(params, ("from", "to", "currency", *extra, *DIMENSIONS))
 
 
 def _scope(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> _Scope:
-    start, stop = _instant(params, "from"), _instant(params, "to")
-    if stop < start:
-        raise ReportError(f"to: {params['to']} is before from: {params['from']}")
+    start, stop = time_range(params)
     names = frozenset(DIMENSIONS.keys() & params.keys())
     # An empty value asks for the calls without one; no name is empty.
     filters = "".join(f" AND coalesce({DIMENSIONS[name]}, '') = $only_{name}" for name in sorted(names))
@@ -242,9 +242,7 @@ def _in_currency(con: duckdb.DuckDBPyConnection, params: Mapping[str, str], scop
 
 
 def _week(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> tuple[datetime, datetime]:
-    for name in params:
-        if name not in {"week", "currency"}:
-            raise ReportError(f"{name}: unknown parameter; there are: week, currency")
+    check_names(params, ("week", "currency"))
     try:
         start, stop = iso_week(params.get("week", ""))
     except ValueError as error:
@@ -256,22 +254,6 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _instant(params: Mapping[str, str], name: str) -> datetime:
-    text = params.get(name, "")
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ReportError(
-            f'{name}: {text!r} is no time; write RFC 3339, such as "2026-11-16T00:00:00Z"'
-        ) from None
-    if instant.tzinfo is None:
-        raise ReportError(f'{name}: {text!r} has no offset; write one, such as "2026-11-16T00:00:00Z"')
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ReportError(f"{name}: {text!r} is outside the years 1 to 9999 in UTC") from None
-
-
 def _group_key(name: str) -> str:
     if name in DIMENSIONS:
         return DIMENSIONS[name]
@@ -280,13 +262,6 @@ def _group_key(name: str) -> str:
         length = BUCKETS[name] * 1_000_000
         return f"make_timestamptz(epoch_us(started_at) - (epoch_us(started_at) % {length} + {length}) % {length})"
     raise ReportError(f"by: {name!r} is unknown; there are: {', '.join((*DIMENSIONS, *BUCKETS))}")
-
-
-def _top(params: Mapping[str, str], *, default: int) -> int:
-    text = params.get("top", str(default))
-    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MAX_TOP):
-        raise ReportError(f"top: {text[:64]!r} is no number from 1 to {MAX_TOP}")
-    return int(text)
 
 
 def _whole_hour(at: datetime) -> datetime:

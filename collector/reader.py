@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from .errors import BusyError
 from .key import Key
+from .statements import statement
 from .store import Store
-from .visible import VIEWS, condition
+from .visible import MADE_OF_VIEWS, VIEWS, condition
 
 __all__ = ["QUERY_WITHIN_S", "Reader"]
 
@@ -54,9 +55,14 @@ class Reader:
     def schemas(self) -> Mapping[str, pa.Schema]:
         """The documented views with the columns that queries see."""
         with self.cursor() as cursor:
-            whole = {view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema for view in VIEWS}
+            whole = {
+                view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema
+                for view in (*VIEWS, *MADE_OF_VIEWS)
+            }
         return {
-            view: pa.schema([field for field in schema if field.name not in VIEWS[view].hidden])
+            view: pa.schema(
+                [field for field in schema if view not in VIEWS or field.name not in VIEWS[view].hidden]
+            )
             for view, schema in whole.items()
         }
 
@@ -66,16 +72,20 @@ class Reader:
 
     def of(self, key: Key, view: str) -> str:
         """SQL for the rows of a documented view that `key` may read, to stand after FROM."""
-        visible = condition(view, key, f"{self._main}.registry")
         whole = f"{self._main}.{view}"
-        return whole if visible is None else f"(FROM {whole} WHERE {visible})"
+        if not _is_cut(view, key):
+            return whole
+        if view in MADE_OF_VIEWS:
+            parts = ", ".join(f"{part} AS (FROM {self.of(key, part)})" for part in MADE_OF_VIEWS[view])
+            return f"(WITH {parts} FROM ({statement(view)}))"
+        return f"(FROM {whole} WHERE {condition(view, key, f'{self._main}.registry')})"
 
     @contextmanager
     def cursor_of(self, key: Key) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor for one thread on which each documented view holds what `key` may read."""
         with self.cursor() as cursor:
-            for view in VIEWS:
-                if condition(view, key, "registry") is not None:
+            for view in self.schemas:
+                if _is_cut(view, key):
                     # A temporary view is this cursor's alone, and comes before what it is named after.
                     cursor.execute(f"CREATE TEMP VIEW {view} AS FROM {self.of(key, view)}")
             yield cursor
@@ -98,6 +108,11 @@ class Reader:
                 return work(cursor)
             finally:
                 timer.cancel()
+
+
+def _is_cut(view: str, key: Key) -> bool:
+    """Whether `key` may not read all of a view."""
+    return any(condition(part, key, "registry") is not None for part in MADE_OF_VIEWS.get(view, (view,)))
 
 
 def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -10,8 +10,8 @@ import logging
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import booking, rollups
+from . import booking, rewriting, rollups
 from .booking import Booked
 from .call import NotBilled
 from .errors import StoreError
@@ -27,6 +27,7 @@ from .index import Index
 from .pricing import PriceCall
 from .rows import hashed
 from .statements import statement
+from .visible import MADE_OF_VIEWS
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
@@ -51,6 +52,7 @@ class Store:
         self._path = data / FILE_NAME
         self._lock = threading.RLock()
         self._con = _open(self._path)
+        rewriting.begun(self._path)
         self._seq = 0
         self._index = Index()
         self._newest: datetime | None = None
@@ -148,6 +150,23 @@ class Store:
                 return False
             return True
 
+    def rewrite(self, alone: Callable[[], AbstractContextManager[None]]) -> None:
+        """Write the file anew: a database leaves in its file what was deleted from it. Booking waits meanwhile.
+
+        Within `alone`, which is short, no cursor of this store may be open. Raises StoreError and duckdb.Error; the file is
+        the old one then.
+        """
+        with self._lock:
+            fresh = rewriting.begun(self._path)
+            with closing(_open(fresh)) as new, closing(self._con.cursor()) as old:
+                rewriting.copy(old, new)
+            with alone():
+                self._con.close()
+                try:
+                    rewriting.put_in_place(fresh, self._path)
+                finally:
+                    self._con = _open(self._path)
+
     def _learn(self) -> None:
         """Read what is kept in memory of the file. Raises StoreError: a damaged block shows when it is read."""
         try:
@@ -229,8 +248,11 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         con.execute(statement(f"migrate_{version}_to_{version + 1}"))
     con.execute(statement("schema"))
     con.execute(statement("rollup_tables"))
+    con.execute(statement("deletion_tables"))
     con.execute(statement("views"))
     con.execute(statement("rollup_views"))
+    for view in MADE_OF_VIEWS:
+        con.execute(f"CREATE OR REPLACE VIEW {view} AS {statement(view)}")
     if "rollup_hours_base" not in tables:
         con.execute(statement("rollup_fill"))
     if not tables:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .key import Key
 
-__all__ = ["VIEWS", "condition"]
+__all__ = ["MADE_OF_VIEWS", "VIEWS", "condition"]
 
 _READING = ("read", "finance", "internal")
 
@@ -42,6 +42,7 @@ _OF_WORKLOADS = "(%s) IN (SELECT (tenant, workload) FROM {registry} WHERE owner 
 VIEWS: Mapping[str, _View] = {
     "calls": _View(by_owner="owner IN {owners}"),
     "conflicts": _View(),
+    "merged_spans": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
     "not_billed": _View(),
     "not_billed_counts": _View(),
     # A plan is of a cost centre, which may pay for several tenants: whoever has one of these may see it.
@@ -70,6 +71,9 @@ VIEWS: Mapping[str, _View] = {
     # A breaker without a tenant is for all of them.
     "transitions": _View(tenant="scope.tenant", by_owner=_OF_WORKLOADS % "scope.tenant, scope.workload"),
 }
+
+MADE_OF_VIEWS: Mapping[str, tuple[str, ...]] = {"estimates": ("calls", "rollup_hours")}
+"""Documented views that read nothing but others of them, by the name of their SQL: who sees less of these sees less."""
 
 
 def condition(view: str, key: Key, registry: str) -> str | None:

@@ -4,7 +4,12 @@
 -- takes longer than to add them up.
 CREATE OR REPLACE VIEW owners AS
 SELECT tenant, workload, any_value(owner) AS owner, any_value(cost_centre) AS cost_centre
-FROM registry_workloads GROUP BY tenant, workload;
+FROM (
+    SELECT tenant, workload, owner, cost_centre FROM registry_workloads
+    UNION ALL
+    SELECT tenant, workload, owner, cost_centre FROM deleted_workloads
+)
+GROUP BY tenant, workload;
 
 -- What queries and reports read. Owner and cost centre are joined here, so that a late change is right at once.
 CREATE OR REPLACE VIEW calls AS
@@ -20,3 +25,13 @@ LEFT JOIN owners AS r ON r.tenant = b.tenant AND r.workload = b.workload;
 CREATE OR REPLACE VIEW registry AS SELECT tenant, workload, owner, cost_centre FROM registry_workloads;
 
 CREATE OR REPLACE VIEW transitions AS SELECT * FROM audit;
+
+-- Spans that were not booked by themselves, since their call is another's too.
+CREATE OR REPLACE VIEW merged_spans AS
+SELECT b.booked_at AS "at", b.tenant, b.workload, m.trace_id, m.span_id, m.dialect, m.scope,
+       CASE WHEN m.marks & 1 = 1 THEN 'wraps_several' ELSE 'twin' END AS code,
+       CASE WHEN m.marks & 1 = 1 THEN 'lies round several calls: only these are billed'
+            ELSE 'merged into ' || b.trace_id || ':' || b.span_id || ': both tell of one call' END AS reason,
+       b.trace_id AS call_trace_id, b.span_id AS call_span_id
+FROM members AS m JOIN booked AS b USING (call_id)
+WHERE m.fact <> m.call_id;

@@ -15,18 +15,21 @@ from hypothesis import strategies as st
 from otlp_samples import WORKERS
 from owned import NOW, OWNERS, TENANTS, WORKLOADS, fill, is_visible
 
+from analytics.gaps import GAPS
 from analytics.reports import REPORTS
 from collector.key import Key
 from collector.query import Queries, Question
 from collector.reader import Reader
 from collector.store import Store
-from collector.visible import VIEWS, condition
+from collector.visible import MADE_OF_VIEWS, VIEWS, condition
 
 PAIRS = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
 # What each view says of the tenant and the workload of a row.
 COLUMNS = {
     "calls": "tenant, workload",
     "conflicts": "tenant, NULL",
+    "estimates": "tenant, workload",
+    "merged_spans": "tenant, workload",
     "not_billed": "tenant, NULL",
     "not_billed_counts": "tenant, NULL",
     "plans": "split_part(cost_centre, ' ', 2), split_part(cost_centre, ' ', 3)",
@@ -85,7 +88,7 @@ EVERY_ROW = " UNION ALL ".join(f"SELECT '{view}', {columns} FROM {view}" for vie
 def everything(queries: Queries) -> list[list[Any]]:
     """View, tenant and workload of every row."""
     found = rows(queries, Key("all", ("*",), frozenset({"read"})), EVERY_ROW)
-    assert {row[0] for row in found} == set(VIEWS)
+    assert {row[0] for row in found} == {*VIEWS, *MADE_OF_VIEWS}
     return found
 
 
@@ -111,7 +114,14 @@ def test_a_report_counts_what_the_key_sees(reader: Reader, key: Key) -> None:
     with reader.cursor_of(key) as con:
         for name, report in REPORTS.items():
             table = report(con, PARAMETERS.get(name, RANGE))
-            if name == "trips":
+            if name == "incomplete":
+                assert set(
+                    zip(*(table[each].to_pylist() for each in ("tenant", "workload")), strict=True)
+                ) == {pair for pair in visible if pair[1] is None}
+            elif name in GAPS:
+                told = {(row["tenant"], "w1") for row in table.to_pylist()}
+                assert all(is_visible(key, *pair) for pair in told)
+            elif name == "trips":
                 told = [(row["scope"]["tenant"], row["scope"]["workload"]) for row in table.to_pylist()]
                 assert {each for each in told if each[0]} == set(visible)
                 assert (None, None) not in told or key.all_tenants
@@ -123,7 +133,7 @@ def test_a_report_counts_what_the_key_sees(reader: Reader, key: Key) -> None:
 
 
 def test_every_view_is_in_the_store_and_has_a_rule(reader: Reader) -> None:
-    assert set(reader.schemas) == set(VIEWS) == set(COLUMNS)
+    assert set(reader.schemas) == {*VIEWS, *MADE_OF_VIEWS} == set(COLUMNS)
 
 
 def test_what_a_cursor_holds_for_a_key_no_other_cursor_holds(reader: Reader) -> None:

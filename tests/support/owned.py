@@ -19,6 +19,9 @@ NOW = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 TENANTS = ("acme", "acme-eu", "acme_us", "acme%", "ac*me", "o'hara", "!a", "Ünion", "ACME")
 WORKLOADS = ("w1", "w2", None)
 OWNERS = ("ann", "bob", "o'neil", "%")
+_USAGE = [
+    f"gen_ai.usage.{name}tokens" for name in ("input_", "output_", "cache_read.input_", "reasoning.output_")
+]
 _TOO_OLD = {name: str(BASE_NS - 60 * 86_400 * 10**9) for name in ("startTimeUnixNano", "endTimeUnixNano")}
 
 
@@ -43,7 +46,8 @@ def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
 
 def fill(folder: Path) -> None:
     """Put into `folder`, of each tenant and workload, a call, one too old to bill and a transition; of each tenant
-    a span that is no call and one with other content than its first; and the registry with a plan for each owner."""
+    a call that two instrumentations tell of, one without usage, a span that is no call and one with other content
+    than its first; and the registry with a plan for each owner."""
     served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
     served.http.put("/v1/registry", json=_registry()).raise_for_status()
     served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
@@ -100,8 +104,11 @@ def _spans() -> list[Any]:
     spans = []
     for place, tenant in enumerate(TENANTS):
         for number, workload in enumerate(WORKLOADS):
-            spans.append(_span(100 + 1000 * number + place, tenant, workload))
+            unknown = dict.fromkeys(_USAGE) if workload is None else {}
+            spans.append(_span(100 + 1000 * number + place, tenant, workload, **unknown))
             spans.append(_span(5000 + 1000 * number + place, tenant, workload, fields=_TOO_OLD))
+        answer = {"gen_ai.response.id": f"chatcmpl-{100 + place:08x}"}
+        spans.append(_span(8000 + place, tenant, "w1", fields={"scope": "another"}, **answer))
         spans.append(_span(9000 + place, tenant, "w1", **{"gen_ai.operation.name": "invoke_agent"}))
     return spans
 
