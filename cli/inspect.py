@@ -10,9 +10,10 @@ from typing import Any
 
 from analytics.prices import PriceBook
 from collector.billing import priced
-from collector.call import UNATTRIBUTED, Call, NotBilled
+from collector.call import UNATTRIBUTED, Call, NotBilled, State
 from collector.errors import DecodeError
 from collector.merge import Outcome, Shelf
+from collector.record import telling
 from collector.wire import decimal_text, dump
 from switchgear.usage import COUNTS
 
@@ -52,6 +53,11 @@ def run(files: list[Path], *, as_json: bool) -> int:
             say(dump(_document(finding)).decode())
     else:
         _print(findings)
+    if incomplete := sum(f.booked is not None and f.booked.state is State.INCOMPLETE for f in findings):
+        note(
+            f"{incomplete} of these calls did not tell their whole usage. Files hold no past calls to estimate their "
+            "cost by; the collector does (report incomplete)"
+        )
     return 0
 
 
@@ -71,10 +77,19 @@ def _findings(seen: Sequence[Call | NotBilled]) -> list[Finding]:
         elif outcome is Outcome.CONFLICT:
             findings.append(Finding(each, None, "sent again with other content: the first is kept"))
         elif record.identity != each.identity:
-            findings.append(Finding(each, None, f"merged into {record.span}: both tell of one call"))
+            findings.append(Finding(each, None, _why_merged(each, shelf, record)))
         else:
             findings.append(Finding(each, record, None))
     return findings
+
+
+def _why_merged(span: Call, shelf: Shelf, record: Call) -> str:
+    if span not in telling(shelf.group_of(span).members):
+        return "lies round several calls: only these are billed"
+    why = f"merged into {record.span}: both tell of one call"
+    if any(span == refused for _, refused in shelf.conflicts):
+        return f"{why}, and count it differently"
+    return why
 
 
 def _document(finding: Finding) -> dict[str, Any]:

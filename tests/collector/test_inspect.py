@@ -175,3 +175,43 @@ def test_all_recordings_together_book_each_call_once(
     assert {each["cost"] for each in booked} == {"0.0022725"}
     attempts = sorted(each["attempts"] for each in booked)
     assert attempts == sorted(call["http_attempts"] for each in chosen for call in each.truth["calls"])
+
+
+def reasons(capsys: pytest.CaptureFixture[str], tmp_path: Path, *spans: Any) -> dict[str, str | None]:
+    (tmp_path / "a.json").write_text(json.dumps(request(list(spans))))
+    return {each["span"][-1]: each["reason"] for each in inspected(capsys, tmp_path / "a.json")}
+
+
+def test_a_wrapper_of_several_calls_says_that_these_are_billed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = {"traceId": f"{1:032x}"}
+    inside = {**trace, "parentSpanId": f"{1:016x}"}
+    nameless = {"gen_ai.response.id": None}
+    found = reasons(
+        capsys, tmp_path, llm_span(1, nameless, **trace), *(llm_span(n, nameless, **inside) for n in (2, 3))
+    )
+    assert found == {"1": "lies round several calls: only these are billed", "2": None, "3": None}
+
+
+def test_a_twin_that_counts_otherwise_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"gen_ai.response.id": f"chatcmpl-{1:08x}"}
+    other = llm_span(
+        2, {**answer, "gen_ai.usage.output_tokens": 51}, scope="opentelemetry.instrumentation.openai.v1"
+    )
+    said = f"merged into {1:032x}:{1:016x}: both tell of one call, and count it differently"
+    assert reasons(capsys, tmp_path, llm_span(1), other) == {"1": None, "2": said}
+
+
+def test_a_call_without_its_usage_is_not_estimated_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = dict.fromkeys(f"gen_ai.usage.{name}_tokens" for name in ("input", "output"))
+    details = dict.fromkeys(
+        f"gen_ai.usage.{name}_tokens" for name in ("cache_read.input", "reasoning.output")
+    )
+    (tmp_path / "a.json").write_text(json.dumps(request([llm_span(1, {**unknown, **details})])))
+    assert inspect.run([tmp_path / "a.json"], as_json=True) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["cost"] is None
+    assert "1 of these calls did not tell their whole usage" in printed.err
