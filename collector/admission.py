@@ -6,7 +6,7 @@ Nothing is dropped in silence: what may not be booked is a `NotBilled` whose sen
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -23,11 +23,20 @@ __all__ = ["Admission"]
 class Admission:
     """What stands between a decoded call and its booking. Safe to use from any thread."""
 
-    def __init__(self, limits: Limits, count: Callable[[str], None]) -> None:
-        """`count` is told of each "quota_refusals" and of each of the "overflowed_calls"."""
+    def __init__(
+        self,
+        limits: Limits,
+        count: Callable[[str], None],
+        kept_since: Callable[[str], datetime] = lambda _: datetime.min.replace(tzinfo=UTC),
+    ) -> None:
+        """`count` is told of each "quota_refusals" and of each of the "overflowed_calls".
+
+        `kept_since` knows since when the details of a tenant are there.
+        """
         self._past = timedelta(days=limits.past_days)
         self._future = timedelta(minutes=limits.future_minutes)
         self._count = count
+        self._kept_since = kept_since
         self._names = Names(limits)
         self._quota = Quota(limits)
 

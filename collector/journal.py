@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -77,7 +78,7 @@ class _Record:
 
 
 class Journal:
-    """The open journal. One thread appends; `entries` may be read by another."""
+    """The open journal. One thread appends; `entries`, `roll` and `prune` may be called from another."""
 
     def __init__(self, data: Path) -> None:
         """Open `data`/journal and read through it. Raises StoreError for a folder that cannot be used."""
@@ -95,7 +96,14 @@ class Journal:
         except OSError as problem:
             raise _unusable(self._folder, problem) from problem
         self._file: BinaryIO | None = None
+        self._begun = 0
         self._durable = 0
+        self._lock = threading.Lock()
+
+    @property
+    def written(self) -> int:
+        """The last number that a fact on disk has; later ones were spent on what could not be written."""
+        return self._previous
 
     @property
     def size(self) -> int:
@@ -108,6 +116,29 @@ class Journal:
         Raises StoreError where they cannot be written: none of them is acknowledged then, and the next call
         tries again on a new segment.
         """
+        with self._lock:
+            return self._append(entries, taken_us)
+
+    def roll(self) -> int:
+        """End the segment: what is appended from now on stands in another. The last number that was given before.
+
+        Raises StoreError where that cannot be written.
+        """
+        with self._lock:
+            last = self.last
+            if self._file is not None and self._begun == last + 1:
+                return last
+            try:
+                self._begin(last + 1)
+                confirmed = Entry(self.booked, 0, 0, b"")
+                self._write(_encoded(Kind.BOOKED, confirmed, self._previous), last + 1)
+            except OSError as problem:
+                self._abandon()
+                self.last = last + 1
+                raise _unusable(self._folder, problem) from problem
+            return last
+
+    def _append(self, entries: Sequence[tuple[bytes, int]], taken_us: int) -> list[Entry]:
         made: list[Entry] = []
         booked = self.booked
         parts = [_encoded(Kind.BOOKED, Entry(booked, 0, taken_us, b""), self._previous)]
@@ -181,6 +212,7 @@ class Journal:
     def _begin(self, first: int) -> BinaryIO:
         self.close()
         self._file = (self._folder / f"{first:020d}{_SUFFIX}").open("xb")
+        self._begun = first
         self._durable = 0
         folder = os.open(self._folder, os.O_RDONLY)
         try:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property
 from typing import TypeVar
 
 import duckdb
@@ -36,6 +35,15 @@ class Reader:
         self._store = store
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="collector-read")
         self._waiting = 0
+        self._gate = threading.Condition()
+        self._open = 0
+        self._is_paused = False
+        with self.cursor() as cursor:
+            ((database,),) = cursor.execute("SELECT current_database()").fetchall()
+            self._main = f'"{database}".main'
+            """The schema of the store in full: the name `main` alone would find what is temporary."""
+            self.schemas: Mapping[str, pa.Schema] = _schemas(cursor)
+            """The documented views with the columns that queries see."""
 
     async def run(
         self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, *, within_s: float = QUERY_WITHIN_S
@@ -51,24 +59,32 @@ class Reader:
         finally:
             self._waiting -= 1
 
-    @cached_property
-    def schemas(self) -> Mapping[str, pa.Schema]:
-        """The documented views with the columns that queries see."""
-        with self.cursor() as cursor:
-            whole = {
-                view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema
-                for view in (*VIEWS, *MADE_OF_VIEWS)
-            }
-        return {
-            view: pa.schema(
-                [field for field in schema if view not in VIEWS or field.name not in VIEWS[view].hidden]
-            )
-            for view, schema in whole.items()
-        }
-
-    def cursor(self) -> closing[duckdb.DuckDBPyConnection]:
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on everything, for one thread. What a key reads with it must come `of` that key."""
-        return closing(self._store.cursor())
+        with self._gate:
+            self._gate.wait_for(lambda: not self._is_paused)
+            self._open += 1
+        try:
+            with closing(self._store.cursor()) as cursor:
+                yield cursor
+        finally:
+            with self._gate:
+                self._open -= 1
+                self._gate.notify_all()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No cursor is open; who wants one waits. What reads now is let finish: none may take long."""
+        with self._gate:
+            self._is_paused = True
+            self._gate.wait_for(lambda: not self._open)
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._is_paused = False
+                self._gate.notify_all()
 
     def of(self, key: Key, view: str) -> str:
         """SQL for the rows of a documented view that `key` may read, to stand after FROM."""
@@ -93,13 +109,6 @@ class Reader:
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    @cached_property
-    def _main(self) -> str:
-        """The schema of the store in full: the name `main` alone would find what is temporary."""
-        with self.cursor() as cursor:
-            ((database,),) = cursor.execute("SELECT current_database()").fetchall()
-        return f'"{database}".main'
-
     def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, within_s: float) -> T:
         with self.cursor_of(key) as cursor:
             timer = threading.Timer(within_s, _interrupt, (cursor,))
@@ -113,6 +122,18 @@ class Reader:
 def _is_cut(view: str, key: Key) -> bool:
     """Whether `key` may not read all of a view."""
     return any(condition(part, key, "registry") is not None for part in MADE_OF_VIEWS.get(view, (view,)))
+
+
+def _schemas(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]:
+    whole = {
+        view: cursor.sql(f"FROM {view} LIMIT 0").to_arrow_table().schema for view in (*VIEWS, *MADE_OF_VIEWS)
+    }
+    return {
+        view: pa.schema(
+            [field for field in schema if view not in VIEWS or field.name not in VIEWS[view].hidden]
+        )
+        for view, schema in whole.items()
+    }
 
 
 def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:

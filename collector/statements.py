@@ -20,7 +20,7 @@ def statement(name: str) -> str:
 
 
 @contextmanager
-def registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+def registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
     """Let statements on `con` read the tables by these names."""
     for name, rows in tables.items():
         con.register(name, rows)

@@ -153,8 +153,8 @@ class Store:
     def rewrite(self, alone: Callable[[], AbstractContextManager[None]]) -> None:
         """Write the file anew: a database leaves in its file what was deleted from it. Booking waits meanwhile.
 
-        Within `alone`, which is short, no cursor of this store may be open. Raises StoreError and duckdb.Error; the file is
-        the old one then.
+        Within `alone`, which is short, no cursor of this store may be open. Raises StoreError and duckdb.Error; the
+        file is the old one then.
         """
         with self._lock:
             fresh = rewriting.begun(self._path)

@@ -1,0 +1,18 @@
+-- The sums of the tenant in the variable `tenant` under its `pseudonym`, and its workloads under those of the table `names`.
+-- Of the names that a provider or an agent has chosen, one that holds the tenant's is replaced.
+CREATE OR REPLACE TEMP TABLE erased_hours AS
+SELECT h."hour", getvariable('pseudonym') AS tenant, coalesce(n.pseudonym, h.workload) AS workload,
+       CASE WHEN contains(lower(h.tier), lower(getvariable('tenant'))) THEN 'deleted' ELSE h.tier END AS tier,
+       CASE WHEN contains(lower(h.provider), lower(getvariable('tenant'))) THEN 'deleted' ELSE h.provider END AS provider,
+       CASE WHEN contains(lower(h.model), lower(getvariable('tenant'))) THEN 'deleted' ELSE h.model END AS model,
+       h.* EXCLUDE ("hour", tenant, workload, tier, provider, model, details), false AS details
+FROM rollup_hours_base AS h LEFT JOIN names AS n ON n.workload = h.workload
+WHERE h.tenant = getvariable('tenant');
+DELETE FROM rollup_hours_base WHERE tenant = getvariable('tenant');
+INSERT INTO rollup_hours_base BY NAME FROM erased_hours;
+DROP TABLE erased_hours;
+
+INSERT INTO deleted_workloads BY NAME
+SELECT getvariable('pseudonym') AS tenant, n.pseudonym AS workload, o.owner, o.cost_centre
+FROM names AS n JOIN registry_workloads AS o ON o.tenant = getvariable('tenant') AND o.workload = n.workload
+ANTI JOIN deleted_workloads AS d ON d.tenant = getvariable('pseudonym') AND d.workload = n.pseudonym;
