@@ -192,6 +192,7 @@ class Booker:
             self._metrics.count(_COUNTED[outcome], count)
         self._metrics.count("unpriced_calls", booked.states[State.UNPRICED])
         self._metrics.count("incomplete_calls", booked.states[State.INCOMPLETE])
+        self._metrics.count("settled_only_calls", booked.states[State.SETTLED_ONLY])
         self._metrics.count("quarantined_calls", booked.quarantined)
 
     def _keep_up(self) -> None:

@@ -113,3 +113,13 @@ INSERT INTO booked BY NAME SELECT
     12 AS seq, 2 AS call_id, TIMESTAMPTZ '2026-11-24 12:00:00+00' AS booked_at, 'incomplete' AS state, 2 AS identity_hash, 'acme' AS tenant,
     '00000000000000000000000000000002' AS trace_id, '0000000000000002' AS span_id, TIMESTAMPTZ '2026-11-24 12:00:00+00' AS started_at,
     0 AS reported, 1 AS attempts, 'otel-genai' AS dialect, 'x@1' AS scope;
+-- A call that two spans told of.
+INSERT INTO booked BY NAME SELECT
+    14 AS seq, 3 AS call_id, TIMESTAMPTZ '2026-11-24 12:00:00+00' AS booked_at, 'unpriced' AS state, 3 AS identity_hash, 'acme' AS tenant,
+    '00000000000000000000000000000003' AS trace_id, '0000000000000003' AS span_id, TIMESTAMPTZ '2026-11-24 12:00:00+00' AS started_at,
+    TIMESTAMPTZ '2026-11-24 12:00:01+00' AS ended_at, 'r' AS response_id, 7 AS input_uncached, 0 AS cache_read, 0 AS cache_write_5m,
+    0 AS cache_write_1h, 1 AS output, 0 AS reasoning, 3 AS reported, 1 AS attempts, 'otel-genai' AS dialect, 'x@1' AS scope;
+INSERT INTO members BY NAME SELECT * EXCLUDE (seq, booked_at, state, cost, currency, price_version) FROM booked WHERE call_id = 3;
+INSERT INTO members BY NAME SELECT * EXCLUDE (seq, booked_at, state, cost, currency, price_version) REPLACE (
+    4 AS identity_hash, '00000000000000000000000000000004' AS trace_id, '0000000000000004' AS span_id, 'y@1' AS scope
+) FROM booked WHERE call_id = 3;

@@ -138,11 +138,29 @@ def test_a_file_of_the_schema_before_is_migrated_and_a_copy_of_it_kept(tmp_path:
     with duckdb.connect(str(tmp_path / FILE_NAME)) as con:
         con.execute(schema_1)
     store = Store(tmp_path)
-    assert store.last_seq == 12
+    # What told of call 3 beside the span that it is named after got a number beyond those of version 1.
+    assert store.last_seq == 14 + 1
     found = store.cursor().execute("SELECT span_id, cost, kind, seq FROM calls ORDER BY seq").fetchall()
-    assert found == [(f"{1:016x}", Decimal("0.5"), "llm", 11), (f"{2:016x}", None, "llm", 12)]
+    assert found == [
+        (f"{1:016x}", Decimal("0.5"), "llm", 11),
+        (f"{2:016x}", None, "llm", 12),
+        (f"{3:016x}", None, "llm", 14),
+    ]
     sent_again = replace(call(1), usage=Usage(7, output=1))
-    assert book(store, [sent_again], PriceBook().quote, NOW).outcomes == {"duplicate": 1}
+    twins = [
+        replace(
+            sent_again,
+            trace_id=f"{n:032x}",
+            span_id=f"{n:016x}",
+            response_id="r",
+            provider=None,
+            model=None,
+            scope=scope,
+        )
+        for n, scope in ((3, "x@1"), (4, "y@1"), (5, "z@1"))
+    ]
+    booked = book(store, [sent_again, *twins], PriceBook().quote, NOW)
+    assert booked.outcomes == {"duplicate": 3, "twin": 1}
     store.close()
     with duckdb.connect(str(tmp_path / f"{FILE_NAME}.schema-1"), read_only=True) as con:
         assert con.execute("SELECT max(schema_version) FROM store").fetchone() == (1,)
