@@ -82,8 +82,8 @@ class Checker:
         if answer.get("error"):
             message = str(answer.get("error_message", "it cannot be parsed"))
             raise QueryError(f"only one SELECT may run here: {message}")
-        if len(answer["statements"]) != 1:
-            raise QueryError("only one SELECT may run here, and there are several")
+        if (count := len(answer["statements"])) != 1:
+            raise QueryError(f"only one SELECT may run here, and there are {count}")
         return answer
 
     def _check(self, node: Mapping[str, Any], views: Set[str], tables: Set[str]) -> None:

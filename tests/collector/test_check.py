@@ -49,14 +49,14 @@ def test_a_select_over_the_views_may_run(checker: Checker, sql: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "says"),
     [
-        ("SELECT 1; SELECT 2", "there are several"),
+        ("SELECT 1; SELECT 2", "there are 2"),
         ("DELETE FROM calls", "only one SELECT may run here"),
         ("SELECT * FROM booked", "FROM booked: there is calls, "),
         ("SELECT * FROM read_text('x')", r"FROM read_text\(...\): only generate_series, range, unnest may"),
         ("SELECT getenv('PATH')", r"getenv\(\) may not be used here"),
         ("DESCRIBE calls", "SHOW_REF may not run here"),
         ("nonsense", "syntax error"),
-        ("", "there are several|only one SELECT"),
+        ("", "there are 0"),
         ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "nested too deeply|only one SELECT"),
         ("SELECT '" + "x" * MAX_SQL_CHARS + "'", f"at most {MAX_SQL_CHARS} are taken"),
     ],
