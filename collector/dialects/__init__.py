@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ..span import Span
 from .dialect import Dialect, Kind
+from .document import MAX_CHARS
 from .genai import ANTHROPIC_SDK, GENAI
 from .langfuse import LANGFUSE
 from .langsmith import LANGSMITH
@@ -26,9 +27,9 @@ DIALECTS = (
 
 _READS: Mapping[str, frozenset[str]] = {dialect.name: dialect.attributes for dialect in DIALECTS}
 ATTRIBUTES: frozenset[str] = frozenset().union(*_READS.values())
-DOCUMENTS: Mapping[str, int] = {
-    name: chars for dialect in DIALECTS for name, chars in dialect.documents.items()
-}
+DOCUMENTS: Mapping[str, int] = dict.fromkeys(
+    frozenset().union(*(dialect.documents for dialect in DIALECTS)), MAX_CHARS
+)
 """The attributes that some dialect opens as documents, and the most characters that one may have."""
 TRUST: Mapping[str, int] = {dialect.name: dialect.trust for dialect in DIALECTS}
 _MARKS: Mapping[str, int] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .document import Inside
@@ -101,9 +100,9 @@ class Dialect:
         return frozenset(name.attribute if isinstance(name, Inside) else name for name in self._names())
 
     @property
-    def documents(self) -> Mapping[str, int]:
-        """The attributes that it opens as documents, and the most characters that one may have."""
-        return {name.attribute: name.notation.max_chars for name in self._names() if isinstance(name, Inside)}
+    def documents(self) -> frozenset[str]:
+        """The attributes that it opens as documents."""
+        return frozenset(name.attribute for name in self._names() if isinstance(name, Inside))
 
     def _names(self) -> set[str]:
         names = {

@@ -112,6 +112,8 @@ def _count(raw: bytes) -> int:
 
 
 def _span(span: Any, count: int, scope: tuple[str, str], wanted: Wanted) -> Span | NotBilled:
+    if count > MAX_ATTRIBUTES:
+        raise too_many("attributes in one span", MAX_ATTRIBUTES)
     trace_id, span_id, start_ns = span.trace_id.hex(), span.span_id.hex(), span.start_time_unix_nano
     if none := unfit(trace_id, span_id, start_ns):
         return none

@@ -10,7 +10,7 @@ from by_hand import booked as call
 from by_hand import refused
 
 from collector.dialects import DIALECTS
-from collector.dialects.document import MAX_JSON_CHARS, MAX_PYTHON_CHARS, Inside, Notation, opened, within
+from collector.dialects.document import MAX_CHARS, MAX_PARTS, Inside, Notation, opened, within
 from switchgear.usage import Usage
 
 LANGSMITH = {
@@ -311,26 +311,39 @@ def test_a_failed_langfuse_generation_is_not_charged() -> None:
         "{'a': __import__('os').getpid()}",
         "{'a': 1 + 1}",
         "{'a': '\\d'}",
-        "{'a': " + "(" * 500 + ")" * 500 + "}",
-        "{" + "-" * (MAX_PYTHON_CHARS - 9) + "1: 1}",
-        "{'a': " + "9" * 5000 + "}",
-        "{'a': 1}" + " " * MAX_PYTHON_CHARS,
+        "{'a': \"it's\"}",
+        "{'a': " + "[" * 5000 + "]" * 5000 + "}",
+        "{" + "-" * 5000 + "1: 1}",
+        "{'a': nan}",
+        "{'a': 1}" + " " * MAX_CHARS,
+        "{'a': [" + "{}, " * MAX_PARTS + "{}]}",
         "{[]: 1}",
         "",
         "None",
         "{",
     ],
     ids=[
-        *("a call", "a sum", "an escape", "nested", "signs", "a long number", "too long"),
-        *("unhashable", "empty", "no dict", "broken off"),
+        *("a call", "a sum", "an escape", "a quote", "nested", "signs", "no number", "too long", "too many"),
+        *("no key", "empty", "no dict", "broken off"),
     ],
 )
 def test_python_text_that_is_no_plain_dict_is_not_read(text: str) -> None:
     assert opened(text, Notation.PYTHON) is None
 
 
+def test_python_text_of_a_plain_dict_is_read() -> None:
+    plain = {"a": {"b": 12, "c": None}, "d": [True, False, 1.5, "NoneType", "x y"], "": {}, "e": -3}
+    assert opened(repr(plain), Notation.PYTHON) == plain
+
+
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", '"x"', "", "{'a': 1}", '{"a": 1}' + " " * MAX_JSON_CHARS, 5, None]
+    "text",
+    [
+        *("{", "[1]", '"x"', "", "{'a': 1}", 5, None),
+        '{"a": 1}' + " " * MAX_CHARS,
+        '{"a": [' + "[]," * MAX_PARTS + "[]]}",
+    ],
+    ids=["broken off", "a list", "a text", "empty", "python", "a number", "nothing", "too long", "too many"],
 )
 def test_text_that_holds_no_json_object_is_not_read(text: Any) -> None:
     assert opened(text, Notation.JSON) is None
