@@ -177,7 +177,7 @@ def test_a_migration_that_is_killed_is_done_again_at_the_next_start(tmp_path: Pa
     assert died.returncode == -signal.SIGKILL
     with closing(Store(tmp_path)) as store:
         found = store.cursor().execute("SELECT span_id, cost FROM calls ORDER BY seq").fetchall()
-    assert found == [(f"{1:016x}", Decimal("0.5")), (f"{2:016x}", None)]
+    assert found == [(f"{1:016x}", Decimal("0.5")), (f"{2:016x}", None), (f"{3:016x}", None)]
     with duckdb.connect(str(tmp_path / f"{FILE_NAME}.schema-1"), read_only=True) as con:
         assert con.execute("SELECT max(schema_version), count(*) FROM store").fetchone() == (1, 1)
 
