@@ -80,7 +80,7 @@ class Admission:
                 "cost_not_allowed",
                 f"states a cost of its own, and key {key.id[:64]!r} lacks the option cost_spans",
             )
-        unfit = self._out_of_time(attributed, key, now, history=history)
+        unfit = self._out_of_time(attributed, key, now, history=history) or self._deleted(attributed, key)
         if unfit is not None:
             return unfit
         capped = self._names.capped(attributed, now)
@@ -102,6 +102,16 @@ class Admission:
                 call, key, "no_history", f"{began}: only a key with the scope admin imports history"
             )
         return None
+
+    def _deleted(self, call: Call, key: Key) -> NotBilled | None:
+        kept_since = self._kept_since(call.tenant)
+        if call.started_at >= kept_since:
+            return None
+        since = f"{kept_since:%Y-%m-%dT%H:%M:%SZ}"
+        reason = (
+            f"calls that began before {since} were deleted, and this may be one of them: not billed again"
+        )
+        return _rejected(call, key, "details_deleted", reason)
 
 
 def _attributed(call: Call, key: Key) -> Call | NotBilled:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import duckdb
 from fastapi import FastAPI, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -21,6 +22,8 @@ from .access import Access
 from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
 from .backup import take
+from .call import MAX_NAME_CHARS
+from .erasure import Eraser
 from .errors import BusyError, CollectorError, DeniedError, QueryError, StoreError
 from .feed import Feed, page
 from .idempotency import DOCUMENTED
@@ -57,6 +60,7 @@ class Parts:
     feed: Feed
     reader: Reader
     queries: Queries
+    eraser: Eraser
     intake: Intake
     metrics: Metrics
     reports: Mapping[str, Report]
@@ -218,6 +222,22 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         folder = parts.data / "backups" / f"{now:%Y%m%dT%H%M%S.%fZ}"
         manifest = await asyncio.to_thread(take, parts.store, parts.data, folder, now)
         return _json({"folder": str(folder.resolve()), **asdict(manifest)})
+
+    @app.delete("/v1/tenants/{tenant}/details", tags=["retention"], response_class=Response)
+    async def erase(
+        tenant: Annotated[str, PathParameter(min_length=1, max_length=MAX_NAME_CHARS)],
+        reason: Annotated[str, Query(min_length=1, max_length=500)],
+        request: Request,
+    ) -> Response:
+        """Delete every detail of a tenant; its amounts stay in the sums by hour, under a pseudonym."""
+        work = partial(
+            parts.eraser.erase, tenant, by=key_of(request.scope).id, reason=reason, now=parts.now()
+        )
+        try:
+            erased = await asyncio.to_thread(work)
+        except LookupError as missing:
+            raise Problem(404, str(missing)) from missing
+        return _json(asdict(erased))
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -50,5 +50,6 @@ def note(con: duckdb.DuckDBPyConnection, deletion: Deletion) -> None:
 
 def delete(con: duckdb.DuckDBPyConnection, table: str, condition: str, values: Mapping[str, object]) -> int:
     """Delete rows of one of our tables; how many there were."""
-    done = con.execute(f"DELETE FROM {table} WHERE {condition}", dict(values)).fetchone()  # noqa: S608 - our own SQL
-    return int(done[0]) if done else 0
+    sql = f"DELETE FROM {table} WHERE {condition}"  # noqa: S608 - our own SQL
+    ((count,),) = con.execute(sql, dict(values)).fetchall()
+    return int(count)

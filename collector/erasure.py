@@ -8,6 +8,7 @@ what it deleted in the file; last the journal, which held the same facts, is let
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,31 +75,44 @@ class Eraser:
         self._journal = journal
         self._reader = reader
         self._horizon = horizon
+        self._lock = threading.Lock()
 
     def erase(self, tenant: str, *, by: str, reason: str, now: datetime) -> Erased:
-        """Delete the tenant's details. Done again it finds no rows, and finishes what was interrupted.
+        """Delete the tenant's details, one tenant at a time. Done again it finds no rows, and finishes what was begun.
 
-        Raises ValueError for a name that is no tenant's, and StoreError where it cannot be done (now).
+        Raises LookupError for a tenant of whom there is nothing, and StoreError where it cannot be done (now).
         """
+        with self._lock:
+            return self._erase(tenant, by=by, reason=reason, now=now)
+
+    def _erase(self, tenant: str, *, by: str, reason: str, now: datetime) -> Erased:
         if tenant == UNATTRIBUTED:
-            raise ValueError(f"{UNATTRIBUTED} is no tenant: calls without one stand under it")
-        pseudonyms = self._close_off(tenant, now)
+            raise LookupError(f"{UNATTRIBUTED} is no tenant: calls without one stand under it")
+        self._wait_until_booked()
+        pseudonyms = self._known(tenant)
+        self._horizon.move(tenant, pseudonyms, now)
         last = self._journal.roll()
         self._wait_until_booked()
         try:
             deletion = self._delete(tenant, pseudonyms, by=by, reason=reason, now=now)
         finally:
-            with self._store.standing() as con:
-                self._horizon.learn(con)
+            self._horizon.learn()
         self._store.rewrite(self._reader.paused)
         self._journal.prune(last, keep_bytes=0)
         _log.warning("the details of a tenant were deleted: %s by %s", deletion.tenant, by)
         return Erased(deletion, self._copies(), self._named_in(tenant))
 
-    def _close_off(self, tenant: str, now: datetime) -> Pseudonyms:
+    def _known(self, tenant: str) -> Pseudonyms:
+        """What makes pseudonyms here. Raises LookupError where there is nothing to delete, nor was."""
+        tests = [f"EXISTS (FROM {table} WHERE {test})" for table, test in _ROWS.items()]
         with self._store.transaction() as con:
+            rollups.fold(con)
             pseudonyms = Pseudonyms.made(con)
-        self._horizon.move(tenant, pseudonyms, now)
+            values = {"tenant": tenant, "pseudonym": pseudonyms.tenant(tenant)}
+            tests.append("EXISTS (FROM deletions WHERE tenant = $pseudonym)")
+            ((there,),) = con.execute(f"SELECT {' OR '.join(tests)}", values).fetchall()
+        if not there:
+            raise LookupError(f"there is nothing of a tenant {tenant[:64]!r}")
         return pseudonyms
 
     def _wait_until_booked(self) -> None:

@@ -34,6 +34,7 @@ RULES = Rules(
         "POST /v1/audit": (Everywhere("internal"),),
         "POST /v1/settlements": (Everywhere("internal"),),
         "POST /v1/backups": (Everywhere("admin"),),
+        "DELETE /v1/tenants/{tenant}/details": (Everywhere("admin"),),
     }
 )
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import duckdb
-
 from .deletions import DETAILS
 from .pseudonyms import Pseudonyms
+from .store import Store
 
 __all__ = ["EVER", "Horizon"]
 
@@ -32,17 +31,19 @@ class _State:
 class Horizon:
     """What the table `deletions` says, by the names of tenants, which it does not hold."""
 
-    def __init__(self) -> None:
-        self._state = _State()
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.learn()
 
-    def learn(self, con: duckdb.DuckDBPyConnection) -> None:
+    def learn(self) -> None:
         """Read the table anew."""
-        rows = con.execute(
-            "SELECT tenant, max(before) FROM deletions WHERE what = $1 GROUP BY tenant", [DETAILS]
-        ).fetchall()
+        with self._store.standing() as con:
+            rows = con.execute(
+                "SELECT tenant, max(before) FROM deletions WHERE what = $1 GROUP BY tenant", [DETAILS]
+            ).fetchall()
+            pseudonyms = Pseudonyms.of(con)
         found = {tenant: at.astimezone(UTC) for tenant, at in rows}
-        everywhere = found.pop(None, EVER)
-        self._state = _State(everywhere, found, Pseudonyms.of(con))
+        self._state = _State(found.pop(None, EVER), found, pseudonyms)
 
     def move(self, tenant: str, pseudonyms: Pseudonyms, to: datetime) -> None:
         """Let nothing of the tenant in that began before `to`, from now on: its details are about to be deleted."""

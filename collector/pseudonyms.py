@@ -25,8 +25,8 @@ class Pseudonyms:
     @classmethod
     def of(cls, con: duckdb.DuckDBPyConnection) -> Pseudonyms | None:
         """Those of the store, None where nothing was ever deleted under one."""
-        row = con.execute("SELECT secret FROM pseudonym_key").fetchone()
-        return cls(row[0]) if row else None
+        rows = con.execute("SELECT secret FROM pseudonym_key").fetchall()
+        return cls(rows[0][0]) if rows else None
 
     @classmethod
     def made(cls, con: duckdb.DuckDBPyConnection) -> Pseudonyms:

@@ -128,8 +128,7 @@ class Sweep:
             con.execute(statement("retire_details"))
             reason, rows = self._reason(DETAILS), {"booked": count}
             note(con, Deletion(now, _BY, reason, DETAILS, before, rows=rows, amounts=amounts))
-        with self._store.standing() as cursor:
-            self._horizon.learn(cursor)
+        self._horizon.learn()
         _log.info("deleted the details of %d calls that began before %s", count, before.date())
 
     def _reason(self, what: str) -> str:

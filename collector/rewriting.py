@@ -34,7 +34,7 @@ def copy(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection) -> None
         with registered(new, rows=old.sql(f"FROM {table}").to_arrow_reader(_ROWS_AT_ONCE)):
             new.execute(f"INSERT INTO {table} BY NAME FROM rows")
         count = f"SELECT count(*) FROM {table}"  # noqa: S608
-        if old.execute(count).fetchone() != new.execute(count).fetchone():
+        if old.execute(count).fetchall() != new.execute(count).fetchall():
             raise StoreError(f"the copy of the table {table} is not whole; the old file stays")
     new.execute("CHECKPOINT")
 

@@ -92,19 +92,20 @@ class Changes:
 def fold(con: duckdb.DuckDBPyConnection) -> None:
     """Bring what the batches appended into the base, inside the caller's transaction."""
     con.execute(statement("rollup_fold"))
-    bounds = con.execute("SELECT min(first_at), max(last_at) FROM rollup_tasks_base WHERE loose").fetchone()
-    if bounds and bounds[0] is not None:
-        con.execute("SET VARIABLE low = $1", [bounds[0]])
-        con.execute("SET VARIABLE high = $1", [bounds[1]])
+    bounds = "SELECT min(first_at), max(last_at) FROM rollup_tasks_base WHERE loose"
+    ((low, high),) = con.execute(bounds).fetchall()
+    if low is not None:
+        con.execute("SET VARIABLE low = $1", [low])
+        con.execute("SET VARIABLE high = $1", [high])
         con.execute(statement("rollup_tighten"))
 
 
 def unfolded(con: duckdb.DuckDBPyConnection) -> int:
     """How many rows were appended since they were folded last."""
-    row = con.execute(
+    ((count,),) = con.execute(
         "SELECT (SELECT count(*) FROM rollup_hours_recent) + (SELECT count(*) FROM rollup_tasks_recent)"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    ).fetchall()
+    return int(count)
 
 
 def check(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -16,9 +16,11 @@ from .admission import Admission
 from .api import Parts, add_routes
 from .asgi import PROBLEMS
 from .booker import Booker
+from .erasure import Eraser
 from .feed import Feed
 from .grpc_server import Endpoint, GrpcServer
 from .guard import RULES, Guard
+from .horizon import Horizon
 from .idempotency import Idempotent
 from .intake import Intake
 from .journal import Journal
@@ -32,6 +34,7 @@ from .pricing import PriceCall
 from .query import Queries
 from .reader import Reader
 from .reporting import Registry, Report
+from .retention import Retention, Sweep
 from .room import Room
 from .sandbox.workers import Workers
 from .statements import statement
@@ -48,6 +51,7 @@ def create_app(
     reports: Mapping[str, Report] | None = None,
     registry: Registry | None = None,
     limits: Limits | None = None,
+    retention: Retention | None = None,
     api_key: str | None = None,
     keyless: bool = False,
     grpc: Endpoint | None = None,
@@ -56,21 +60,23 @@ def create_app(
 ) -> Guard:
     """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
 
-    The store is opened here and closed with the application's lifespan, after everything that was taken in
-    has been written. `api_key` may do everything; the other keys are in `data`. With `keyless` nobody needs one until
-    there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere. `workers` are processes for queries
-    that several applications share; whoever made them closes them.
+    The store is opened here and closed with the application's lifespan, after everything that was taken in has been
+    written. Without `retention` everything is kept. `api_key` may do everything; the other keys are in `data`. With
+    `keyless` nobody needs one until there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
+    `workers` are processes for queries that several applications share; whoever made them closes them.
     """
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
     store = Store(data)
     metrics = Metrics()
     feed = Feed(store)
     journal = Journal(data)
-    booker = Booker(store, journal, price, metrics, committed=feed.announce)
+    horizon = Horizon(store)
+    sweep = Sweep(store, retention, horizon, now=now) if retention else lambda: None
+    booker = Booker(store, journal, price, metrics, committed=feed.announce, idle=sweep)
     writer = Writer(journal, booker, metrics, now=now)
     limits = limits or Limits()
     room = Room(requests_per_key=limits.requests_in_flight)
-    admission = Admission(limits, metrics.count)
+    admission = Admission(limits, metrics.count, horizon.of)
     _remember(admission, store, now())
     intake = Intake(writer, metrics, admission, room, price, now=now)
     lane = Lane(intake, metrics)
@@ -126,6 +132,7 @@ def create_app(
             feed=feed,
             reader=reader,
             queries=queries,
+            eraser=Eraser(data, store, journal, reader, horizon),
             intake=intake,
             metrics=metrics,
             reports=reports or {},
