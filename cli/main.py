@@ -46,8 +46,10 @@ keys_app = typer.Typer(
     "With the first key, every request needs one.",
     no_args_is_help=True,
 )
+tenants_app = typer.Typer(help="What the collector keeps of one tenant.", no_args_is_help=True)
 app.add_typer(serve_app, name="serve", rich_help_panel=RUN)
 app.add_typer(keys_app, name="keys", rich_help_panel=RUN)
+app.add_typer(tenants_app, name="tenants", rich_help_panel=RUN)
 app.add_typer(prices_app, name="prices", rich_help_panel=CHECK)
 app.add_typer(policies_app, name="policies", rich_help_panel=CHECK)
 
@@ -174,6 +176,14 @@ def serve_collector(
             help="Change what is taken of a key or a tenant (docs/limits.md); repeatable.",
         ),
     ] = None,
+    retain: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DAYS",
+            envvar="SWITCHGEAR_RETENTION",
+            help="Change for how long details are kept (docs/retention.md); repeatable.",
+        ),
+    ] = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     api_key: ApiKey = None,
@@ -190,6 +200,7 @@ def serve_collector(
             port=port,
             grpc_port=None if no_grpc else grpc_port,
             limits=limit or (),
+            retain=retain or (),
             api_key=api_key,
             tls_cert=tls_cert,
             tls_key=tls_key,
@@ -468,6 +479,29 @@ def restore(
     from . import backup as verb
 
     raise typer.Exit(verb.restore(source, data=data, as_json=as_json))
+
+
+@tenants_app.command("delete-details")
+def tenants_delete_details(
+    tenant: Annotated[str, typer.Argument(metavar="NAME", help="The tenant, as its calls name it.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the record of deletions.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: there is no way back.")] = False,
+    collector: CollectorUrl = COLLECTOR,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Delete every detail of a tenant; its amounts stay under a pseudonym. Takes a key with admin.
+
+    Example: switchgear tenants delete-details acme --yes --reason "contract ended, ticket 4711"
+    """
+    from . import tenants
+
+    raise typer.Exit(
+        tenants.delete_details(
+            tenant, reason=reason, sure=yes, collector=collector, api_key=api_key, as_json=as_json
+        )
+    )
 
 
 @app.command(rich_help_panel=LOOK)

@@ -36,6 +36,7 @@ def collector(
     port: int,
     grpc_port: int | None,
     limits: Sequence[str],
+    retain: Sequence[str],
     api_key: str | None,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -47,11 +48,17 @@ def collector(
     HTTP is on `port`, gRPC on `grpc_port`, or nowhere where that is None.
     """
     from collector.limits import Limits
+    from collector.retention import Retention
 
     try:
         taken = Limits().changed(limits)
     except ValueError as unfit:
         return misuse(f"collector: --limit: {plain(str(unfit))}")
+    try:
+        kept = Retention().changed(retain)
+        kept.check(taken)
+    except ValueError as unfit:
+        return misuse(f"collector: --retain: {plain(str(unfit))}")
 
     if grpc_port == port:
         return misuse(
@@ -75,6 +82,7 @@ def collector(
             reports=reports.REPORTS,
             registry=registry,
             limits=taken,
+            retention=kept,
             api_key=api_key,
             keyless=keyless,
             grpc=grpc,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from otlp_samples import BASE_NS, Served, llm_span, request
 
 from analytics import registry
 from analytics.reports import REPORTS
+from cli.tenants import delete_details
 from collector.journal import FOLDER, Journal
 from collector.limits import Limits
 from collector.store import FILE_NAME
@@ -212,6 +214,21 @@ def test_it_says_which_copies_still_hold_what_was_deleted(served: Served, tmp_pa
     erased = erase(served)
     assert [copy.partition("/")[0] for copy in erased["copies"]] == ["backups"]
     assert erased["named_in"] == ["note.txt"]
+
+
+def test_the_command_says_what_went_and_what_stays(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data" / "note.txt").write_text(NAME)
+    asked = {"reason": "they left", "collector": served.url, "api_key": None, "as_json": False}
+    assert delete_details(NAME, sure=False, **asked) == 2
+    assert "say --yes" in capsys.readouterr().err
+    assert delete_details(NAME, sure=True, **asked) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(r"6 calls deleted; 0\.\d+ USD stays as deleted-[0-9a-f]{8}\n", said.out)
+    assert said.err == "switchgear: note.txt still names the tenant\n"
+    assert delete_details("nobody", sure=True, **asked) == 2
+    assert "there is nothing of a tenant 'nobody'" in capsys.readouterr().err
 
 
 def test_a_reason_is_asked_for(served: Served) -> None:

@@ -62,6 +62,11 @@ def test_a_taken_port_for_grpc_is_one_line_that_names_port_and_flag(
     assert "--grpc-port" in line
 
 
+def test_days_that_would_bill_a_call_twice_are_misuse(run: Run) -> None:
+    line = _one_line(run("serve", "collector", "--retain", "details=20"), 2)
+    assert "keep details for at least 32 days" in line
+
+
 def test_one_port_for_http_and_grpc_is_misuse(run: Run) -> None:
     line = _one_line(run("serve", "collector", "--port", "4317"), 2)
     assert "--grpc-port" in line

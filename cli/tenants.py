@@ -1,0 +1,66 @@
+"""`switchgear tenants`: delete the details of a tenant that a running collector keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from .console import fail, misuse, note, plain, say
+
+__all__ = ["delete_details"]
+
+# A store of 10 M calls is written anew, which takes minutes on a slow disk.
+_WITHIN_S = 1800.0
+
+
+def delete_details(
+    tenant: str, *, reason: str, sure: bool, collector: str, api_key: str | None, as_json: bool
+) -> int:
+    """Delete every detail of `tenant` and print what went and what remains; the exit code."""
+    if not sure:
+        return misuse(
+            f"tenants delete-details: this deletes every call of {plain(tenant)} for good and keeps only amounts under "
+            "a pseudonym; say --yes to do it"
+        )
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        answer = httpx.delete(
+            f"{collector.rstrip('/')}/v1/tenants/{quote(tenant, safe='')}/details",
+            params={"reason": reason},
+            headers=headers,
+            timeout=_WITHIN_S,
+            trust_env=False,
+        )
+        found: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        return fail(f"tenants: no collector answers at {collector} ({problem})")
+    except UnicodeEncodeError:
+        return misuse("tenants: SWITCHGEAR_API_KEY holds a character that no key has")
+    except ValueError:
+        return fail(f"tenants: what answers at {collector} is no collector; name one with --collector")
+    if answer.is_client_error:
+        return misuse(f"tenants: {plain(str(found.get('detail')))}")
+    if not answer.is_success:
+        return fail(
+            f"tenants: {plain(str(found.get('detail', answer.status_code)))}; ask again, nothing is lost by it"
+        )
+    if as_json:
+        say(json.dumps(found, ensure_ascii=False))
+    else:
+        _show(found)
+    return 0
+
+
+def _show(found: dict[str, Any]) -> None:
+    deletion = found["deletion"]
+    amounts = ", ".join(f"{amount} {currency}" for currency, amount in deletion["amounts"].items())
+    say(
+        f"{deletion['rows']['booked']} calls deleted; {amounts or 'no known cost'} stays as {deletion['tenant']}"
+    )
+    for place in found["copies"]:
+        note(f"{plain(place)} may still hold everything: delete it yourself")
+    for place in found["named_in"]:
+        note(f"{plain(place)} still names the tenant")
