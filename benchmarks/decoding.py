@@ -18,8 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from result import Figure, show
 from spans import ALL_BILLABLE, ONE_IN_FOUR, Kind
 
-from collector.body import bill_body
 from collector.call import Call
+from collector.ingest.body import bill_body
 from collector.otlp import JSON, PROTOBUF
 
 ROUNDS = 60

@@ -20,7 +20,7 @@ from result import Figure, booked_exactly, show
 from server import Collector
 from spans import ALL_BILLABLE, TENANTS
 
-from collector.keyring import FILE_NAME, Keyring
+from collector.keys.keyring import FILE_NAME, Keyring
 
 CALLS = 1_000_000
 FOUR_WEEKS_S = 28 * 24 * 3600
@@ -111,7 +111,7 @@ def _places(collector: Collector, begin_s: float) -> dict[str, str]:
     """A day in the middle, and a task of it."""
     first, last = (f"'{datetime.fromtimestamp(begin_s + day * 86_400, UTC).isoformat()}'" for day in (14, 15))
     day = f"started_at >= {first} AND started_at < {last}"
-    ((task,),) = collector.rows(
+    ((task,),) = collector.facts.rows(
         f"SELECT min(task_id) FROM calls WHERE {day} AND tenant = '{TENANTS[0]}'"  # noqa: S608 - our own words
     )
     return {"day": day, "task": task}

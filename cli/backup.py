@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from collector.backup import restore as put_back
 from collector.errors import StoreError
+from collector.facts.backup import restore as put_back
 
 from .console import fail, misuse, say
 

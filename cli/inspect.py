@@ -12,8 +12,8 @@ from analytics.prices import PriceBook
 from collector.billing import priced
 from collector.call import UNATTRIBUTED, Call, NotBilled, State
 from collector.errors import DecodeError
-from collector.merge import Outcome, Shelf
-from collector.record import telling
+from collector.merging.merge import Outcome, Shelf
+from collector.merging.record import telling
 from collector.wire import decimal_text, dump
 from switchgear.usage import COUNTS
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector.errors import KeyringError, StoreError
-from collector.keyring import FILE_NAME, Keyring, Record
+from collector.keys.keyring import FILE_NAME, Keyring, Record
 
 from .console import fail, misuse, note, plain, say
 from .durations import duration

@@ -47,8 +47,8 @@ def collector(
 
     HTTP is on `port`, gRPC on `grpc_port`, or nowhere where that is None.
     """
-    from collector.limits import Limits
-    from collector.retention import Retention
+    from collector.erasing.retention import Retention
+    from collector.ingest.limits import Limits
 
     try:
         taken = Limits().changed(limits)
@@ -68,7 +68,7 @@ def collector(
     def build(certificate: Certificate | None) -> Any:
         from analytics import registry, reports
         from analytics.prices import PriceBook
-        from collector.grpc_server import Endpoint
+        from collector.ingest.grpc_server import Endpoint
         from collector.service import create_app
 
         grpc = None
@@ -185,7 +185,7 @@ def policy_path(given: Path | None) -> Path:
 
 def needs_key(data: Path, api_key: str | None) -> bool:
     """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
-    from collector.keyring import FILE_NAME, Keyring
+    from collector.keys.keyring import FILE_NAME, Keyring
 
     return bool(api_key) or bool(Keyring(data / FILE_NAME).records())
 

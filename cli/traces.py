@@ -11,9 +11,9 @@ from typing import BinaryIO, cast
 
 import orjson
 
-from collector.body import bill_body
 from collector.call import Call, NotBilled
 from collector.errors import DecodeError
+from collector.ingest.body import bill_body
 from collector.otlp import JSON, PROTOBUF
 
 __all__ = ["Part", "billed", "parts"]

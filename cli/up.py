@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from collector.errors import StoreError
-from collector.keyring import PREFIX
+from collector.keys.keyring import PREFIX
 
 from .console import fail, misuse, note, say
 from .listener import local_url

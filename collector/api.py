@@ -18,26 +18,26 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from .access import Access
 from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
-from .backup import take
 from .call import MAX_NAME_CHARS
-from .erasure import Eraser
+from .erasing.erasure import Eraser
 from .errors import BusyError, CollectorError, DeniedError, QueryError, StoreError
-from .feed import Feed, page
-from .idempotency import DOCUMENTED
-from .intake import Intake
-from .key import EVERYTHING, key_of
+from .facts.backup import take
+from .facts.feed import Feed, page
+from .facts.store import Store
+from .facts.writer import Writer
+from .ingest.intake import Intake
+from .keys.access import Access
+from .keys.idempotency import DOCUMENTED
+from .keys.key import EVERYTHING, key_of
+from .merging.settlement import Settlements, settled_call
 from .metrics import CONTENT_TYPE, Metrics
-from .query import Queries, Question
-from .reader import Reader
+from .queries.query import Queries, Question
+from .queries.reader import Reader
+from .queries.tables import ENCODERS
 from .reporting import Registry, Report, ReportError
-from .settlement import Settlements, settled_call
-from .store import Store
-from .tables import ENCODERS
 from .wire import dump, rfc3339
-from .writer import Writer
 
 __all__ = ["Parts", "add_routes"]
 

@@ -11,35 +11,35 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from .access import Access
-from .admission import Admission
 from .api import Parts, add_routes
 from .asgi import PROBLEMS
-from .booker import Booker
-from .erasure import Eraser
-from .feed import Feed
-from .grpc_server import Endpoint, GrpcServer
-from .guard import RULES, Guard
-from .horizon import Horizon
-from .idempotency import Idempotent
-from .intake import Intake
-from .journal import Journal
-from .keyring import FILE_NAME, Keyring
-from .lane import TRACES, Lane
-from .limits import Limits
+from .erasing.erasure import Eraser
+from .erasing.horizon import Horizon
+from .erasing.retention import Retention, Sweep
+from .facts.booker import Booker
+from .facts.feed import Feed
+from .facts.journal import Journal
+from .facts.statements import statement
+from .facts.store import Store
+from .facts.writer import Writer
+from .ingest.admission import Admission
+from .ingest.grpc_server import Endpoint, GrpcServer
+from .ingest.intake import Intake
+from .ingest.lane import TRACES, Lane
+from .ingest.limits import Limits
+from .ingest.names import WORKLOAD_LIVES
+from .ingest.room import Room
+from .keys.access import Access
+from .keys.guard import RULES, Guard
+from .keys.idempotency import Idempotent
+from .keys.keyring import FILE_NAME, Keyring
 from .metrics import Metrics
-from .names import WORKLOAD_LIVES
 from .otlp import JSON, PROTOBUF
 from .pricing import PriceCall
-from .query import Queries
-from .reader import Reader
+from .queries.query import Queries
+from .queries.reader import Reader
+from .queries.sandbox.workers import Workers
 from .reporting import Registry, Report
-from .retention import Retention, Sweep
-from .room import Room
-from .sandbox.workers import Workers
-from .statements import statement
-from .store import Store
-from .writer import Writer
 
 __all__ = ["create_app"]
 

@@ -7,8 +7,8 @@ the ceiling restrains, and says what is left of it.
 
 from __future__ import annotations
 
-from collector.key import Key
-from collector.rules import OPEN, Everywhere, Rules
+from collector.keys.key import Key
+from collector.keys.rules import OPEN, Everywhere, Rules
 
 __all__ = ["RULES", "reaches"]
 

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from collector.asgi import PROBLEM, problem
-from collector.idempotency import DOCUMENTED
-from collector.key import Key, key_of
+from collector.keys.idempotency import DOCUMENTED
+from collector.keys.key import Key, key_of
 
 from . import metrics
 from .access import reaches

@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from collector.access import Access
 from collector.asgi import PROBLEM, PROBLEMS, App, Receive, Scope, Send, deny, header, problem, respond
 from collector.errors import DeniedError
-from collector.key import Key, with_key
+from collector.keys.access import Access
+from collector.keys.key import Key, with_key
 
 from .runtime import Runtime
 from .wire import GrantBody, ReleaseBody, ScopeBody, ScopesBody, SettleBody, granted

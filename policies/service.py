@@ -12,10 +12,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from collector.access import Access
 from collector.asgi import PROBLEMS, BodyLimit
-from collector.idempotency import Idempotent
-from collector.keyring import FILE_NAME, Keyring
+from collector.keys.access import Access
+from collector.keys.idempotency import Idempotent
+from collector.keys.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 

@@ -6,6 +6,7 @@ its own, and makes one call of it and of the span that comes after all.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,7 @@ class Unbooked:
 
     given_up: int = 0
     """How many were forgotten because too many waited."""
-    _waiting: dict[str, Settlement] = field(default_factory=dict)
+    _waiting: OrderedDict[str, Settlement] = field(default_factory=OrderedDict)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -70,7 +71,7 @@ class Unbooked:
         """Wait for the booking of this one."""
         self._waiting[settlement.lease] = settlement
         if len(self._waiting) > MAX_KEPT:
-            del self._waiting[next(iter(self._waiting))]
+            self._waiting.popitem(last=False)
             self.given_up += 1
 
     def drop(self, leases: Iterable[str]) -> None:

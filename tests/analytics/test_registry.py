@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analytics import registry
-from collector.store import Store
+from collector.facts.store import Store
 
 LINE = {"tenant": "acme", "workload": "writer", "owner": "docs", "cost_centre": "CC-1"}
 PLAN = {"cost_centre": "CC-1", "month": "2026-11", "amount": "1200.5", "currency": "USD"}

@@ -21,9 +21,9 @@ from stores import book, empty
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
 from collector.call import Call, Reported
+from collector.facts.store import Store
 from collector.pricing import Quote
 from collector.reporting import ReportError
-from collector.store import Store
 from switchgear.usage import Usage
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)

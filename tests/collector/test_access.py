@@ -13,9 +13,9 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from otlp_samples import PROTOBUF, Served, llm_span, request
 
 from analytics import registry, reports
-from collector.guard import RULES
-from collector.keyring import FILE_NAME, Keyring
-from collector.visible import VIEWS
+from collector.keys.guard import RULES
+from collector.keys.keyring import FILE_NAME, Keyring
+from collector.queries.visible import VIEWS
 
 ROOT = "the root key"
 OTHER = "globex"

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from collector.admission import Admission
 from collector.call import UNATTRIBUTED, Call, Kind, NotBilled, Stated
 from collector.errors import QuotaError
-from collector.key import EVERYTHING, Key
-from collector.limits import Limits
-from collector.merge import Outcome, Shelf
-from collector.names import OVERFLOW, Names, alike
+from collector.ingest.admission import Admission
+from collector.ingest.limits import Limits
+from collector.ingest.names import OVERFLOW, Names, alike
+from collector.keys.key import EVERYTHING, Key
+from collector.merging.merge import Outcome, Shelf
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 INGEST = frozenset({"ingest"})
@@ -202,7 +202,7 @@ def test_a_span_sent_again_is_the_same_whether_its_names_overflow_or_not() -> No
 
 
 def test_many_tenants_take_no_more_memory_than_all_names_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.names.MAX_NAMES", 100)
+    monkeypatch.setattr("collector.ingest.names.MAX_NAMES", 100)
     names = Names(SMALL)
     for number in range(1000):
         names.capped(call(tenant=f"tenant-{number}", workload="w", task_id="t"), NOW)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from otlp_samples import JSON, any_value, request, split
 
-from collector.body import bill_body
 from collector.call import Call
-from collector.merge import Shelf
+from collector.ingest.body import bill_body
+from collector.merging.merge import Shelf
 
 # What the counting of `expected_counts.json`, which adds up spans, says otherwise than the calls do. Each is
 # (calls, input, output), counted by hand from the trace.

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from otlp_samples import Served, llm_span, request
 
-from collector.backup import MANIFEST, restore, take
 from collector.errors import StoreError
-from collector.store import FILE_NAME, Store
+from collector.facts.backup import MANIFEST, restore, take
+from collector.facts.store import FILE_NAME, Store
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 Serve = Callable[..., Served]
@@ -90,7 +90,8 @@ def test_a_backup_that_was_changed_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_restored_under_a_running_collector(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     take(store, tmp_path / "data", tmp_path / "copy", NOW)
-    code = f"from pathlib import Path; from collector.store import Store; s = Store(Path({str(tmp_path / 'data')!r}))"
+    path = str(tmp_path / "data")
+    code = f"from pathlib import Path; from collector.facts.store import Store; s = Store(Path({path!r}))"
     store.close()
     holder = subprocess.Popen(
         [sys.executable, "-c", f"{code}; print('open', flush=True); input()"],

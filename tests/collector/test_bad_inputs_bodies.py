@@ -161,7 +161,7 @@ def test_05_what_follows_the_announced_length_is_not_booked(watched: Watched) ->
 
 
 def test_05_a_slow_body_is_408(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.lane.BODY_WITHIN_S", 0.05)
+    monkeypatch.setattr("collector.ingest.lane.BODY_WITHIN_S", 0.05)
     address = httpx.URL(serve().url)
     with socket.create_connection((address.host, address.port or 0), timeout=30) as client:
         client.sendall(

@@ -27,7 +27,7 @@ import pytest
 from bad_inputs import Sample, booked, counted, fresh, refused_alone, rejected, settle, taken
 from otlp_samples import BASE_NS, PROTOBUF, Served, llm_span, request, to_protobuf
 
-from collector.limits import Limits
+from collector.ingest.limits import Limits
 
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 CACHED = "gen_ai.usage.cache_read.input_tokens"

@@ -19,12 +19,12 @@ from bad_inputs import alive, booked, counted, fresh, refused_alone, rejected, s
 from msgspec.structs import replace
 from otlp_samples import EVER, JSON, PROTOBUF, Served, llm_span, request, to_protobuf
 
-from collector.admission import Admission
 from collector.call import Call
-from collector.key import EVERYTHING
-from collector.keyring import FILE_NAME, Keyring
-from collector.limits import Limits
-from collector.names import OVERFLOW
+from collector.ingest.admission import Admission
+from collector.ingest.limits import Limits
+from collector.ingest.names import OVERFLOW
+from collector.keys.key import EVERYTHING
+from collector.keys.keyring import FILE_NAME, Keyring
 
 TENANT = "switchgear.tenant"
 ROOT = "the key of the installation"

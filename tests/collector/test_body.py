@@ -10,8 +10,8 @@ import pytest
 from otlp_samples import JSON, llm_span, request
 
 from collector import billing
-from collector.body import bill_body
 from collector.call import Call, NotBilled
+from collector.ingest.body import bill_body
 from collector.span import Span
 
 DOCUMENT = json.dumps(request([llm_span(number) for number in range(1, 5)])).encode()
@@ -31,7 +31,7 @@ def test_a_fault_in_billing_a_span_costs_that_span_alone_and_is_logged_once(
             raise RuntimeError("the content of a prompt")
         return billing.bill(span)
 
-    monkeypatch.setattr("collector.body.bill", faulty)
+    monkeypatch.setattr("collector.ingest.body.bill", faulty)
     with caplog.at_level(logging.ERROR):
         first, second, third, last = bill_body(DOCUMENT, JSON)
     assert isinstance(first, Call)

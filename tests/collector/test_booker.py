@@ -20,15 +20,15 @@ from otlp_samples import Served, llm_span, request
 from stores import book
 
 from analytics.prices import PriceBook
-from collector.booker import Booker
-from collector.booking import Booked
 from collector.call import Call, Reported
 from collector.errors import StoreError
-from collector.index import Index
-from collector.journal import FOLDER, Journal
+from collector.facts.booker import Booker
+from collector.facts.booking import Booked
+from collector.facts.index import Index
+from collector.facts.journal import FOLDER, Journal
+from collector.facts.rows import pack
+from collector.facts.store import FILE_NAME, Store
 from collector.metrics import Metrics
-from collector.rows import pack
-from collector.store import FILE_NAME, Store
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -105,7 +105,7 @@ def test_a_database_that_lost_what_it_had_confirmed_is_rebuilt_from_the_journal_
 def test_a_collector_does_not_start_on_a_journal_that_lacks_what_the_database_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.journal.SEGMENT_BYTES", 1)
+    monkeypatch.setattr("collector.facts.journal.SEGMENT_BYTES", 1)
     journalled(tmp_path, range(1, 4))
     segments = sorted((tmp_path / FOLDER).iterdir())
     segments[1].unlink()

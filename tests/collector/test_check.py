@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from collector.errors import QueryError
-from collector.sandbox.check import MAX_SQL_CHARS, Checker
-from collector.visible import VIEWS
+from collector.queries.sandbox.check import MAX_SQL_CHARS, Checker
+from collector.queries.visible import VIEWS
 
 
 @pytest.fixture(scope="module")

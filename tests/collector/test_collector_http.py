@@ -17,8 +17,8 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from otlp_samples import Served, llm_span, request
 
+from collector.facts.store import Store
 from collector.reporting import ReportError
-from collector.store import Store
 
 Serve = Callable[..., Served]
 
@@ -249,7 +249,7 @@ def test_what_is_acknowledged_while_the_database_cannot_be_written_is_booked_whe
 
 
 def test_a_full_queue_is_503_and_empties_by_itself(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.writer.MAX_WAITING_FACTS", 1)
+    monkeypatch.setattr("collector.facts.writer.MAX_WAITING_FACTS", 1)
     served = serve()
     entered, go_on = threading.Event(), threading.Event()
     original = Store.book

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from otlp_samples import BASE_NS, JSON, PROTOBUF, any_value, request, to_protobuf
 
 from collector.billing import WANTED
-from collector.body import bill_body
 from collector.call import Call
 from collector.dialects import DIALECTS
+from collector.ingest.body import bill_body
 
 SCOPES = [*sorted({scope for dialect in DIALECTS for scope in dialect.scopes}), "by-hand", ""]
 

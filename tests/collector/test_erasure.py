@@ -16,9 +16,9 @@ from otlp_samples import BASE_NS, Served, llm_span, request
 from analytics import registry
 from analytics.reports import REPORTS
 from cli.tenants import delete_details
-from collector.journal import FOLDER, Journal
-from collector.limits import Limits
-from collector.store import FILE_NAME
+from collector.facts.journal import FOLDER, Journal
+from collector.facts.store import FILE_NAME
+from collector.ingest.limits import Limits
 
 Serve = Callable[..., Served]
 NAME = "very-secret-customer"

@@ -12,10 +12,10 @@ import pytest
 from stores import book
 
 from collector.call import Call, Kind, Reported, Stated
-from collector.key import Key
+from collector.facts.store import Store
+from collector.keys.key import Key
 from collector.pricing import Quote
-from collector.reader import Reader
-from collector.store import Store
+from collector.queries.reader import Reader
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

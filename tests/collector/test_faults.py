@@ -38,11 +38,11 @@ from server import Collector
 from spans import ALL_BILLABLE, ONE_IN_FOUR
 
 from analytics.prices import PriceBook
-from collector.booker import Booker
 from collector.errors import StoreError
-from collector.journal import FOLDER, Journal
+from collector.facts.booker import Booker
+from collector.facts.journal import FOLDER, Journal
+from collector.facts.store import FILE_NAME, Store
 from collector.metrics import Metrics
-from collector.store import FILE_NAME, Store
 
 Serve = Callable[..., Served]
 SENDERS = 3
@@ -155,7 +155,7 @@ def test_a_damaged_journal_stops_the_start_with_one_line_that_names_it(killed: L
 DIES_MIGRATING = """
 import os, signal, sys
 from pathlib import Path
-from collector import store
+from collector.facts import store
 
 told = store.statement
 

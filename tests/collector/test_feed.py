@@ -9,9 +9,9 @@ from pathlib import Path
 from stores import book
 
 from collector.call import Call
-from collector.feed import Feed
+from collector.facts.feed import Feed
+from collector.facts.store import Store
 from collector.pricing import Quote
-from collector.store import Store
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

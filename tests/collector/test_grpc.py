@@ -15,9 +15,9 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_samples import Recording, Served, llm_span, request, to_protobuf
 
-from collector.inflate import MAX_BODY_BYTES
-from collector.keyring import FILE_NAME, Keyring
-from collector.limits import Limits
+from collector.ingest.inflate import MAX_BODY_BYTES
+from collector.ingest.limits import Limits
+from collector.keys.keyring import FILE_NAME, Keyring
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
@@ -193,7 +193,7 @@ def test_a_full_collector_asks_to_be_sent_to_again(
     _, client = sender()
     body = to_protobuf(request([llm_span(1)]))
     with monkeypatch.context() as full:
-        full.setattr("collector.room.MAX_BYTES", len(body) - 1)
+        full.setattr("collector.ingest.room.MAX_BYTES", len(body) - 1)
         refused = client.refused(body)
     assert (refused.code(), retry_after_s(refused)) == (grpc.StatusCode.UNAVAILABLE, 1)
     assert client.send(body) == ExportTraceServiceResponse()
@@ -207,7 +207,7 @@ def test_a_fault_of_ours_asks_to_be_sent_to_again_and_logs_nothing_of_the_body(
     def faulty(body: bytes, *_: object) -> None:
         raise RuntimeError(f"cannot read {body!r}")
 
-    monkeypatch.setattr("collector.intake.inflate", faulty)
+    monkeypatch.setattr("collector.ingest.intake.inflate", faulty)
     _, client = sender()
     refused = client.refused(b"sk-live-4242")
     assert (refused.code(), retry_after_s(refused)) == (grpc.StatusCode.UNAVAILABLE, 1)
@@ -218,7 +218,7 @@ def test_a_fault_of_ours_asks_to_be_sent_to_again_and_logs_nothing_of_the_body(
 def test_a_message_that_does_not_come_ends_the_call(
     sender: Callable[..., tuple[Served, Sender]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.grpc_server.BODY_WITHIN_S", 0.2)
+    monkeypatch.setattr("collector.ingest.grpc_server.BODY_WITHIN_S", 0.2)
     _, client = sender()
     over = threading.Event()
 

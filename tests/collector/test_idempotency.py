@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from collector import idempotency
 from collector.asgi import Receive, Scope, Send, respond
-from collector.idempotency import Idempotent
-from collector.key import Key, with_key
+from collector.keys import idempotency
+from collector.keys.idempotency import Idempotent
+from collector.keys.key import Key, with_key
 
 KEY = {"idempotency-key": "k1"}
 

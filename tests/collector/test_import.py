@@ -14,7 +14,7 @@ import pytest
 from otlp_samples import BASE_NS, Served, llm_span, request, to_protobuf
 
 from cli import import_
-from collector.limits import Limits
+from collector.ingest.limits import Limits
 
 Serve = Callable[..., Served]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

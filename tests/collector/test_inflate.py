@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from memory import peak
 
 from collector.errors import DecodeError
-from collector.inflate import MAX_BODY_BYTES, inflate
+from collector.ingest.inflate import MAX_BODY_BYTES, inflate
 
 MIB = 1024 * 1024
 
@@ -67,8 +67,8 @@ def test_however_the_pieces_fall_the_body_is_what_was_compressed(
 ) -> None:
     body = b"".join(gzip.compress(each * 50) for each in members)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("collector.inflate._INPUT_BYTES", into)
-        patch.setattr("collector.inflate._PIECE_BYTES", out_of)
+        patch.setattr("collector.ingest.inflate._INPUT_BYTES", into)
+        patch.setattr("collector.ingest.inflate._PIECE_BYTES", out_of)
         assert inflate(body, "gzip") == b"".join(each * 50 for each in members)
         with pytest.raises(DecodeError):
             inflate(body[:-1], "gzip")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import StoreError
-from collector.journal import FOLDER, Journal
+from collector.facts.journal import FOLDER, Journal
 
 
 def segments(data: Path) -> list[Path]:
@@ -50,7 +50,7 @@ def test_what_was_appended_is_numbered_and_read_back_after_a_restart(tmp_path: P
 def test_the_numbers_go_on_where_a_new_segment_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.journal.SEGMENT_BYTES", 100)
+    monkeypatch.setattr("collector.facts.journal.SEGMENT_BYTES", 100)
     written(tmp_path, b"a", b"b", b"c", b"d")
     assert len(segments(tmp_path)) > 1
     assert [first for first, _, _ in facts(Journal(tmp_path))] == [1, 2, 3, 4]
@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_never_a_shorter_history(place: int, bit: int) -> None:
 def test_a_missing_segment_is_named_with_the_facts_that_it_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.journal.SEGMENT_BYTES", 1)
+    monkeypatch.setattr("collector.facts.journal.SEGMENT_BYTES", 1)
     written(tmp_path, b"a", b"b", b"c")
     segments(tmp_path)[1].unlink()
     with pytest.raises(StoreError, match="facts 2 to 2 are missing"):
@@ -106,7 +106,7 @@ def test_a_missing_segment_is_named_with_the_facts_that_it_held(
 def test_only_segments_that_are_booked_and_beyond_what_is_kept_are_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.journal.SEGMENT_BYTES", 1)
+    monkeypatch.setattr("collector.facts.journal.SEGMENT_BYTES", 1)
     journal = written(tmp_path, b"a", b"b", b"c", b"d")
     size = segments(tmp_path)[0].stat().st_size
     journal.prune(3, keep_bytes=2 * size)

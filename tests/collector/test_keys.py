@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from collector.access import Access
 from collector.errors import DeniedError, KeyringError, StoreError
-from collector.key import EVERYTHING, ROOT, Key, unfit
-from collector.keyring import FILE_NAME, Keyring
-from collector.rules import OPEN, Everywhere, Rules
+from collector.keys.access import Access
+from collector.keys.key import EVERYTHING, ROOT, Key, unfit
+from collector.keys.keyring import FILE_NAME, Keyring
+from collector.keys.rules import OPEN, Everywhere, Rules
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

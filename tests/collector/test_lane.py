@@ -10,8 +10,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_samples import JSON, PROTOBUF, Served, llm_span, request, to_protobuf
 
-from collector.admission import Admission
-from collector.limits import Limits
+from collector.ingest.admission import Admission
+from collector.ingest.limits import Limits
 
 Serve = Callable[..., Served]
 
@@ -53,7 +53,7 @@ def test_a_fault_of_ours_is_503_and_logs_nothing_of_the_body(
     def faulty(body: bytes, *_: object) -> None:
         raise RuntimeError(f"cannot read {body!r}")
 
-    monkeypatch.setattr("collector.intake.inflate", faulty)
+    monkeypatch.setattr("collector.ingest.intake.inflate", faulty)
     answer = serve().http.post("/v1/traces", content=b"sk-live-4242", headers={"Content-Type": JSON})
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (503, "1", 14)
     assert "RuntimeError at test_lane.py:" in caplog.text

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from collector.call import SETTLEMENT, UNATTRIBUTED, Call, Kind, Reported
-from collector.merge import Outcome, Shelf
-from collector.record import merged
+from collector.merging.merge import Outcome, Shelf
+from collector.merging.record import merged
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from stores import book
 
 from collector.call import SETTLEMENT, UNATTRIBUTED, Call, Marks, Reported
-from collector.feed import page
-from collector.merge import Group, Outcome, Shelf, gather
+from collector.facts.feed import page
+from collector.facts.store import Store
+from collector.merging.merge import Group, Outcome, Shelf, gather
+from collector.merging.record import merged, telling
+from collector.merging.twins import Places, partition
 from collector.pricing import Quote
-from collector.record import merged, telling
-from collector.store import Store
-from collector.twins import Places, partition
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ import httpx
 from bad_inputs import counted, fresh, settle
 from otlp_samples import PROTOBUF, Served, llm_span, request, to_protobuf
 
-from collector.keyring import FILE_NAME, Keyring
-from collector.limits import Limits
+from collector.ingest.limits import Limits
+from collector.keys.keyring import FILE_NAME, Keyring
 
 ROOT = "the key of the installation"
 SPANS = 5

@@ -12,7 +12,7 @@ from otlp_samples import JSON, PROTOBUF, any_value, llm_span, request, to_protob
 from collector.billing import WANTED
 from collector.call import Flag, NotBilled
 from collector.errors import DecodeError
-from collector.inflate import MAX_BODY_BYTES
+from collector.ingest.inflate import MAX_BODY_BYTES
 from collector.otlp import decode
 from collector.otlp.limits import MAX_ATTRIBUTES, MAX_JSON_PARTS, MAX_SPANS
 from collector.span import MAX_VALUE_CHARS, Span

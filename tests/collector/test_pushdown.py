@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from otlp_samples import WORKERS
 from owned import TENANTS, fill
 
-from collector.key import EVERYTHING
-from collector.query import Queries, Question
-from collector.reader import Reader
-from collector.sandbox.pushdown import sql_of, understood
-from collector.store import Store
+from collector.facts.store import Store
+from collector.keys.key import EVERYTHING
+from collector.queries.query import Queries, Question
+from collector.queries.reader import Reader
+from collector.queries.sandbox.pushdown import sql_of, understood
 
 SCHEMA = pa.schema(
     [

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from otlp_samples import WORKERS
 
-from collector import query
-from collector.key import EVERYTHING
-from collector.query import Limits, Queries, Question
-from collector.reader import Reader
-from collector.sandbox import check, worker
-from collector.store import Store
+from collector.facts.store import Store
+from collector.keys.key import EVERYTHING
+from collector.queries import query
+from collector.queries.query import Limits, Queries, Question
+from collector.queries.reader import Reader
+from collector.queries.sandbox import check, worker
 
 TEXT = (Path(__file__).parents[2] / "docs" / "query.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)

@@ -22,11 +22,11 @@ from otlp_samples import WORKERS
 
 from analytics import registry
 from collector.errors import BusyError, QueryError
-from collector.key import Key
-from collector.query import AT_ONCE_OF_A_KEY, WAITING_OF_A_KEY, Limits, Queries, Question
-from collector.reader import Reader
-from collector.sandbox.workers import Worker, Workers
-from collector.store import Store
+from collector.facts.store import Store
+from collector.keys.key import Key
+from collector.queries.query import AT_ONCE_OF_A_KEY, WAITING_OF_A_KEY, Limits, Queries, Question
+from collector.queries.reader import Reader
+from collector.queries.sandbox.workers import Worker, Workers
 
 ENDLESS = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
@@ -234,7 +234,7 @@ async def test_a_process_holds_nothing_of_the_collector(reader: Reader, workers:
 @LINUX
 def test_a_process_ends_with_the_collector_however_that_ends() -> None:
     code = (
-        "from collector.sandbox.workers import Worker; worker = Worker(); worker.await_ready(); "
+        "from collector.queries.sandbox.workers import Worker; worker = Worker(); worker.await_ready(); "
         "print(worker.pid, flush=True); input()"
     )
     with subprocess.Popen(

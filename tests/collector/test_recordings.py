@@ -15,9 +15,9 @@ from otlp_samples import JSON, PROTOBUF, Recording, Served, split, to_protobuf
 
 from analytics.prices import PriceBook
 from collector.billing import WANTED, priced
-from collector.body import bill_body
 from collector.call import Call, NotBilled, Reported
-from collector.merge import Shelf
+from collector.ingest.body import bill_body
+from collector.merging.merge import Shelf
 from collector.otlp import decode
 from collector.span import Span
 

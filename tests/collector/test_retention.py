@@ -12,15 +12,15 @@ from msgspec.structs import replace
 from stores import book
 
 from analytics.reports import REPORTS
-from collector import rollups
-from collector.admission import Admission
 from collector.call import Call, NotBilled, Reported
-from collector.horizon import Horizon
-from collector.key import EVERYTHING
-from collector.limits import Limits
+from collector.erasing.horizon import Horizon
+from collector.erasing.retention import Retention, Sweep
+from collector.facts import rollups
+from collector.facts.store import Store
+from collector.ingest.admission import Admission
+from collector.ingest.limits import Limits
+from collector.keys.key import EVERYTHING
 from collector.pricing import Quote
-from collector.retention import Retention, Sweep
-from collector.store import Store
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stores import book
 
-from collector import rollups
 from collector.call import Call, Reported
+from collector.facts import rollups
+from collector.facts.store import Store
 from collector.pricing import Quote
-from collector.store import Store
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)

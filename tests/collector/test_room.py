@@ -10,11 +10,11 @@ import httpx
 import pytest
 from otlp_samples import Served, llm_span, request
 
-from collector import room
 from collector.errors import BusyError, DecodeError
-from collector.inflate import MAX_BODY_BYTES
-from collector.key import EVERYTHING, Key
-from collector.room import MAX_BYTES, MAX_KEY_BYTES, Room
+from collector.ingest import room
+from collector.ingest.inflate import MAX_BODY_BYTES
+from collector.ingest.room import MAX_BYTES, MAX_KEY_BYTES, Room
+from collector.keys.key import EVERYTHING, Key
 
 ACME = Key("sg_acme", ("acme",), frozenset({"ingest"}))
 GLOBEX = Key("sg_globex", ("globex",), frozenset({"ingest"}))

@@ -13,7 +13,7 @@ import pytest
 from otlp_samples import Served, llm_span, request
 
 from analytics import registry
-from collector.keyring import FILE_NAME, Keyring
+from collector.keys.keyring import FILE_NAME, Keyring
 
 ROOT = "the root key"
 # What belongs to the other tenant: names that hold the marker, and an amount that nobody else has spent.

@@ -11,8 +11,8 @@ import pytest
 from otlp_samples import BASE_NS, Served, llm_span, request
 from pydantic import ValidationError
 
-from collector.limits import Limits
-from collector.settlement import Settlement
+from collector.ingest.limits import Limits
+from collector.merging.settlement import Settlement
 
 Serve = Callable[..., Served]
 BEGAN = datetime.fromtimestamp(BASE_NS / 1e9, UTC)

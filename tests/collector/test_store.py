@@ -19,11 +19,11 @@ from stores import book
 
 from collector.call import Call, Reported
 from collector.errors import StoreError
-from collector.feed import page
-from collector.merge import Outcome
+from collector.facts.feed import page
+from collector.facts.rows import numbered, pack
+from collector.facts.store import FILE_NAME, SCHEMA_VERSION, Store
+from collector.merging.merge import Outcome
 from collector.pricing import Quote
-from collector.rows import numbered, pack
-from collector.store import FILE_NAME, SCHEMA_VERSION, Store
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -210,7 +210,7 @@ def test_a_file_in_use_is_refused_in_one_line_that_names_it(tmp_path: Path) -> N
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from collector.store import Store\n"
+            "import sys; from pathlib import Path; from collector.facts.store import Store\n"
             "s = Store(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()",
             str(tmp_path),
         ],

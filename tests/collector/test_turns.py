@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, wait
 
 import pytest
 
-from collector.turns import Turns
+from collector.ingest.turns import Turns
 
 
 @pytest.fixture

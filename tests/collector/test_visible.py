@@ -17,17 +17,18 @@ from owned import NOW, OWNERS, TENANTS, WORKLOADS, fill, is_visible
 
 from analytics.gaps import GAPS
 from analytics.reports import REPORTS
-from collector.key import Key
-from collector.query import Queries, Question
-from collector.reader import Reader
-from collector.store import Store
-from collector.visible import MADE_OF_VIEWS, VIEWS, condition
+from collector.facts.store import Store
+from collector.keys.key import Key
+from collector.queries.query import Queries, Question
+from collector.queries.reader import Reader
+from collector.queries.visible import MADE_OF_VIEWS, VIEWS, condition
 
 PAIRS = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
 # What each view says of the tenant and the workload of a row.
 COLUMNS = {
     "calls": "tenant, workload",
     "conflicts": "tenant, NULL",
+    "deletions": "NULL, NULL",
     "estimates": "tenant, workload",
     "merged_spans": "tenant, workload",
     "not_billed": "tenant, NULL",

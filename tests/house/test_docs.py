@@ -53,7 +53,9 @@ def test_every_command_that_a_document_shows_exists(document: Path) -> None:
         block or inline for block, inline in re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
     )
     groups = {verb[0] for verb in VERBS}
-    shown = re.findall(r"^(?:\$ )?(?:\.venv/bin/)?switchgear ([a-z]+)(?: ([a-z][a-z-]*))?", code, re.MULTILINE)
+    shown = re.findall(
+        r"^(?:\$ )?(?:\.venv/bin/)?switchgear ([a-z]+)(?: ([a-z][a-z-]*))?", code, re.MULTILINE
+    )
     unknown = [first for first, _ in shown if first not in groups]
     unknown += [
         f"{first} {second}" for first, second in shown if _is_group(first) and (first, second) not in VERBS

@@ -17,7 +17,7 @@ import pytest
 from otlp_samples import llm_span, request
 
 from cli.demo.provider import running
-from collector.keyring import FILE_NAME, Keyring
+from collector.keys.keyring import FILE_NAME, Keyring
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\

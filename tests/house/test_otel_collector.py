@@ -15,8 +15,8 @@ from otlp_samples import JSON, SHARED, Recording, split
 from ruamel.yaml import YAML
 
 from collector import dialects
-from collector.body import bill_body
 from collector.call import Call
+from collector.ingest.body import bill_body
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("receivers", "processors", "exporters")

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from collector.keyring import FILE_NAME, ID_LENGTH, Keyring
+from collector.keys.keyring import FILE_NAME, ID_LENGTH, Keyring
 from collector.pricing import Quote
 from policies.access import RULES
 from policies.service import create_app

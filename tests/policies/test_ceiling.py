@@ -25,7 +25,7 @@ class World:
     refused_with_room: int = 0
 
     def run(self, limit: Decimal) -> None:
-        draw = random.Random(self.seed)  # noqa: S311 - a workload, not a secret
+        draw = random.Random(self.seed)
         self.caller = Caller(engine(f"  - {{name: hour, limit: {limit} USD, window: 24h}}\n"))
         events: list[tuple[float, int, Callable[[float], None]]] = []
         number = iter(range(10**9))

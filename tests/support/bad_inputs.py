@@ -112,7 +112,7 @@ class Watched:
     def __init__(self, data: Path) -> None:
         code = (
             "import socket, sys, uvicorn; from pathlib import Path; from analytics.prices import PriceBook;"
-            "from collector.limits import Limits; from collector.service import create_app;"
+            "from collector.ingest.limits import Limits; from collector.service import create_app;"
             "app = create_app(data=Path(sys.argv[1]), price=PriceBook().quote, limits=Limits(past_days=36_500));"
             "listener = socket.create_server(('127.0.0.1', 0)); print(listener.getsockname()[1], flush=True);"
             "uvicorn.Server(uvicorn.Config(app, lifespan='on', log_level='error')).run(sockets=[listener])"

@@ -14,11 +14,11 @@ from typing import Any
 from otlp_samples import BASE_NS, JSON, PROTOBUF, any_value, llm_span, request, to_protobuf
 
 from collector.billing import WANTED
-from collector.body import bill_body
 from collector.call import Call, NotBilled
 from collector.dialects import DIALECTS
 from collector.errors import DecodeError
-from collector.inflate import inflate
+from collector.ingest.body import bill_body
+from collector.ingest.inflate import inflate
 
 NAMES = sorted(WANTED.names)
 DOCUMENTS = sorted(WANTED.documents)

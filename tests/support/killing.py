@@ -36,9 +36,9 @@ WHILE_STOPPING_S = (0.0, 0.5)
 BOOKED_WITHIN_S = 20.0
 # Checkpoints and new segments as often as it takes for kills to meet them.
 OFTEN = (
-    "import collector.booker, collector.journal, cli.main\n"
-    "collector.booker.CHECKPOINT_EVERY_S = 0.2\n"
-    "collector.journal.SEGMENT_BYTES = 65536\n"
+    "import collector.facts.booker, collector.facts.journal, cli.main\n"
+    "collector.facts.booker.CHECKPOINT_EVERY_S = 0.2\n"
+    "collector.facts.journal.SEGMENT_BYTES = 65536\n"
     "cli.main.main()"
 )
 
@@ -121,7 +121,7 @@ class Campaign:
         self._follow(collector)
         self._resend(collector, self._requests)
         self._follow(collector)
-        found = collector.rows(
+        found = collector.facts.rows(
             "SELECT count(*), count(DISTINCT trace_id || span_id), sum(cost)::VARCHAR FROM calls"
         )
         rows, calls, cost = found[0]

@@ -20,9 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from analytics.prices import PriceBook
-from collector.grpc_server import Endpoint
-from collector.limits import Limits
-from collector.sandbox.workers import Workers
+from collector.ingest.grpc_server import Endpoint
+from collector.ingest.limits import Limits
+from collector.queries.sandbox.workers import Workers
 from collector.service import create_app
 
 SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -10,8 +10,8 @@ from typing import Any
 from otlp_samples import BASE_NS, Served, llm_span, request
 
 from analytics import registry
-from collector.key import Key
-from collector.limits import Limits
+from collector.ingest.limits import Limits
+from collector.keys.key import Key
 
 __all__ = ["NOW", "OWNERS", "TENANTS", "WORKLOADS", "fill", "is_visible", "owner_of"]
 

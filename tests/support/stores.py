@@ -8,11 +8,11 @@ from datetime import datetime
 import duckdb
 
 from collector.billing import priced
-from collector.booking import Booked
 from collector.call import Call
+from collector.facts.booking import Booked
+from collector.facts.rows import EPOCH, numbered, pack
+from collector.facts.store import Store
 from collector.pricing import PriceCall
-from collector.rows import EPOCH, numbered, pack
-from collector.store import Store
 
 
 def book(store: Store, calls: Sequence[Call], price: PriceCall, now: datetime) -> Booked:

@@ -1,0 +1,56 @@
+"""Rewriting: the database as a file of its rows only. What was deleted from one leaves its bytes in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from ..errors import StoreError
+from ..facts.statements import registered
+
+__all__ = ["begun", "copy", "put_in_place"]
+
+_ROWS_AT_ONCE = 100_000
+
+
+def begun(path: Path) -> Path:
+    """Where the new file of the database at `path` comes; what an interrupted attempt left there is gone."""
+    fresh = path.with_name(f"{path.name}.fresh")
+    for left in path.parent.glob(f"{fresh.name}*"):
+        left.unlink()
+    return fresh
+
+
+def copy(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection) -> None:
+    """Every row, table by table and in order, into a database with the same tables.
+
+    Raises StoreError where the copy has another number of them.
+    """
+    tables = new.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
+    for (table,) in tables:
+        new.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names, here and below
+        with registered(new, rows=old.sql(f"FROM {table}").to_arrow_reader(_ROWS_AT_ONCE)):
+            new.execute(f"INSERT INTO {table} BY NAME FROM rows")
+        count = f"SELECT count(*) FROM {table}"  # noqa: S608
+        if old.execute(count).fetchall() != new.execute(count).fetchall():
+            raise StoreError(f"the copy of the table {table} is not whole; the old file stays")
+    new.execute("CHECKPOINT")
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Replace a database that is closed. Raises StoreError where its WAL still holds something."""
+    if path.with_name(f"{path.name}.wal").exists():
+        raise StoreError(f"{path} was not closed: its WAL is still there; nothing was replaced")
+    _sync(fresh)
+    fresh.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,254 @@
+"""Booker: one thread that books into the database what the journal has, in its order.
+
+It begins where the database ends: what was acknowledged and not yet booked when the last process died is read from the
+journal. A database that cannot be written is tried again for ever, ever more rarely; meanwhile the queue fills up and
+the writer turns senders away.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from ..call import NotBilled, State
+from ..errors import StoreError
+from ..merging.merge import Outcome
+from ..metrics import Metrics
+from ..pricing import PriceCall
+from .booking import Booked
+from .journal import Journal
+from .rows import Packed, numbered, unpacked
+from .store import Store
+
+__all__ = ["Booker"]
+
+MAX_BATCH_FACTS = 16_384
+CHECKPOINT_EVERY_S = 60.0
+MAX_UNFOLDED = 32_768
+"""Rows of the rollups that readers add up themselves until they are folded."""
+_RETRY_S = (0.1, 2.0)
+_IDLE_AFTER_S = 1.0
+_COUNTED = {
+    Outcome.NEW: "booked_calls",
+    Outcome.TWIN: "merged_spans",
+    Outcome.DUPLICATE: "duplicate_spans",
+    Outcome.CONFLICT: "conflict_spans",
+}
+_log = logging.getLogger(__name__)
+
+Part = tuple[pa.Table, int, int]
+"""Facts, the number of the first, and when they were taken in (microseconds since 1970)."""
+
+
+class Booker:
+    """Books in a thread of its own. `start` it once; `close` books what waits."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        price: PriceCall,
+        metrics: Metrics,
+        *,
+        committed: Callable[[], None],
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """From the booker's thread `committed` is called after each batch, `idle` each second in which nothing waits.
+
+        Raises StoreError where the journal cannot give what the database lacks.
+        """
+        self._store = store
+        self._journal = journal
+        self._price = price
+        self._metrics = metrics
+        self._committed = committed
+        self._idle = idle
+        self._behind = _reconciled(store, journal)
+        self._waiting: deque[tuple[Packed, int, int]] = deque()
+        self._waiting_facts = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._broken = False
+        self._checkpointed_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="collector-book", daemon=True)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last batch could be booked."""
+        return not self._broken
+
+    @property
+    def waiting(self) -> int:
+        """Facts that are in the journal and not yet in the database."""
+        return self._behind + self._waiting_facts
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, parts: Sequence[tuple[Packed, int, int]]) -> None:
+        """Book these: what was packed, the number of its first fact, and when it was taken in (µs since 1970)."""
+        with self._changed:
+            self._waiting.extend(parts)
+            self._waiting_facts += sum(packed.facts.num_rows for packed, _, _ in parts)
+            self._changed.notify()
+
+    def close(self, timeout_s: float) -> None:
+        """Book what waits and stop; what cannot be booked in time stays in the journal."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        for parts in _batches(self._journal, self._store.last_seq, self._behind):
+            if not self._book(parts, ()):
+                return
+            self._behind = max(0, self._behind - sum(facts.num_rows for facts, _, _ in parts))
+        self._behind = 0
+        while (batch := self._take()) is not None:
+            parts = [(packed.facts, first, at) for packed, first, at in batch if packed.facts.num_rows]
+            reasons = [each for packed, _, _ in batch for each in packed.not_billed]
+            if batch and not self._book(parts, reasons):
+                return
+            with self._changed:
+                self._waiting_facts -= sum(facts.num_rows for facts, _, _ in parts)
+            self._keep_up()
+            if not batch:
+                self._idle()
+
+    def _take(self) -> list[tuple[Packed, int, int]] | None:
+        """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done."""
+        with self._changed:
+            if not self._waiting and not self._closing:
+                self._changed.wait(_IDLE_AFTER_S)
+            if not self._waiting and self._closing:
+                return None
+            batch: list[tuple[Packed, int, int]] = []
+            size = 0
+            while self._waiting and size < MAX_BATCH_FACTS:
+                batch.append(self._waiting.popleft())
+                size += batch[-1][0].facts.num_rows
+            return batch
+
+    def _book(self, parts: Sequence[Part], reasons: Sequence[NotBilled]) -> bool:
+        """Book until it is done; False when it cannot be and the booker is closing."""
+        facts = numbered(parts) if parts else None
+        pause, closed = _RETRY_S[0], False
+        while True:
+            try:
+                if closed:
+                    self._store.reopen()
+                self._write(facts, reasons)
+            except (duckdb.Error, StoreError) as problem:
+                # A full disk leaves the connection usable, and readers with it; after a fatal error it must be opened
+                # anew, and as often as that fails.
+                closed = isinstance(problem, duckdb.FatalException | duckdb.ConnectionException | StoreError)
+                if not self._broken:
+                    _log.error("the database cannot be written: %s", str(problem).strip().splitlines()[0])
+                self._broken = True
+            else:
+                if self._broken:
+                    _log.warning("the database can be written again")
+                self._broken = False
+                return True
+            with self._changed:
+                if self._closing:
+                    return False
+                self._changed.wait(pause)
+            pause = min(pause * 2, _RETRY_S[1])
+
+    def _write(self, facts: pa.Table | None, reasons: Sequence[NotBilled]) -> None:
+        """Book the batch; where one fact in it brings booking down, that one is put aside and the others booked."""
+        try:
+            began = time.perf_counter()
+            booked = self._store.book(facts, self._price, reasons)
+        except (duckdb.Error, StoreError):
+            raise
+        except Exception as problem:
+            if facts is None:
+                raise
+            _log.exception("facts %s to %s cannot be booked", facts["seq"][0], facts["seq"][-1])
+            if facts.num_rows == 1:
+                self._store.book(_put_aside(facts, problem), self._price)
+                return
+            half = facts.num_rows // 2
+            self._write(facts.slice(0, half), ())
+            self._write(facts.slice(half), reasons)
+            return
+        self._journal.booked = self._store.last_seq
+        self._note(booked, time.perf_counter() - began)
+        self._committed()
+
+    def _note(self, booked: Booked, seconds: float) -> None:
+        self._metrics.observe("commit_seconds", seconds)
+        for outcome, count in booked.outcomes.items():
+            self._metrics.count(_COUNTED[outcome], count)
+        self._metrics.count("unpriced_calls", booked.states[State.UNPRICED])
+        self._metrics.count("incomplete_calls", booked.states[State.INCOMPLETE])
+        self._metrics.count("settled_only_calls", booked.states[State.SETTLED_ONLY])
+        self._metrics.count("quarantined_calls", booked.quarantined)
+
+    def _keep_up(self) -> None:
+        """Fold the rollups now and then, bring the file up to date, let go of the journal that it makes needless."""
+        is_time = time.monotonic() - self._checkpointed_at >= CHECKPOINT_EVERY_S
+        try:
+            if self._store.unfolded > (0 if is_time else MAX_UNFOLDED):
+                self._store.fold()
+            if is_time:
+                self._checkpointed_at = time.monotonic()
+                if self._store.checkpoint():
+                    self._journal.prune(self._store.last_seq)
+        except (duckdb.Error, OSError) as problem:
+            _log.warning("no checkpoint: %s", str(problem).strip().splitlines()[0])
+
+
+def _reconciled(store: Store, journal: Journal) -> int:
+    """Compare the journal with the database; how many facts the journal has that the database lacks.
+
+    Raises StoreError where they cannot be read: facts that were acknowledged would be lost without a word.
+    """
+    if journal.torn_bytes:
+        _log.warning(
+            "the journal ended in %d bytes of an interrupted write: never acknowledged, skipped",
+            journal.torn_bytes,
+        )
+    if store.last_seq < journal.booked:
+        _log.error(
+            "the database holds facts up to %d and had confirmed %d: its file or WAL was damaged or is an older copy; "
+            "the rest is booked again from the journal",
+            *(store.last_seq, journal.booked),
+        )
+    behind = sum(entry.count for entry in journal.entries(store.last_seq))
+    journal.skip_to(store.last_seq)
+    return behind
+
+
+def _batches(journal: Journal, after: int, behind: int) -> Iterator[list[Part]]:
+    """The `behind` facts that the database lacked at the start, in batches."""
+    batch: list[Part] = []
+    size = 0
+    for entry in journal.entries(after):
+        if behind <= 0:
+            break
+        behind -= entry.count
+        batch.append((unpacked(entry.payload), entry.first, entry.taken_us))
+        size += entry.count
+        if size >= MAX_BATCH_FACTS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _put_aside(facts: pa.Table, problem: Exception) -> pa.Table:
+    """The one fact, to be kept in quarantine with what stood in its way."""
+    reason = f"cannot be booked: {type(problem).__name__}: {str(problem)[:200]}"
+    place = facts.schema.get_field_index("quarantined")
+    return facts.set_column(place, "quarantined", pa.array([reason], pa.string()))

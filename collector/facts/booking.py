@@ -1,0 +1,442 @@
+"""Booking: one batch of facts into the store, inside its transaction, each call exactly once.
+
+Most facts have nothing to do with any other: they go from the batch's columns into the table as they are. Only those
+that the index or the batch itself connects with another (sent again, a twin, a parent or a child) are made into calls
+and merged. The result depends on the facts and their numbers, never on how they were cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from ..billing import priced
+from ..call import Call, Marks, NotBilled, State
+from ..merging.merge import Group, Outcome, Shelf, gather
+from ..pricing import PriceCall, Quote
+from .index import CALLS_A_SEGMENT, Hashes, Index
+from .rollups import Changes
+from .rows import FACTS, HASHES, call_of, columns_of, table
+from .statements import registered, statement
+
+__all__ = ["Booked", "book", "index_of", "keep_reasons"]
+
+# Entries for parents stand beside those for spans: the same hash with other bits.
+_CHILD = np.uint64(0x9E3779B97F4A7C15)
+# Entries for response ids hold the hour: a server that gives one id for ever must not lead to its whole history.
+_HOUR = np.uint64(0xC2B2AE3D27D4EB4F)
+_HOUR_US = 3_600_000_000
+# Candidates stand in few places; beyond this many the places in between are read too.
+_MAX_RANGES = 8
+
+
+@dataclass(slots=True)
+class Booked:
+    """What became of one batch."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    states: Counter[State] = field(default_factory=Counter)
+    """Of the rows that were written: new calls, and calls that became richer."""
+    quarantined: int = 0
+    newest: datetime | None = None
+    """The latest end of a call in the batch."""
+    words: list[Hashes] = field(default_factory=list)
+    """What the index must hold once this is committed."""
+    changes: Changes = field(default_factory=Changes)
+    """Of the rows of `booked`, for the rollups."""
+    unfolded: int = 0
+    """Rows that these took in the rollups."""
+
+
+def book(con: duckdb.DuckDBPyConnection, index: Index, facts: pa.Table, price: PriceCall) -> Booked:
+    """Write `facts` (as `rows.table` makes them, in the order of `seq`) inside the caller's transaction."""
+    result = Booked()
+    aside = pc.is_valid(facts["quarantined"])
+    if pc.any(aside).as_py():
+        _put_aside(con, facts.filter(aside), result)
+        facts = facts.filter(pc.invert(aside))
+    if not facts.num_rows:
+        return result
+    result.newest = _newest(facts)
+    hashed = _Hashed.of(facts)
+    connected = _connected(hashed, index)
+    alone = facts.filter(pa.array(~connected)) if connected.any() else facts
+    if alone.num_rows:
+        _write_alone(con, alone, result)
+    if connected.any():
+        together = facts.filter(pa.array(connected))
+        _merge(con, index, together, price, result)
+    result.unfolded = result.changes.write(con)
+    return result
+
+
+def index_of(con: duckdb.DuckDBPyConnection) -> Index:
+    """The index of everything that is booked: 2 s for 10 M calls."""
+    words: list[Hashes] = []
+    cursor = con.cursor()
+    for name in ("booked", "members"):
+        columns = ", ".join(("call_id", "started_at", *HASHES))
+        rows = cursor.sql(f"SELECT {columns} FROM {name}").to_arrow_reader(1_000_000)  # noqa: S608 - our own names
+        for batch in rows:
+            words += _words(_Hashed.of(batch), _numbers(batch["call_id"]))
+    cursor.close()
+    return Index(words)
+
+
+def keep_reasons(con: duckdb.DuckDBPyConnection, not_billed: Sequence[NotBilled], now: datetime) -> None:
+    """Write down why spans were not billed: each one that a dialect knows, and the count of all."""
+    counts = Counter((each.tenant, each.dialect, each.code) for each in not_billed)
+    known = [each for each in not_billed if each.dialect is not None]
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    _insert(
+        con,
+        "not_billed_counts",
+        pa.table(
+            {
+                "hour": pa.array([hour] * len(counts), pa.timestamp("us", "UTC")),
+                **{
+                    name: pa.array([key[place] for key in counts], pa.string())
+                    for place, name in enumerate(("tenant", "dialect", "code"))
+                },
+                "spans": pa.array(counts.values(), pa.int64()),
+            }
+        ),
+    )
+    if known:
+        columns = {
+            name: pa.array([getattr(each, name) for each in known], pa.string())
+            for name in ("tenant", "trace_id", "span_id", "dialect", "code", "reason")
+        }
+        at = pa.array([now] * len(known), pa.timestamp("us", "UTC"))
+        _insert(con, "not_billed", pa.table({"at": at, **columns}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """The hashes of some rows, 0 where there is none, and the hour in which each began."""
+
+    identity: Hashes
+    parent: Hashes
+    response: Hashes
+    lease: Hashes
+    hour: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: pa.Table | pa.RecordBatch) -> _Hashed:
+        began = _numbers(rows["started_at"].cast(pa.int64()))
+        identity, parent, response, lease = (_hashes(rows[name]) for name in HASHES)
+        return cls(identity, parent, response, lease, began // _HOUR_US)
+
+    @property
+    def probes(self) -> tuple[Hashes, ...]:
+        """What to look for: the span itself, its parent, its children, its answer, its hold."""
+        answers = (self.answer(-1), self.answer(0), self.answer(1))
+        return (self.identity, self.parent, self.identity ^ _CHILD, *answers, self.lease)
+
+    def answer(self, hours: int) -> Hashes:
+        """The response ids as given `hours` later."""
+        found: Hashes = self.response ^ ((self.hour + hours).astype(np.uint64) * _HOUR)
+        return np.where(self.response != 0, found, np.uint64(0))
+
+
+def _connected(hashed: _Hashed, index: Index) -> NDArray[np.bool_]:
+    """Which rows may belong with another, of the batch or of the store."""
+    identity, parent, response = hashed.identity, hashed.parent, hashed.response
+    child = (parent != 0) & np.isin(parent, identity)
+    found: NDArray[np.bool_] = child | np.isin(identity, parent[child])
+    for each in (identity, response, hashed.lease):
+        found |= _repeated(each) & (each != 0)
+    hit, _ = index.find(np.concatenate(hashed.probes))
+    for part, probe in zip(np.split(hit, len(hashed.probes)), hashed.probes, strict=True):
+        found |= part & (probe != 0)
+    return found
+
+
+def _repeated(values: Hashes) -> NDArray[np.bool_]:
+    unique, counts = np.unique(values, return_counts=True)
+    if len(unique) == len(values):
+        return np.zeros(len(values), dtype=np.bool_)
+    found: NDArray[np.bool_] = np.isin(values, unique[counts > 1])
+    return found
+
+
+def _ranges(segments: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Ranges of call ids that cover the segments: neighbours together, at most a few, widest gaps left out."""
+    if not len(segments):
+        return []
+    gaps = np.diff(segments)
+    widest = np.sort(np.argsort(gaps)[::-1][: _MAX_RANGES - 1])
+    cuts = [place for place in widest if gaps[place] > 1]
+    firsts = [0, *(place + 1 for place in cuts)]
+    lasts = [*cuts, len(segments) - 1]
+    return [
+        (int(segments[a]) * CALLS_A_SEGMENT, (int(segments[b]) + 1) * CALLS_A_SEGMENT - 1)
+        for a, b in zip(firsts, lasts, strict=True)
+    ]
+
+
+def _write_alone(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
+    written = rows.drop_columns("quarantined").append_column("call_id", rows["seq"])
+    _insert(con, "booked", written)
+    result.changes.added(written)
+    result.outcomes[Outcome.NEW] += rows.num_rows
+    for each in pc.value_counts(rows["state"]).to_pylist():
+        result.states[State(each["values"])] += each["counts"]
+    result.words += _words(_Hashed.of(rows), _numbers(rows["seq"]))
+
+
+def _merge(
+    con: duckdb.DuckDBPyConnection, index: Index, rows: pa.Table, price: PriceCall, result: Booked
+) -> None:
+    """Put the rows on a shelf with what the store holds of them, and write the calls that this changed."""
+    found = rows.to_pylist()
+    calls = [call_of(row) for row in found]
+    held = gather(calls, lambda probe: _find(con, index, probe))
+    in_store = {_id(group) for group in held}
+    shelf = Shelf(held)
+    for call in calls:
+        result.outcomes[shelf.put(call)] += 1
+    taken_at = {row["seq"]: row["booked_at"] for row in found}
+    if shelf.conflicts:
+        _insert(con, "conflicts", _conflicts(shelf.conflicts, taken_at))
+    _Change(con, in_store, taken_at).write(shelf, price, result)
+
+
+class _Change:
+    """The rows that merging writes anew, inside its transaction."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, in_store: set[int], taken_at: Mapping[int, datetime]
+    ) -> None:
+        self._con = con
+        self._in_store = in_store
+        self._taken_at = taken_at
+
+    def write(self, shelf: Shelf, price: PriceCall, result: Booked) -> None:
+        changed = [group for group in shelf.groups if group.changed_by is not None]
+        if not changed:
+            return
+        ids = [_id(group) for group in changed]
+        gone = [_id(group) for group, _ in shelf.absorbed]
+        self._delete([each for each in (*ids, *gone) if each in self._in_store], result)
+        calls = [_priced(group, price) for group in changed]
+        rows = self._rows(calls, [_seq(group) for group in changed]).append_column(
+            "call_id", pa.array(ids, pa.int64())
+        )
+        _insert(self._con, "booked", rows)
+        result.changes.added(rows)
+        self._write_members(changed)
+        for group, into in shelf.absorbed:
+            self._retract(group, into)
+        result.states.update(call.state for call in calls)
+        members = [(member, _id(group)) for group in changed for member in group.members]
+        hashed = _Hashed.of(table(columns_of([member for member, _ in members])))
+        result.words += _words(hashed, np.array([call_id for _, call_id in members], dtype=np.int64))
+
+    def _rows(self, calls: Sequence[Call], seqs: Sequence[int]) -> pa.Table:
+        rows = _marked(calls).drop_columns("quarantined")
+        at = [self._taken_at[seq] for seq in seqs]
+        return rows.append_column("seq", pa.array(seqs, pa.int64())).append_column(
+            "booked_at", pa.array(at, pa.timestamp("us", "UTC"))
+        )
+
+    def _delete(self, call_ids: Sequence[int], result: Booked) -> None:
+        if not call_ids:
+            return
+        bounds = {"low": min(call_ids), "high": max(call_ids)}
+        gone = pa.table({"call_id": pa.array(call_ids, pa.int64())})
+        among = "WHERE call_id BETWEEN $low AND $high AND call_id IN (SELECT call_id FROM gone)"
+        with registered(self._con, gone=gone):
+            result.changes.removed(self._con.sql(f"FROM booked {among}", params=bounds).to_arrow_table())
+            for name in ("booked", "members"):
+                self._con.execute(f"DELETE FROM {name} {among}", bounds)  # noqa: S608 - our own names
+
+    def _write_members(self, changed: Sequence[Group]) -> None:
+        """Every span of every call that has several: what its record is made of."""
+        several = [
+            (member, _id(group)) for group in changed if len(group.members) > 1 for member in group.members
+        ]
+        if several:
+            members = [member for member, _ in several]
+            rows = _marked(members).select([*HASHES, *FACTS, "marks"])
+            numbers = {
+                "call_id": [call_id for _, call_id in several],
+                "fact": [member.fact for member in members],
+            }
+            for name, values in numbers.items():
+                rows = rows.append_column(name, pa.array(values, pa.int64()))
+            _insert(self._con, "members", rows)
+
+    def _retract(self, gone: Group, into: Group) -> None:
+        """Say that a call turned out to be another one; also of one that this batch began, and ended."""
+        home, seq = cast("Call", gone.home), _seq(into)
+        self._con.execute(
+            "INSERT INTO retractions VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [
+                *(seq, gone.call_id, home.tenant, home.trace_id, home.span_id),
+                *(into.record().key, self._taken_at[seq], home.started_at),
+            ],
+        )
+
+
+def _marked(calls: Sequence[Call]) -> pa.Table:
+    marks = pa.array([int(call.marks) for call in calls], pa.int16())
+    return table(columns_of(calls)).append_column("marks", marks)
+
+
+def _id(group: Group) -> int:
+    return cast("int", group.call_id)
+
+
+def _seq(group: Group) -> int:
+    """The number of the fact that changed the group last."""
+    return cast("int", cast("Call", group.changed_by).fact)
+
+
+def _priced(group: Group, price: PriceCall) -> Call:
+    """The group's record with its price: the one that it has, where nothing that prices it has changed."""
+    record = group.record()
+    for each in (group.home, *group.members):
+        if each is not None and each.price_version is not None and _priced_by(each) == _priced_by(record):
+            quote = Quote(each.cost, each.currency, each.price_version)
+            return priced(record, lambda *_, quote=quote: quote)
+    return priced(record, price)
+
+
+def _priced_by(call: Call) -> tuple[object, ...]:
+    return (call.provider, call.model, call.usage, call.started_at)
+
+
+def _conflicts(found: Sequence[tuple[Call, Call]], taken_at: Mapping[int, datetime]) -> pa.Table:
+    """What was kept and refused, as rows under the number of whichever came last."""
+    seqs = [max(cast("int", kept.fact), cast("int", refused.fact)) for kept, refused in found]
+    return pa.table(
+        {
+            "seq": pa.array(seqs, pa.int64()),
+            "at": pa.array([taken_at[seq] for seq in seqs], pa.timestamp("us", "UTC")),
+            **{
+                name: pa.array([getattr(refused, name) for _, refused in found], pa.string())
+                for name in ("tenant", "trace_id", "span_id")
+            },
+            **{
+                f"{which}_{name}": pa.array([value(pair[place]) for pair in found], kind)
+                for place, which in enumerate(("kept", "refused"))
+                for name, kind, value in _COMPARED
+            },
+        }
+    )
+
+
+# What conflicts show of the two.
+_COMPARED: Sequence[tuple[str, pa.DataType, Callable[[Call], object]]] = (
+    ("model", pa.string(), lambda call: call.model),
+    ("input", pa.int64(), lambda call: None if call.usage is None else call.usage.input_total),
+    ("output", pa.int64(), lambda call: None if call.usage is None else call.usage.output),
+)
+
+
+def _put_aside(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
+    """Keep what is in quarantine, each span once."""
+    kept = rows.rename_columns(["reason" if name == "quarantined" else name for name in rows.column_names])
+    with registered(con, rows=kept):
+        con.execute(
+            "INSERT INTO quarantine BY NAME SELECT DISTINCT ON (identity_hash) * FROM rows"
+            " ANTI JOIN quarantine USING (identity_hash) ORDER BY seq"
+        )
+    result.quarantined += rows.num_rows
+
+
+def _find(con: duckdb.DuckDBPyConnection, index: Index, calls: Sequence[Call]) -> list[Group]:
+    """The calls of the store that any span of `calls` belongs to, with all their spans."""
+    # A response id that is known to be shared leads nowhere.
+    own = [replace(call, response_id=None) if Marks.SHARED_ID in call.marks else call for call in calls]
+    rows = table(columns_of(own))
+    hashed = _Hashed.of(rows)
+    _, segments = index.find(np.concatenate(hashed.probes))
+    answers = pa.table(
+        {
+            "hash": rows["response_hash"],
+            "started_at": rows["started_at"],
+            "ended_at": pc.coalesce(rows["ended_at"], rows["started_at"]),
+        }
+    ).filter(pc.is_valid(rows["response_hash"]))
+    probes = {
+        "probe_identity": _probe(np.concatenate([hashed.identity, hashed.parent])),
+        "probe_child": _probe(hashed.identity),
+        "probe_lease": _probe(hashed.lease),
+        "probe_response": answers,
+    }
+    groups: list[Group] = []
+    with registered(con, **probes):
+        for low, high in _ranges(segments):
+            bounds = {"low": low, "high": high}
+            found = con.sql(statement("twins"), params=bounds).to_arrow_table()
+            if found.num_rows:
+                groups += _groups(con, found, bounds)
+    return groups
+
+
+def _groups(con: duckdb.DuckDBPyConnection, found: pa.Table, bounds: Mapping[str, int]) -> list[Group]:
+    with registered(con, found=found):
+        rows, spans = (
+            con.sql(
+                f"SELECT * FROM {name} SEMI JOIN found USING (call_id) WHERE call_id BETWEEN $low AND $high",  # noqa: S608
+                params=dict(bounds),
+            ).to_arrow_table()
+            for name in ("booked", "members")
+        )
+    members: dict[int, list[Call]] = {}
+    for row in spans.to_pylist():
+        members.setdefault(row["call_id"], []).append(call_of(row))
+    groups = []
+    for row in rows.to_pylist():
+        home = call_of(row)
+        groups.append(Group(members.get(row["call_id"], [home]), home=home))
+    return groups
+
+
+def _words(hashed: _Hashed, call_ids: NDArray[np.int64]) -> list[Hashes]:
+    """The entries for rows: each span, its parent (that it is a child of), its response id, its hold."""
+    return [
+        Index.word(keys[there], call_ids[there])
+        for keys, there in (
+            (hashed.identity, hashed.identity != 0),
+            (hashed.parent ^ _CHILD, hashed.parent != 0),
+            (hashed.answer(0), hashed.response != 0),
+            (hashed.lease, hashed.lease != 0),
+        )
+    ]
+
+
+def _hashes(column: pa.ChunkedArray | pa.Array) -> Hashes:
+    found: Hashes = pc.fill_null(column, pa.scalar(0, pa.uint64())).to_numpy()
+    return found
+
+
+def _numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = column.to_numpy()
+    return found
+
+
+def _probe(hashes: Hashes) -> pa.Table:
+    return pa.table({"hash": pa.array(np.unique(hashes[hashes != 0]))})
+
+
+def _newest(facts: pa.Table) -> datetime:
+    found: datetime = pc.max(pc.coalesce(facts["ended_at"], facts["started_at"])).as_py()
+    return found.astimezone(UTC)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    with registered(con, rows=rows):
+        con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows")  # noqa: S608 - our own names

@@ -1,0 +1,31 @@
+"""Statements: the SQL of this package's files, and Arrow tables that a statement may read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+import pyarrow as pa
+
+__all__ = ["registered", "statement"]
+
+
+@cache
+def statement(name: str) -> str:
+    """The SQL of that name, from the folder sql."""
+    return files("collector.facts").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
+    """Let statements on `con` read the tables by these names."""
+    for name, rows in tables.items():
+        con.register(name, rows)
+    try:
+        yield
+    finally:
+        for name in tables:
+            con.unregister(name)

@@ -1,0 +1,1 @@
+"""Keys: who asks, what they may, and the check of every request."""

@@ -1,0 +1,1 @@
+"""Merging: which spans tell of one call, and the record that they make together."""

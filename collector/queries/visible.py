@@ -1,0 +1,123 @@
+"""Visible: which rows of each documented view a key may read, as SQL conditions. The one place that says so.
+
+Two rights add up. A key that reads (scope read, finance, internal or admin) sees what is of its tenants; what is of no
+tenant in particular needs a key for all of them. A key with `owner:NAME` sees what is of the workloads that the
+registry gives to NAME, in whichever tenant. A view that is not named here is seen by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..keys.key import Key
+
+__all__ = ["MADE_OF_VIEWS", "VIEWS", "condition"]
+
+_READING = ("read", "finance", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How the rows of one view belong to tenants and to owners: SQL over its columns.
+
+    `{is_of_tenants}` stands for a condition on `tenant`, `{owners}` for a list of names, `{registry}` for the view
+    `registry` with all of its rows.
+    """
+
+    tenant: str = "tenant"
+    """Where the tenant of a row stands."""
+    by_tenant: str = "{is_of_tenants}"
+    by_owner: str = "false"
+    """False where the view does not say which workload a row is about."""
+    scopes: tuple[str, ...] = _READING
+    """One of them lets a key for some tenants see what is of these."""
+    hidden: frozenset[str] = frozenset()
+    """Columns that are the store's own business: no query sees them."""
+
+
+_OF_CENTRES = "cost_centre IN (SELECT cost_centre FROM {registry} WHERE %s)"
+_OF_WORKLOADS = "(%s) IN (SELECT (tenant, workload) FROM {registry} WHERE owner IN {owners})"
+
+VIEWS: Mapping[str, _View] = {
+    "calls": _View(by_owner="owner IN {owners}"),
+    "conflicts": _View(),
+    # A tenant stands there under its pseudonym, or not at all.
+    "deletions": _View(by_tenant="false"),
+    "merged_spans": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
+    "not_billed": _View(),
+    "not_billed_counts": _View(),
+    # A plan is of a cost centre, which may pay for several tenants: whoever has one of these may see it.
+    "plans": _View(
+        by_tenant=_OF_CENTRES % "{is_of_tenants}",
+        by_owner=_OF_CENTRES % "owner IN {owners}",
+        scopes=("finance",),
+    ),
+    "quarantine": _View(
+        by_owner=_OF_WORKLOADS % "tenant, workload",
+        hidden=frozenset(
+            {
+                "identity_hash",
+                "parent_hash",
+                "response_hash",
+                "lease_hash",
+                "reported",
+                "marks",
+                "price_version",
+            }
+        ),
+    ),
+    "registry": _View(by_owner="owner IN {owners}"),
+    "rollup_hours": _View(by_owner="owner IN {owners}"),
+    "rollup_tasks": _View(by_owner="owner IN {owners}"),
+    # A breaker without a tenant is for all of them.
+    "transitions": _View(tenant="scope.tenant", by_owner=_OF_WORKLOADS % "scope.tenant, scope.workload"),
+}
+
+MADE_OF_VIEWS: Mapping[str, tuple[str, ...]] = {"estimates": ("calls", "rollup_hours")}
+"""Documented views that read nothing but others of them, by the name of their SQL: who sees less of these sees less."""
+
+
+def condition(view: str, key: Key, registry: str) -> str | None:
+    """What the rows of `view` meet that `key` may read, in SQL; None where it may read all of them.
+
+    `registry` names the view `registry` with all of its rows.
+    """
+    rules = VIEWS[view]
+    if key.all_tenants and _has_one(key, _READING):
+        return None
+    rights = []
+    if key.tenants and _has_one(key, rules.scopes):
+        rights.append(
+            rules.by_tenant.format(is_of_tenants=_is_of(rules.tenant, key.tenants), registry=registry)
+        )
+    if key.owners:
+        rights.append(rules.by_owner.format(owners=_listed(key.owners), registry=registry))
+    return " OR ".join(f"({right})" for right in rights) or "false"
+
+
+def _has_one(key: Key, scopes: Iterable[str]) -> bool:
+    return any(key.allows(scope) for scope in scopes)
+
+
+def _is_of(column: str, tenants: Iterable[str]) -> str:
+    """Whether the column holds one of these names, or of these patterns, in which `*` stands for any characters."""
+    names = [each for each in tenants if "*" not in each]
+    patterns = [each for each in tenants if "*" in each]
+    tests = [f"{column} IN {_listed(names)}"] if names else []
+    return " OR ".join([*tests, *(f"{column} LIKE {_like(each)} ESCAPE '!'" for each in patterns)])
+
+
+def _like(pattern: str) -> str:
+    for special in "!%_":
+        pattern = pattern.replace(special, f"!{special}")
+    return _text(pattern.replace("*", "%"))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"({', '.join(_text(name) for name in sorted(names))})"
+
+
+def _text(value: str) -> str:
+    """A string constant: nothing but the quote is special inside one."""
+    return f"'{value.replace(chr(39), chr(39) * 2)}'"
