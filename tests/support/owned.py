@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from otlp_samples import BASE_NS, Served, llm_span, request
 
 from analytics import registry
+from collector.erasing.deletions import Deletion, note
+from collector.facts.store import Store
 from collector.ingest.limits import Limits
 from collector.keys.key import Key
 
@@ -47,7 +50,7 @@ def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
 def fill(folder: Path) -> None:
     """Put into `folder`, of each tenant and workload, a call, one too old to bill and a transition; of each tenant
     a call that two instrumentations tell of, one without usage, a span that is no call and one with other content
-    than its first; and the registry with a plan for each owner."""
+    than its first; the registry with a plan for each owner; and the record of a deletion."""
     served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
     served.http.put("/v1/registry", json=_registry()).raise_for_status()
     served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
@@ -61,6 +64,8 @@ def fill(folder: Path) -> None:
         )
     )
     served.stop()
+    with closing(Store(folder)) as store, store.transaction() as con:
+        note(con, Deletion(NOW, "retention", "old", "not_billed", NOW))
 
 
 def _registry() -> dict[str, Any]:
