@@ -54,7 +54,7 @@ class Pair:
         return account.total.spent(self.runtime.clock()) + account.held
 
     def ledger(self, columns: str = "coalesce(sum(cost), 0)") -> list[Any]:
-        return self.collector.facts.rows(f"SELECT {columns} FROM calls")
+        return self.collector.rows(f"SELECT {columns} FROM calls")
 
     def call(self, number: int, usage: Usage | None = USED) -> str:
         """A granted call that ended; its lease."""
