@@ -90,10 +90,10 @@ class Eraser:
             raise LookupError(f"{UNATTRIBUTED} is no tenant: calls without one stand under it")
         self._wait_until_booked()
         pseudonyms = self._known(tenant)
-        self._horizon.move(tenant, pseudonyms, now)
-        last = self._journal.roll()
-        self._wait_until_booked()
         try:
+            self._horizon.move(tenant, pseudonyms, now)
+            last = self._journal.roll()
+            self._wait_until_booked()
             deletion = self._delete(tenant, pseudonyms, by=by, reason=reason, now=now)
         finally:
             self._horizon.learn()

@@ -16,10 +16,18 @@ _ROWS_AT_ONCE = 100_000
 
 
 def begun(path: Path) -> Path:
-    """Where the new file of the database at `path` comes; what an interrupted attempt left there is gone."""
+    """Where the new file of the database at `path` comes; what an interrupted attempt left there is gone.
+
+    Raises StoreError where that cannot be removed.
+    """
     fresh = path.with_name(f"{path.name}.fresh")
-    for left in path.parent.glob(f"{fresh.name}*"):
-        left.unlink()
+    try:
+        for left in path.parent.glob(f"{fresh.name}*"):
+            left.unlink()
+    except OSError as problem:
+        raise StoreError(
+            f"cannot remove {problem.filename}: {problem.strerror}; remove it yourself"
+        ) from problem
     return fresh
 
 
@@ -40,12 +48,15 @@ def copy(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection) -> None
 
 
 def put_in_place(fresh: Path, path: Path) -> None:
-    """Replace a database that is closed. Raises StoreError where its WAL still holds something."""
+    """Replace a database that is closed. Raises StoreError where its WAL holds something, or it cannot be done."""
     if path.with_name(f"{path.name}.wal").exists():
         raise StoreError(f"{path} was not closed: its WAL is still there; nothing was replaced")
-    _sync(fresh)
-    fresh.replace(path)
-    _sync(path.parent)
+    try:
+        _sync(fresh)
+        fresh.replace(path)
+        _sync(path.parent)
+    except OSError as problem:
+        raise StoreError(f"cannot put {fresh} in place: {problem.strerror}") from problem
 
 
 def _sync(path: Path) -> None:

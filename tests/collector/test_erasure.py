@@ -216,6 +216,17 @@ def test_it_says_which_copies_still_hold_what_was_deleted(served: Served, tmp_pa
     assert erased["named_in"] == ["note.txt"]
 
 
+def test_what_was_interrupted_goes_on_when_it_is_asked_for_again(served: Served, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "data" / f"{FILE_NAME}.fresh"
+    in_the_way.mkdir()
+    answer = served.http.delete(f"/v1/tenants/{NAME}/details", params={"reason": "they left"})
+    assert (answer.status_code, str(in_the_way) in answer.text) == (503, True)
+    in_the_way.rmdir()
+    assert erase(served)["deletion"]["rows"]["booked"] == 0
+    served.stop()
+    assert left(tmp_path / "data", NAME) == []
+
+
 def test_the_command_says_what_went_and_what_stays(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
