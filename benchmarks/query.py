@@ -111,7 +111,7 @@ def _places(collector: Collector, begin_s: float) -> dict[str, str]:
     """A day in the middle, and a task of it."""
     first, last = (f"'{datetime.fromtimestamp(begin_s + day * 86_400, UTC).isoformat()}'" for day in (14, 15))
     day = f"started_at >= {first} AND started_at < {last}"
-    ((task,),) = collector.facts.rows(
+    ((task,),) = collector.rows(
         f"SELECT min(task_id) FROM calls WHERE {day} AND tenant = '{TENANTS[0]}'"  # noqa: S608 - our own words
     )
     return {"day": day, "task": task}

@@ -48,10 +48,10 @@ def booked_exactly(collector: Collector, request: Request, requests: int) -> flo
     """
     begun = time.perf_counter()
     wanted = requests * request.calls
-    while (count := collector.facts.rows("SELECT count(*) FROM calls")[0][0]) < wanted:
+    while (count := collector.rows("SELECT count(*) FROM calls")[0][0]) < wanted:
         assert time.perf_counter() - begun < QUERYABLE_WITHIN_S, f"{count} of {wanted} calls can be queried"
         time.sleep(0.02)
     waited = time.perf_counter() - begun
-    cost = Decimal(collector.facts.rows("SELECT sum(cost)::VARCHAR FROM calls")[0][0])
+    cost = Decimal(collector.rows("SELECT sum(cost)::VARCHAR FROM calls")[0][0])
     assert (count, cost) == (wanted, requests * request.cost), (count, wanted, cost, requests * request.cost)
     return waited

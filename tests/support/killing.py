@@ -121,7 +121,7 @@ class Campaign:
         self._follow(collector)
         self._resend(collector, self._requests)
         self._follow(collector)
-        found = collector.facts.rows(
+        found = collector.rows(
             "SELECT count(*), count(DISTINCT trace_id || span_id), sum(cost)::VARCHAR FROM calls"
         )
         rows, calls, cost = found[0]
