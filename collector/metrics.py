@@ -36,6 +36,7 @@ _GAUGES: Mapping[str, str] = {
     "healthy": "Whether the last batch could be written.",
     "lag_seconds": "Age of the newest call that is booked, by its end.",
     "journal_bytes": "Size of the journal on disk.",
+    "rollup_differences": "Sums by hour and task that were not what the calls make, at most 20, compared once a day.",
 }
 _HISTOGRAMS: Mapping[str, str] = {
     "commit_seconds": "Time that a batch took from the first look at the store to the disk.",

@@ -71,7 +71,7 @@ def create_app(
     feed = Feed(store)
     journal = Journal(data)
     horizon = Horizon(store)
-    sweep = Sweep(store, retention, horizon, now=now) if retention else lambda: None
+    sweep = Sweep(store, retention or Retention.of_everything(), horizon, now=now)
     booker = Booker(store, journal, price, metrics, committed=feed.announce, idle=sweep)
     writer = Writer(journal, booker, metrics, now=now)
     limits = limits or Limits()
@@ -87,6 +87,7 @@ def create_app(
     metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
+    metrics.gauge("rollup_differences", lambda: sweep.differences)
     metrics.gauge("journal_bytes", lambda: journal.size)
     metrics.gauge("lag_seconds", lambda: (now() - store.newest).total_seconds() if store.newest else 0)
 

@@ -18,7 +18,7 @@ from ..facts.store import Store
 from ..ingest.limits import Limits
 from ..settings import changed
 from .deletions import DETAILS, Deletion, delete, note
-from .horizon import Horizon
+from .horizon import EVER, Horizon
 
 __all__ = ["Retention", "Sweep"]
 
@@ -52,6 +52,11 @@ class Retention:
     conflicts: int = 400
     transitions: int = 400
 
+    @classmethod
+    def of_everything(cls) -> Retention:
+        """For as long as can be said."""
+        return cls(**_AT_MOST)
+
     def changed(self, settings: Iterable[str]) -> Retention:
         """These days with each "name=value" put in; the last of a name wins. Raises ValueError."""
         return changed(self, settings, what="kind of detail", most=_AT_MOST)
@@ -66,7 +71,10 @@ class Retention:
 
 
 class Sweep:
-    """Deletes what is older than it is to be kept, once a day. Call it from the booker's thread while nothing waits."""
+    """Deletes what is older than it is to be kept, once a day, and then compares the rollups with the calls.
+
+    Call it from the booker's thread while nothing waits.
+    """
 
     def __init__(
         self, store: Store, retention: Retention, horizon: Horizon, *, now: Callable[[], datetime]
@@ -75,7 +83,9 @@ class Sweep:
         self._retention = retention
         self._horizon = horizon
         self._now = now
-        self._due = datetime.min.replace(tzinfo=UTC)
+        self._due = EVER
+        self.differences = 0
+        """Rows of the rollups that were not as the calls make them, when they were compared last: once a day."""
 
     def __call__(self) -> None:
         """One step, of at most a day's rows of one kind; nothing when all of today's are done."""
@@ -86,6 +96,8 @@ class Sweep:
         try:
             if self._step(today, now):
                 return
+            if self._due is not EVER:
+                self._compare()
         except duckdb.Error as problem:
             _log.warning("old details cannot be deleted: %s", str(problem).strip().splitlines()[0])
             self._due = now + _AFTER_A_FAULT
@@ -120,9 +132,8 @@ class Sweep:
         gone = {"before": before}
         with self._store.transaction() as con:
             rollups.fold(con)
-            count = con.execute("SELECT count(*) FROM booked WHERE started_at < $before", gone).fetchall()[0][
-                0
-            ]
+            counted = con.execute("SELECT count(*) FROM booked WHERE started_at < $before", gone)
+            ((count,),) = counted.fetchall()
             amounts = dict(con.execute(statement("known_cost"), gone).fetchall())
             con.execute("SET VARIABLE before = $before", gone)
             con.execute(statement("retire_details"))
@@ -130,6 +141,13 @@ class Sweep:
             note(con, Deletion(now, _BY, reason, DETAILS, before, rows=rows, amounts=amounts))
         self._horizon.learn()
         _log.info("deleted the details of %d calls that began before %s", count, before.date())
+
+    def _compare(self) -> None:
+        with self._store.standing() as con:
+            found = rollups.check(con)
+        self.differences = len(found)
+        if found:
+            _log.error("%d rows of the rollups are not what the calls make", len(found))
 
     def _reason(self, what: str) -> str:
         return f"kept for {getattr(self._retention, what)} days"

@@ -171,6 +171,20 @@ def test_a_days_work_is_done_once_a_day(store: Store) -> None:
     assert rows(store, "SELECT count(*) FROM calls") == [(0,)]
 
 
+def test_the_rollups_are_compared_with_the_calls_once_a_day(store: Store) -> None:
+    clock = [NOW]
+    sweep = Sweep(store, Retention(), Horizon(store), now=lambda: clock[0])
+    sweep()
+    book(store, [call(1, DAY)], price, NOW)
+    with store.transaction() as con:
+        con.execute("UPDATE rollup_hours_recent SET calls = 2")
+    sweep()
+    assert sweep.differences == 0
+    clock[0] = TODAY + DAY
+    sweep()
+    assert sweep.differences == 2  # the hour that is there, and the one that should be
+
+
 def test_history_from_before_what_is_kept_is_refused(store: Store) -> None:
     book(store, [call(1, 50 * DAY)], price, NOW)
     swept(store, Retention(details=40))
