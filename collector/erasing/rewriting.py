@@ -12,7 +12,9 @@ from ..facts.statements import registered
 
 __all__ = ["begun", "copy", "put_in_place"]
 
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 50_000
+_MEMORY = "128MiB"
+"""For the new database, beside that of the old one."""
 
 
 def begun(path: Path) -> Path:
@@ -36,6 +38,7 @@ def copy(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection) -> None
 
     Raises StoreError where the copy has another number of them.
     """
+    new.execute(f"SET memory_limit = '{_MEMORY}'")
     tables = new.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
     for (table,) in tables:
         new.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names, here and below
