@@ -27,10 +27,10 @@ FOUR_WEEKS_S = 28 * 24 * 3600
 ROUNDS = 7
 PAUSE_S = 0.05
 SMALL = "at most 30"
-# What is asked, and what is wanted of it. {task} is one task's id; {day} is where one day's calls are.
+# What is asked, and what is wanted of it. {trace} is one trace's id; {day} is where one day's calls are.
 QUESTIONS = {
     "SELECT 1": ("SELECT 1 AS tenant", SMALL),
-    "one task of a day, all columns": ("SELECT * FROM calls WHERE task_id = '{task}' AND {day}", SMALL),
+    "one trace of a day, all columns": ("SELECT * FROM calls WHERE trace_id = '{trace}' AND {day}", SMALL),
     "one day by workload": (
         "SELECT tenant, workload, count(*), sum(cost) FROM calls WHERE {day} GROUP BY ALL",
         "",
@@ -109,13 +109,13 @@ def _fill(collector: Collector, calls: int, begin_s: float) -> None:
 
 
 def _places(collector: Collector, begin_s: float) -> dict[str, str]:
-    """A day in the middle, and a task of it."""
+    """A day in the middle, and a trace of it."""
     first, last = (f"'{datetime.fromtimestamp(begin_s + day * 86_400, UTC).isoformat()}'" for day in (14, 15))
     day = f"started_at >= {first} AND started_at < {last}"
-    ((task,),) = collector.rows(
-        f"SELECT min(task_id) FROM calls WHERE {day} AND tenant = '{TENANTS[0]}'"  # noqa: S608 - our own words
+    ((trace,),) = collector.rows(
+        f"SELECT min(trace_id) FROM calls WHERE {day} AND tenant = '{TENANTS[0]}'"  # noqa: S608 - our own words
     )
-    return {"day": day, "task": task}
+    return {"day": day, "trace": trace}
 
 
 def _clients(collector: Collector, data: Path) -> tuple[httpx.Client, httpx.Client]:
