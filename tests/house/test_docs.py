@@ -102,5 +102,7 @@ def test_bare_make_lists_every_target_in_one_line() -> None:
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     listed = [line.split()[:2] for line in answer.stdout.splitlines()]
-    targets = "help install demo up test check bench bench-ingest bench-reports kills fuzz schemathesis lock clean"
+    targets = (
+        "help install demo up test check bench bench-ingest bench-reports kills fuzz schemathesis lock clean"
+    )
     assert listed == [["make", target] for target in targets.split()]
