@@ -118,7 +118,7 @@ class Collector(Server):
     def rows(self, sql: str) -> list[list[Any]]:
         """What a query answers."""
         answer = self.http.post("/v1/query", json={"sql": sql})
-        answer.raise_for_status()
+        assert answer.status_code == httpx.codes.OK, answer.text
         rows: list[list[Any]] = answer.json()["rows"]
         return rows
 
