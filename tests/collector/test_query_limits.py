@@ -247,3 +247,21 @@ def test_a_process_ends_with_the_collector_however_that_ends() -> None:
         assert select.select([worker], [], [], 20)[0] == [worker]
     finally:
         os.close(worker)
+
+
+@LINUX
+def test_a_process_is_kept_however_large_the_collector_is() -> None:
+    """What a parent holds counts as its child's peak, by getrusage."""
+    code = """
+from collector.queries.sandbox.channel import packed_schemas
+from collector.queries.sandbox.workers import Worker
+large = b"x" * 1024**3
+worker = Worker()
+worker.await_ready()
+asked = {"sql": "SELECT 1", "params": [], "format": "json", "watermark": None, "within_s": 20}
+worker.channel.send(asked, packed_schemas({}))
+print(worker.channel.receive()[0])
+worker.bury()
+"""
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "{'answer': True, 'worn_out': False}"

@@ -34,7 +34,7 @@ MAX_ROWS = 100_000
 MAX_ANSWER_BYTES = 64 * 1024**2
 MEMORY_BYTES = 1024**3
 """What a question may take beyond the process as it starts: rows, DuckDB's work on them, the answer."""
-_WORN_OUT_BYTES = 768 * 1024**2
+_WORN_OUT_BYTES = 512 * 1024**2
 _NICENESS = 5
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -178,9 +178,8 @@ def _no_files() -> Iterator[None]:
 
 def _limit_memory() -> None:
     """Allow `MEMORY_BYTES` beyond what the process has mapped by now. Where that is not told, DuckDB has a limit."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        mapped = int(statm.read_text().split()[0]) * resource.getpagesize()
+    mapped, _ = _memory()
+    if mapped:
         resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_BYTES, mapped + MEMORY_BYTES))
 
 
@@ -191,5 +190,18 @@ def _limit_time(within_s: float) -> None:
 
 
 def _is_worn_out() -> bool:
-    """Whether the process has grown so much that a fresh one is better for the next question."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _WORN_OUT_BYTES
+    """Whether the process holds so much that a fresh one is better for the next question."""
+    _, held = _memory()
+    return held > _WORN_OUT_BYTES
+
+
+def _memory() -> tuple[int, int]:
+    """The bytes that this process has mapped, and those that it holds; 0 where no /proc tells.
+
+    Not by getrusage: its peak is also that of the collector, out of which this process was started.
+    """
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0, 0
+    mapped, held, *_ = (int(pages) * resource.getpagesize() for pages in statm.read_text().split())
+    return mapped, held
