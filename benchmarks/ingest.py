@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import phoenix
+import peer
 import ten_million
 from load import Request, Sent, send
 from result import Figure, booked_exactly, show
@@ -66,7 +66,7 @@ def _sections(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[str
     yield "one span in four billable", _ingest(folder / "mixed", ONE_IN_FOUR, 40_000, seconds, connections)
     yield "all spans billable", _ingest(folder / "billable", ALL_BILLABLE, 15_000, seconds, connections)
     if not arguments.no_peer:
-        yield f"{phoenix.PACKAGE}, one span in four billable", _peer(folder / "phoenix", connections)
+        yield f"{peer.PACKAGE}, one span in four billable", _phoenix(folder / "phoenix", connections)
 
 
 def _ingest(
@@ -115,12 +115,12 @@ def _after_kill(data: Path, request: Request, requests: int) -> Iterator[Figure]
         collector.kill()
 
 
-def _peer(folder: Path, connections: int) -> Iterator[Figure]:
+def _phoenix(folder: Path, connections: int) -> Iterator[Figure]:
     try:
-        outcome = phoenix.measure(
+        outcome = peer.measure(
             Request(ONE_IN_FOUR), folder, connections=connections, send_s=PEER_SECONDS, cap_s=PEER_CAP_S
         )
-    except phoenix.Unavailable as reason:
+    except peer.Unavailable as reason:
         print(f"  left out: {reason}", file=sys.stderr)
         return
     sent = outcome.sent

@@ -1,4 +1,4 @@
-"""Phoenix: the nearest peer that keeps spans, on the same bytes: what it acknowledges, writes and loses.
+"""Peer: the nearest one that keeps spans, on the same bytes: what it acknowledges, writes and loses.
 
 Arize Phoenix from the package index with its default SQLite file, in a virtual environment of its own that is made
 once, outside this repository. It stores every span whole and shows them; switchgear stores the facts of the billable
@@ -57,6 +57,8 @@ def measure(request: Request, folder: Path, *, connections: int, send_s: float, 
         ready="/healthz",
         log=folder / "phoenix.log",
         environment={
+            # Its packages, and nothing that is on our own path.
+            "PYTHONPATH": "",
             "PHOENIX_HOST": "127.0.0.1",
             "PHOENIX_PORT": port,
             "PHOENIX_GRPC_PORT": str(free_port()),
