@@ -31,7 +31,7 @@ _COUNTERS: Mapping[str, tuple[str, str | None]] = {
     "incomplete_calls": ("Calls whose usage is not, or not wholly, known.", None),
 }
 _GAUGES: Mapping[str, str] = {
-    "waiting_calls": "Calls that are not on disk yet.",
+    "waiting_calls": "Calls, and reasons why spans are none, that are not booked yet.",
     "feed_seq": "The last place in the feed.",
     "healthy": "Whether the last batch could be written.",
     "lag_seconds": "Age of the newest call that is booked, by its end.",

@@ -84,7 +84,7 @@ def create_app(
     reader = Reader(store)
     processes = workers or Workers()
     queries = Queries(reader, processes)
-    metrics.gauge("waiting_calls", lambda: writer.waiting_calls)
+    metrics.gauge("waiting_calls", lambda: writer.waiting)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
     metrics.gauge("rollup_differences", lambda: sweep.differences)

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -23,10 +25,10 @@ from ..metrics import Metrics
 from ..pricing import PriceCall
 from .booking import Booked
 from .journal import Journal
-from .rows import Packed, numbered, unpacked
+from .rows import EPOCH, Packed, numbered, unpacked
 from .store import Store
 
-__all__ = ["Booker"]
+__all__ = ["Booker", "Taken"]
 
 MAX_BATCH_FACTS = 16_384
 CHECKPOINT_EVERY_S = 60.0
@@ -44,6 +46,17 @@ _log = logging.getLogger(__name__)
 
 Part = tuple[pa.Table, int, int]
 """Facts, the number of the first, and when they were taken in (microseconds since 1970)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one request brought, acknowledged."""
+
+    packed: Packed
+    first: int
+    """The number of its first fact; 0 where it has none."""
+    taken_us: int
+    """When it was taken in, in microseconds since 1970."""
 
 
 class Booker:
@@ -70,8 +83,8 @@ class Booker:
         self._committed = committed
         self._idle = idle
         self._behind = _reconciled(store, journal)
-        self._waiting: deque[tuple[Packed, int, int]] = deque()
-        self._waiting_facts = 0
+        self._waiting: deque[Taken] = deque()
+        self._waiting_size = 0
         self._changed = threading.Condition()
         self._closing = False
         self._broken = False
@@ -85,17 +98,17 @@ class Booker:
 
     @property
     def waiting(self) -> int:
-        """Facts that are in the journal and not yet in the database."""
-        return self._behind + self._waiting_facts
+        """Facts and reasons that are acknowledged and not yet in the database."""
+        return self._behind + self._waiting_size
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, parts: Sequence[tuple[Packed, int, int]]) -> None:
-        """Book these: what was packed, the number of its first fact, and when it was taken in (µs since 1970)."""
+    def put(self, taken: Sequence[Taken]) -> None:
+        """Book these."""
         with self._changed:
-            self._waiting.extend(parts)
-            self._waiting_facts += sum(packed.facts.num_rows for packed, _, _ in parts)
+            self._waiting.extend(taken)
+            self._waiting_size += sum(each.packed.size for each in taken)
             self._changed.notify()
 
     def close(self, timeout_s: float) -> None:
@@ -108,50 +121,51 @@ class Booker:
 
     def _run(self) -> None:
         for parts in _batches(self._journal, self._store.last_seq, self._behind):
-            if not self._book(parts, ()):
+            if not self._book(parts):
                 return
             self._behind = max(0, self._behind - sum(facts.num_rows for facts, _, _ in parts))
         self._behind = 0
         while (batch := self._take()) is not None:
-            parts = [(packed.facts, first, at) for packed, first, at in batch if packed.facts.num_rows]
-            reasons = [each for packed, _, _ in batch for each in packed.not_billed]
-            if batch and not self._book(parts, reasons):
+            parts = [(each.packed.facts, each.first, each.taken_us) for each in batch if each.first]
+            reasons = [reason for each in batch for reason in each.packed.not_billed]
+            if batch and not self._book(parts, reasons, batch[-1].taken_us):
                 return
             with self._changed:
-                self._waiting_facts -= sum(facts.num_rows for facts, _, _ in parts)
+                self._waiting_size -= sum(each.packed.size for each in batch)
             self._keep_up()
             if not batch:
                 self._idle()
 
-    def _take(self) -> list[tuple[Packed, int, int]] | None:
+    def _take(self) -> list[Taken] | None:
         """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done."""
         with self._changed:
             if not self._waiting and not self._closing:
                 self._changed.wait(_IDLE_AFTER_S)
             if not self._waiting and self._closing:
                 return None
-            batch: list[tuple[Packed, int, int]] = []
+            batch: list[Taken] = []
             size = 0
             while self._waiting and size < MAX_BATCH_FACTS:
                 batch.append(self._waiting.popleft())
-                size += batch[-1][0].facts.num_rows
+                size += batch[-1].packed.facts.num_rows
             return batch
 
-    def _book(self, parts: Sequence[Part], reasons: Sequence[NotBilled]) -> bool:
+    def _book(self, parts: Sequence[Part], reasons: Sequence[NotBilled] = (), told_us: int = 0) -> bool:
         """Book until it is done; False when it cannot be and the booker is closing."""
         facts = numbered(parts) if parts else None
+        told_at = EPOCH + timedelta(microseconds=told_us)
         pause, closed = _RETRY_S[0], False
         while True:
             try:
                 if closed:
                     self._store.reopen()
-                self._write(facts, reasons)
-            except (duckdb.Error, StoreError) as problem:
+                self._write(facts, reasons, told_at)
+            except Exception as problem:  # noqa: BLE001 - nobody else books: it goes on, whatever it is
                 # A full disk leaves the connection usable, and readers with it; after a fatal error it must be opened
                 # anew, and as often as that fails.
                 closed = isinstance(problem, duckdb.FatalException | duckdb.ConnectionException | StoreError)
                 if not self._broken:
-                    _log.error("the database cannot be written: %s", str(problem).strip().splitlines()[0])
+                    _log.error("the database cannot be written: %s", _first_line(problem))
                 self._broken = True
             else:
                 if self._broken:
@@ -164,14 +178,21 @@ class Booker:
                 self._changed.wait(pause)
             pause = min(pause * 2, _RETRY_S[1])
 
-    def _write(self, facts: pa.Table | None, reasons: Sequence[NotBilled]) -> None:
-        """Book the batch; where one fact in it brings booking down, that one is put aside and the others booked."""
+    def _write(self, facts: pa.Table | None, reasons: Sequence[NotBilled], told_at: datetime) -> None:
+        """Book the batch; where one fact in it brings booking down, that one is put aside and the others booked.
+
+        Reasons that do are let go: they are no facts.
+        """
         try:
             began = time.perf_counter()
-            booked = self._store.book(facts, self._price, reasons)
+            booked = self._store.book(facts, self._price, reasons, told_at)
         except (duckdb.Error, StoreError):
             raise
         except Exception as problem:
+            if reasons:
+                _log.exception("%d reasons why spans are no calls cannot be kept", len(reasons))
+                self._write(facts, (), told_at)
+                return
             if facts is None:
                 raise
             _log.exception("facts %s to %s cannot be booked", facts["seq"][0], facts["seq"][-1])
@@ -179,8 +200,8 @@ class Booker:
                 self._store.book(_put_aside(facts, problem), self._price)
                 return
             half = facts.num_rows // 2
-            self._write(facts.slice(0, half), ())
-            self._write(facts.slice(half), reasons)
+            self._write(facts.slice(0, half), (), told_at)
+            self._write(facts.slice(half), (), told_at)
             return
         self._journal.booked = self._store.last_seq
         self._note(booked, time.perf_counter() - began)
@@ -206,7 +227,7 @@ class Booker:
                 if self._store.checkpoint():
                     self._journal.prune(self._store.last_seq)
         except (duckdb.Error, OSError) as problem:
-            _log.warning("no checkpoint: %s", str(problem).strip().splitlines()[0])
+            _log.warning("no checkpoint: %s", _first_line(problem))
 
 
 def _reconciled(store: Store, journal: Journal) -> int:
@@ -245,6 +266,10 @@ def _batches(journal: Journal, after: int, behind: int) -> Iterator[list[Part]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _first_line(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {next(iter(str(problem).strip().splitlines()), '')}"
 
 
 def _put_aside(facts: pa.Table, problem: Exception) -> pa.Table:

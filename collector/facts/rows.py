@@ -106,6 +106,11 @@ class Packed:
     """The same as the store takes them."""
     not_billed: Sequence[NotBilled] = ()
 
+    @property
+    def size(self) -> int:
+        """Facts and reasons: what it takes of the memory for what waits."""
+        return len(self.not_billed) + int(self.facts.num_rows)
+
 
 def pack(
     calls: Sequence[Call], not_billed: Sequence[NotBilled] = (), *, prices: Sequence[Price] = ()

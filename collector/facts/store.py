@@ -27,7 +27,7 @@ from ..queries.visible import MADE_OF_VIEWS
 from . import booking, rollups
 from .booking import Booked
 from .index import Index
-from .rows import hashed
+from .rows import EPOCH, hashed
 from .statements import statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
@@ -103,10 +103,17 @@ class Store:
                     self._con.rollback()
                 raise
 
-    def book(self, facts: pa.Table | None, price: PriceCall, not_billed: Sequence[NotBilled] = ()) -> Booked:
+    def book(
+        self,
+        facts: pa.Table | None,
+        price: PriceCall,
+        not_billed: Sequence[NotBilled] = (),
+        told_at: datetime = EPOCH,
+    ) -> Booked:
         """Book `facts` (`rows.numbered`), each call exactly once whatever was booked before.
 
-        Facts up to `last_seq` are booked already and skipped. On disk when this returns.
+        Facts up to `last_seq` are booked already and skipped. `not_billed` is what was told, at `told_at`, of spans
+        that are no calls. On disk when this returns.
         """
         with self._lock:
             new = _beyond(facts, self._seq)
@@ -114,7 +121,7 @@ class Store:
             with self.transaction() as con:
                 result = Booked() if new is None else booking.book(con, self._index, new, price)
                 if not_billed:
-                    booking.keep_reasons(con, not_billed, datetime.now(UTC))
+                    booking.keep_reasons(con, not_billed, told_at)
                 con.execute("UPDATE store SET applied_seq = $1", [last])
             for words in result.words:
                 self._index.add(words)

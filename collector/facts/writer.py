@@ -7,24 +7,26 @@ requests are refused and their senders come again; nothing else has to be done t
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..errors import BusyError, StoreError
 from ..metrics import Metrics
-from .booker import Booker
+from .booker import Booker, Taken
 from .journal import Journal
 from .rows import EPOCH, Packed
 
 __all__ = ["Writer"]
 
-MAX_WAITING_FACTS = 131_072
-"""Facts that are not booked yet, on disk or not: some 100 MB."""
+MAX_WAITING = 131_072
+"""Facts and reasons that are not booked yet, on disk or not: some 100 MB."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Writer:
         self._metrics = metrics
         self._now = now
         self._waiting: deque[_Request] = deque()
-        self._waiting_facts = 0
+        self._waiting_size = 0
         self._changed = threading.Condition()
         self._closing = False
         self._broken = False
@@ -58,9 +60,9 @@ class Writer:
         return not self._broken and self._booker.healthy
 
     @property
-    def waiting_calls(self) -> int:
-        """Facts that are not in the database yet."""
-        return self._waiting_facts + self._booker.waiting
+    def waiting(self) -> int:
+        """Facts, and reasons why spans are none, that are not in the database yet."""
+        return self._waiting_size + self._booker.waiting
 
     def start(self) -> None:
         self._booker.start()
@@ -71,16 +73,15 @@ class Writer:
 
         Raises BusyError when too much is waiting already or the writer is closing.
         """
-        count = packed.facts.num_rows
         request = _Request(packed, Future())
         with self._changed:
             if self._closing:
                 raise BusyError("the collector is stopping; send this again to the next one")
-            waiting = self.waiting_calls
-            if waiting and waiting + count > MAX_WAITING_FACTS:
-                raise BusyError(f"{waiting} calls wait to be booked; send this again later")
+            waiting = self.waiting
+            if waiting and waiting + packed.size > MAX_WAITING:
+                raise BusyError(f"{waiting} spans wait to be booked; send this again later")
             self._waiting.append(request)
-            self._waiting_facts += count
+            self._waiting_size += packed.size
             self._changed.notify()
         return request.done
 
@@ -95,11 +96,14 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._take():
+            problem: StoreError | None
             try:
                 problem = self._write(batch)
-            finally:
-                with self._changed:
-                    self._waiting_facts -= sum(request.packed.facts.num_rows for request in batch)
+            except Exception as fault:  # noqa: BLE001 - the thread goes on: nobody else writes
+                _log.exception("%d requests cannot be written", len(batch))
+                problem = StoreError(f"these facts cannot be written: {type(fault).__name__}; see the log")
+            with self._changed:
+                self._waiting_size -= sum(request.packed.size for request in batch)
             _resolve(batch, problem)
 
     def _take(self) -> list[_Request]:
@@ -113,25 +117,27 @@ class Writer:
 
     def _write(self, batch: Sequence[_Request]) -> StoreError | None:
         """Bring the batch to the disk and hand it on to be booked; what stands in the way."""
-        with_facts = [each.packed for each in batch if each.packed.facts.num_rows]
-        if not with_facts:
-            self._booker.put([(each.packed, 0, 0) for each in batch])
-            return None
         taken_us = round((self._now() - EPOCH).total_seconds() * 1_000_000)
-        began = time.perf_counter()
-        try:
-            entries = self._journal.append(
-                [(packed.payload, packed.facts.num_rows) for packed in with_facts], taken_us
-            )
-        except StoreError as problem:
-            self._broken = True
-            return problem
-        self._broken = False
-        self.acknowledged = entries[-1].last
-        self._metrics.observe("fsync_seconds", time.perf_counter() - began)
+        with_facts = [each.packed for each in batch if each.packed.facts.num_rows]
+        firsts: Iterator[int] = iter(())
+        if with_facts:
+            began = time.perf_counter()
+            try:
+                entries = self._journal.append(
+                    [(packed.payload, packed.facts.num_rows) for packed in with_facts], taken_us
+                )
+            except StoreError as problem:
+                self._broken = True
+                return problem
+            self._broken = False
+            self.acknowledged = entries[-1].last
+            self._metrics.observe("fsync_seconds", time.perf_counter() - began)
+            firsts = iter([entry.first for entry in entries])
         self._booker.put(
-            [(packed, entry.first, taken_us) for packed, entry in zip(with_facts, entries, strict=True)]
-            + [(each.packed, 0, taken_us) for each in batch if not each.packed.facts.num_rows]
+            [
+                Taken(each.packed, next(firsts) if each.packed.facts.num_rows else 0, taken_us)
+                for each in batch
+            ]
         )
         return None
 

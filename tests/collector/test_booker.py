@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,14 +22,15 @@ from otlp_samples import Served, llm_span, request
 from stores import book
 
 from analytics.prices import PriceBook
-from collector.call import Call, Reported
-from collector.errors import StoreError
+from collector.call import Call, NotBilled, Reported
+from collector.errors import BusyError, StoreError
 from collector.facts.booker import Booker
 from collector.facts.booking import Booked
 from collector.facts.index import Index
 from collector.facts.journal import FOLDER, Journal
 from collector.facts.rows import pack
 from collector.facts.store import FILE_NAME, Store
+from collector.facts.writer import Writer
 from collector.metrics import Metrics
 from switchgear.usage import Usage
 
@@ -131,6 +134,64 @@ def test_a_fact_that_brings_booking_down_is_put_aside_and_the_others_are_booked(
     aside = store.cursor().execute("SELECT span_id, reason FROM quarantine").fetchall()
     store.close()
     assert aside == [(f"{5:016x}", "cannot be booked: RuntimeError: no such luck")]
+
+
+@contextmanager
+def working(data: Path) -> Iterator[Writer]:
+    """A writer with all that it needs, on the folder."""
+    store, journal = Store(data), Journal(data)
+    booker = Booker(store, journal, PriceBook().quote, Metrics(), committed=lambda: None)
+    writer = Writer(journal, booker, Metrics(), now=lambda: NOW)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.close()
+        store.close()
+        journal.close()
+
+
+def test_a_reason_that_cannot_be_kept_holds_up_no_fact(tmp_path: Path) -> None:
+    unkept = NotBilled("0" * 32, "0" * 16, "failed", "half a pair: \ud800", "otel-genai")
+    with working(tmp_path) as writer:
+        writer.submit(pack([call(1), call(2)], [unkept])).result(20)
+        writer.submit(pack([], [unkept])).result(20)
+        writer.submit(pack([call(3)])).result(20)
+    assert booked(tmp_path) == (3, 1 + 2 + 3)
+
+
+def test_a_fault_in_writing_costs_its_requests_and_not_the_next_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with working(tmp_path) as writer:
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "append", lambda *_: 1 // 0)
+            with pytest.raises(StoreError, match="ZeroDivisionError"):
+                writer.submit(pack([call(1)])).result(20)
+        writer.submit(pack([call(2)])).result(20)
+    assert booked(tmp_path) == (1, 2)
+
+
+def test_reasons_that_wait_take_room_as_facts_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.facts.writer.MAX_WAITING", 10)
+    go_on = threading.Event()
+    original = Store.book
+
+    def slow(store: Store, *arguments: Any) -> Booked:
+        assert go_on.wait(20)
+        return original(store, *arguments)
+
+    monkeypatch.setattr(Store, "book", slow)
+    reasons = [NotBilled(f"{n:032x}", f"{n:016x}", "failed", "HTTP 500", "otel-genai") for n in range(1, 9)]
+    with working(tmp_path) as writer:
+        writer.submit(pack([], reasons)).result(20)
+        with pytest.raises(BusyError, match="8 spans wait"):
+            writer.submit(pack([], reasons))
+        go_on.set()
+    store = Store(tmp_path)
+    kept = store.cursor().execute('SELECT count(*), min("at"), max("at") FROM not_billed').fetchall()
+    store.close()
+    assert kept == [(8, NOW, NOW)]
 
 
 def test_a_file_of_the_schema_before_is_migrated_and_a_copy_of_it_kept(tmp_path: Path) -> None:

@@ -249,7 +249,7 @@ def test_what_is_acknowledged_while_the_database_cannot_be_written_is_booked_whe
 
 
 def test_a_full_queue_is_503_and_empties_by_itself(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.facts.writer.MAX_WAITING_FACTS", 1)
+    monkeypatch.setattr("collector.facts.writer.MAX_WAITING", 1)
     served = serve()
     entered, go_on = threading.Event(), threading.Event()
     original = Store.book
