@@ -19,12 +19,12 @@ from ..facts.writer import Writer
 from ..keys.key import Key
 from ..metrics import Metrics
 from ..pricing import PriceCall
+from ..turns import Turns
 from .admission import Admission
 from .answers import log_fault
-from .body import bill_body
+from .body import BillBody
 from .inflate import inflate
 from .room import Place, Room
-from .turns import Turns
 
 __all__ = ["Intake"]
 
@@ -38,6 +38,7 @@ class Intake:
         metrics: Metrics,
         admission: Admission,
         room: Room,
+        bill: BillBody,
         price: PriceCall,
         *,
         now: Callable[[], datetime],
@@ -46,6 +47,7 @@ class Intake:
         self._metrics = metrics
         self._admission = admission
         self._room = room
+        self._bill = bill
         self._price = price
         self._now = now
         # A second thread for the same key would only contend for the interpreter: 15 % fewer spans a second.
@@ -92,7 +94,7 @@ class Intake:
         self._admission.check(key, now)
         plain = inflate(body, encoding)
         self._admission.charge(key, len(plain), now)
-        billed = bill_body(plain, content_type)
+        billed = self._bill(plain, content_type)
         self._admission.charge(key, 0, now, spans=len(billed))
         return self._admitted_all(billed, key, now, history=history)
 

@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from ..errors import BusyError, QueryError
-from ..ingest.turns import Turns
 from ..keys.key import Key
+from ..turns import Turns
 from .reader import Reader
 from .sandbox.channel import Channel, packed, packed_schemas
 from .sandbox.pushdown import sql_of

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, wait
 
 import pytest
 
-from collector.ingest.turns import Turns
+from collector.turns import Turns
 
 
 @pytest.fixture
