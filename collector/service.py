@@ -22,6 +22,7 @@ from .facts.journal import Journal
 from .facts.statements import statement
 from .facts.store import Store
 from .facts.writer import Writer
+from .guard import RULES, Guard
 from .ingest.admission import Admission
 from .ingest.grpc_server import Endpoint, GrpcServer
 from .ingest.intake import Intake
@@ -30,7 +31,6 @@ from .ingest.limits import Limits
 from .ingest.names import WORKLOAD_LIVES
 from .ingest.room import Room
 from .keys.access import Access
-from .keys.guard import RULES, Guard
 from .keys.idempotency import Idempotent
 from .keys.keyring import FILE_NAME, Keyring
 from .metrics import Metrics

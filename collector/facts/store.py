@@ -20,15 +20,13 @@ import duckdb
 import pyarrow as pa
 
 from ..call import NotBilled
-from ..erasing import rewriting
 from ..errors import StoreError
 from ..pricing import PriceCall
-from ..queries.visible import MADE_OF_VIEWS
-from . import booking, rollups
+from . import booking, rewriting, rollups
 from .booking import Booked
 from .index import Index
 from .rows import EPOCH, hashed
-from .statements import statement
+from .statements import MADE_OF_VIEWS, statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 

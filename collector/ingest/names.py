@@ -12,14 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
 from ..call import Call
+from ..overflow import overflowed
 from .limits import Limits
 
-__all__ = ["OVERFLOW", "WORKLOAD_LIVES", "Names", "alike"]
+__all__ = ["WORKLOAD_LIVES", "Names"]
 
-OVERFLOW = "__overflow__"
 MAX_NAMES = 500_000
 WORKLOAD_LIVES = timedelta(days=31)
 _TASK_LIVES = timedelta(hours=24)
@@ -88,7 +86,7 @@ class Names:
             self._forget_the_quietest()
         if workload_fits and tasks_fit:
             return call
-        return _overflowed(call, workload=not workload_fits, tasks=not tasks_fit)
+        return overflowed(call, workload=not workload_fits, tasks=not tasks_fit)
 
     def remember(self, tenant: str, workload: str, now: datetime) -> None:
         """Count a name that was in use before this process began."""
@@ -111,31 +109,3 @@ class Names:
     def _forget_the_quietest(self) -> None:
         while self._size > MAX_NAMES and len(self._tenants) > 1:
             self._size -= self._tenants.pop(next(iter(self._tenants))).size
-
-
-def alike(one: Call, other: Call) -> bool:
-    """Whether two spans say the same, whichever of their names were over a cap when each of them came."""
-    if one == other:
-        return True
-    workload = OVERFLOW in (one.workload, other.workload)
-    tasks = any(OVERFLOW in (call.task_id, call.parent_task_id, call.root_task_id) for call in (one, other))
-    if not (workload or tasks):
-        return False
-    return _overflowed(one, workload=workload, tasks=tasks) == _overflowed(
-        other, workload=workload, tasks=tasks
-    )
-
-
-def _overflowed(call: Call, *, workload: bool, tasks: bool) -> Call:
-    """`call` with `__overflow__` for its workload, or for every task that it names."""
-
-    def renamed(name: str | None, over: bool) -> str | None:  # noqa: FBT001 - one line above its only uses
-        return OVERFLOW if over and name is not None else name
-
-    return replace(
-        call,
-        workload=renamed(call.workload, workload),
-        task_id=renamed(call.task_id, tasks),
-        parent_task_id=renamed(call.parent_task_id, tasks),
-        root_task_id=renamed(call.root_task_id, tasks),
-    )

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from ..call import Call, Marks
-from ..ingest.names import alike
+from ..overflow import alike
 from .record import merged, stands_in, telling
 from .twins import Places, partition
 

@@ -16,10 +16,10 @@ import duckdb
 import pyarrow as pa
 
 from ..errors import BusyError
-from ..facts.statements import statement
+from ..facts.statements import MADE_OF_VIEWS, statement
 from ..facts.store import Store
 from ..keys.key import Key
-from .visible import MADE_OF_VIEWS, VIEWS, condition
+from .visible import VIEWS, condition
 
 __all__ = ["QUERY_WITHIN_S", "Reader"]
 

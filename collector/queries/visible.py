@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..keys.key import Key
 
-__all__ = ["MADE_OF_VIEWS", "VIEWS", "condition"]
+__all__ = ["VIEWS", "condition"]
 
 _READING = ("read", "finance", "internal")
 
@@ -73,9 +73,6 @@ VIEWS: Mapping[str, _View] = {
     # A breaker without a tenant is for all of them.
     "transitions": _View(tenant="scope.tenant", by_owner=_OF_WORKLOADS % "scope.tenant, scope.workload"),
 }
-
-MADE_OF_VIEWS: Mapping[str, tuple[str, ...]] = {"estimates": ("calls", "rollup_hours")}
-"""Documented views that read nothing but others of them, by the name of their SQL: who sees less of these sees less."""
 
 
 def condition(view: str, key: Key, registry: str) -> str | None:

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from otlp_samples import PROTOBUF, Served, llm_span, request
 
 from analytics import registry, reports
-from collector.keys.guard import RULES
+from collector.guard import RULES
 from collector.keys.keyring import FILE_NAME, Keyring
 from collector.queries.visible import VIEWS
 

@@ -12,9 +12,10 @@ from collector.call import UNATTRIBUTED, Call, Kind, NotBilled, Stated
 from collector.errors import QuotaError
 from collector.ingest.admission import Admission
 from collector.ingest.limits import Limits
-from collector.ingest.names import OVERFLOW, Names, alike
+from collector.ingest.names import Names
 from collector.keys.key import EVERYTHING, Key
 from collector.merging.merge import Outcome, Shelf
+from collector.overflow import OVERFLOW, alike
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 INGEST = frozenset({"ingest"})

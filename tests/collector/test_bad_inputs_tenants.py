@@ -22,9 +22,9 @@ from otlp_samples import EVER, JSON, PROTOBUF, Served, llm_span, request, to_pro
 from collector.call import Call
 from collector.ingest.admission import Admission
 from collector.ingest.limits import Limits
-from collector.ingest.names import OVERFLOW
 from collector.keys.key import EVERYTHING
 from collector.keys.keyring import FILE_NAME, Keyring
+from collector.overflow import OVERFLOW
 
 TENANT = "switchgear.tenant"
 ROOT = "the key of the installation"

@@ -17,11 +17,12 @@ from owned import NOW, OWNERS, TENANTS, WORKLOADS, fill, is_visible
 
 from analytics.gaps import GAPS
 from analytics.reports import REPORTS
+from collector.facts.statements import MADE_OF_VIEWS
 from collector.facts.store import Store
 from collector.keys.key import Key
 from collector.queries.query import Queries, Question
 from collector.queries.reader import Reader
-from collector.queries.visible import MADE_OF_VIEWS, VIEWS, condition
+from collector.queries.visible import VIEWS, condition
 
 PAIRS = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
 # What each view says of the tenant and the workload of a row.

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from ..errors import StoreError
-from ..facts.statements import registered
+from .statements import registered
 
 __all__ = ["begun", "copy", "put_in_place"]
 

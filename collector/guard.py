@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..asgi import App, BodyLimit, Receive, Scope, Send, deny, header
-from ..errors import DeniedError
-from ..ingest.answers import Refusal
-from ..ingest.lane import PATHS, Lane, refuse
-from .access import Access
-from .key import OWNER, with_key
-from .rules import OPEN, Everywhere, Rules
+from .asgi import App, BodyLimit, Receive, Scope, Send, deny, header
+from .errors import DeniedError
+from .ingest.answers import Refusal
+from .ingest.lane import PATHS, Lane, refuse
+from .keys.access import Access
+from .keys.key import OWNER, with_key
+from .keys.rules import OPEN, Everywhere, Rules
 
 __all__ = ["RULES", "Guard"]
 
