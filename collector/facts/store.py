@@ -24,6 +24,7 @@ from ..errors import StoreError
 from ..pricing import PriceCall
 from . import booking, rewriting, rollups
 from .booking import Booked
+from .candidates import index_of
 from .index import Index
 from .rows import EPOCH, hashed
 from .statements import MADE_OF_VIEWS, statement
@@ -179,7 +180,7 @@ class Store:
             self._seq = _value(self._con, "SELECT max(applied_seq) FROM store") or 0
             at = _value(self._con, "SELECT max(booked_at) FROM booked")
             self.last_booked_at = None if at is None else at.astimezone(UTC)
-            self._index = booking.index_of(self._con)
+            self._index = index_of(self._con)
             self.unfolded = rollups.unfolded(self._con)
         except duckdb.Error as problem:
             self._con.close()
