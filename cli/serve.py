@@ -86,6 +86,8 @@ def collector(
             api_key=api_key,
             keyless=keyless,
             grpc=grpc,
+            # One core is busy with the rest; more than two such processes would wait for it.
+            billers=min(2, (os.cpu_count() or 1) - 1),
         )
 
     return _serve(

@@ -109,7 +109,7 @@ class Stated:
     """What was bought, in the words of who sells it."""
 
 
-class Call(Struct, frozen=True, eq=False, gc=False):
+class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
     """One billable request, from the one span (or the merged twins) that told of it.
 
     Identity is (tenant, trace_id, span_id), and (tenant, response_id) where there is a response id.
@@ -185,7 +185,7 @@ _NOT_SAID = frozenset({"state", "cost", "currency", "price_version", "fact", "ma
 _said = attrgetter(*(name for name in Call.__struct_fields__ if name not in _NOT_SAID))
 
 
-class NotBilled(Struct, frozen=True, gc=False):
+class NotBilled(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A span that is no call, with the reason in a sentence and as a short code for counters."""
 
     trace_id: str

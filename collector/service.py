@@ -24,6 +24,8 @@ from .facts.store import Store
 from .facts.writer import Writer
 from .guard import RULES, Guard
 from .ingest.admission import Admission
+from .ingest.billers import Billers
+from .ingest.body import bill_body
 from .ingest.grpc_server import Endpoint, GrpcServer
 from .ingest.intake import Intake
 from .ingest.lane import TRACES, Lane
@@ -56,6 +58,7 @@ def create_app(
     keyless: bool = False,
     grpc: Endpoint | None = None,
     workers: Workers | None = None,
+    billers: int = 0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Guard:
     """The collector on the store in `data`. Raises StoreError, in one line, where that cannot be used.
@@ -63,7 +66,8 @@ def create_app(
     The store is opened here and closed with the application's lifespan, after everything that was taken in has been
     written. Without `retention` everything is kept. `api_key` may do everything; the other keys are in `data`. With
     `keyless` nobody needs one until there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
-    `workers` are processes for queries that several applications share; whoever made them closes them.
+    `workers` are processes for queries that several applications share; whoever made them closes them. `billers` is
+    how many processes read and bill what comes in; with 0 that is done in this one.
     """
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
     store = Store(data)
@@ -78,7 +82,10 @@ def create_app(
     room = Room(requests_per_key=limits.requests_in_flight)
     admission = Admission(limits, metrics.count, horizon.of)
     _remember(admission, store, now())
-    intake = Intake(writer, metrics, admission, room, price, now=now)
+    bill = Billers(billers) if billers else None
+    intake = Intake(
+        *(writer, metrics, admission, room, bill.bill if bill else bill_body, price), billers=billers, now=now
+    )
     lane = Lane(intake, metrics)
     grpc_server = GrpcServer(grpc, intake, metrics, partial(access.admit, "POST", TRACES)) if grpc else None
     reader = Reader(store)
@@ -106,6 +113,8 @@ def create_app(
             writer.close()
             feed.close()
             intake.close()
+            if bill:
+                bill.close()
             reader.close()
             queries.close()
             if workers is None:

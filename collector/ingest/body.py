@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ..billing import WANTED, bill
 from ..call import Call, NotBilled
 from ..otlp import decode
 from ..span import Span
 from .answers import log_fault
 
-__all__ = ["bill_body"]
+__all__ = ["BillBody", "bill_body"]
+
+
+class BillBody(Protocol):
+    """Do what `bill_body` does, here or elsewhere. Raises BusyError too, for a body that should be sent again."""
+
+    def __call__(self, body: bytes, content_type: str) -> list[Call | NotBilled]: ...
 
 
 def bill_body(body: bytes, content_type: str) -> list[Call | NotBilled]:

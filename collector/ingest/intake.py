@@ -30,7 +30,7 @@ __all__ = ["Intake"]
 
 
 class Intake:
-    """Decodes and bills bodies in two threads, each key in its turn; hands calls to the writer, waits for the disk."""
+    """Has bodies decoded and billed, each key in its turn; hands calls to the writer and waits for the disk."""
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class Intake:
         bill: BillBody,
         price: PriceCall,
         *,
+        billers: int = 0,
         now: Callable[[], datetime],
     ) -> None:
+        """`billers` is how many processes `bill` spreads its work over; 0 where it is done in the calling thread."""
         self._writer = writer
         self._metrics = metrics
         self._admission = admission
@@ -50,8 +52,9 @@ class Intake:
         self._bill = bill
         self._price = price
         self._now = now
-        # A second thread for the same key would only contend for the interpreter: 15 % fewer spans a second.
-        self._decoders = Turns(2, name="collector-decode", of_one_key=1)
+        # One thread a key to work in this interpreter, since a second would only contend for it (15 % fewer spans a
+        # second), and one more for each process to wait for; of all threads one more, so that another key finds it.
+        self._decoders = Turns(billers + 2, name="collector-decode", of_one_key=billers + 1)
 
     def close(self) -> None:
         """Finish what is being decoded; take nothing new."""

@@ -1,7 +1,7 @@
 """Fuzzing: any bytes as a request, whole or put together of a span's parts. `fuzz` runs it under atheris.
 
 The claim that is checked: a body is refused with DecodeError, or each of its spans is billed or has a reason, none of
-which is a fault of ours; and the two encodings of a request are one.
+which is a fault of ours, and can be told between processes; and the two encodings of a request are one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec import msgpack
 from otlp_samples import BASE_NS, JSON, PROTOBUF, any_value, llm_span, request, to_protobuf
 
 from collector.billing import WANTED
 from collector.call import Call, NotBilled
 from collector.dialects import DIALECTS
 from collector.errors import DecodeError
+from collector.ingest.biller import Answer
 from collector.ingest.body import bill_body
 from collector.ingest.inflate import inflate
 
@@ -46,6 +48,7 @@ def billed(body: bytes, content_type: str) -> list[Call | NotBilled] | None:
         return None
     for each in result:
         assert isinstance(each, Call) or (each.reason and each.code != "internal"), each
+    assert msgpack.decode(msgpack.encode(result), type=Answer) == result
     return result
 
 
