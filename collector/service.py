@@ -82,10 +82,9 @@ def create_app(
     room = Room(requests_per_key=limits.requests_in_flight)
     admission = Admission(limits, metrics.count, horizon.of)
     _remember(admission, store, now())
-    bill = Billers(billers) if billers else None
-    intake = Intake(
-        *(writer, metrics, admission, room, bill.bill if bill else bill_body, price), billers=billers, now=now
-    )
+    apart = Billers(billers) if billers else None
+    bill = apart.bill if apart else bill_body
+    intake = Intake(writer, metrics, admission, room, bill, price, billers=billers, now=now)
     lane = Lane(intake, metrics)
     grpc_server = GrpcServer(grpc, intake, metrics, partial(access.admit, "POST", TRACES)) if grpc else None
     reader = Reader(store)
@@ -113,8 +112,8 @@ def create_app(
             writer.close()
             feed.close()
             intake.close()
-            if bill:
-                bill.close()
+            if apart:
+                apart.close()
             reader.close()
             queries.close()
             if workers is None:
