@@ -202,7 +202,9 @@ def _best_ms(work: Callable[[], object]) -> float:
     return best * 1000
 
 
-def _no_price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+def _no_price(
+    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
+) -> Quote:
     raise AssertionError("the calls bring their prices along")
 
 

@@ -14,10 +14,10 @@ __all__ = ["Line", "PriceCall", "Quote"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One product of a quote: `quantity` tokens at `rate_per_million` make `amount`."""
+    """One product of a quote: `quantity` tokens, or other units, at `rate_per_million` of them make `amount`."""
 
     kind: str
-    """The count of `Usage` that it prices, such as "cache_read"."""
+    """What it prices: a count of `Usage` such as "cache_read", what is billed apart, or "request"."""
     quantity: int
     rate_per_million: Decimal
     amount: Decimal
@@ -34,9 +34,23 @@ class Quote:
     lines: tuple[Line, ...] = ()
     near: tuple[str, ...] = ()
     """Where unpriced, and asked for: names of priced models close to this one, best first."""
+    list_cost: Decimal | None = None
+    """Where a contract priced it: what it costs by list price, in the same currency."""
+    contract: str | None = None
+    """The version of that contract."""
 
 
 class PriceCall(Protocol):
-    """Price `usage` of a model as of `at`. Provider and model are as the span names them."""
+    """Price `usage` of a model as of `at`. Provider and model are as the span names them.
 
-    def __call__(self, provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote: ...
+    `service_tier` is "batch", "flex", "priority" or what else a book has rates for; None is the standard one.
+    """
+
+    def __call__(
+        self,
+        provider: str | None,
+        model: str | None,
+        usage: Usage,
+        at: datetime,
+        service_tier: str | None = None,
+    ) -> Quote: ...

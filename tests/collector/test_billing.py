@@ -367,5 +367,7 @@ def test_openinference_keeps_the_response_id_inside_the_answer(answer: str, foun
     assert call({**OPENINFERENCE, "output.value": answer}).response_id == found
 
 
-def _two_dollars(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+def _two_dollars(
+    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
+) -> Quote:
     return Quote(Decimal(2), "USD", "book 1")

@@ -29,7 +29,9 @@ CHAT = {
 }
 
 
-def no_price(provider: str | None, model: str | None, usage: Usage, at: Any) -> Quote:
+def no_price(
+    provider: str | None, model: str | None, usage: Usage, at: Any, service_tier: str | None = None
+) -> Quote:
     raise AssertionError("what a span states needs no price book")
 
 

@@ -39,7 +39,9 @@ ceilings:
 """
 
 
-def price(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Quote:
+def price(
+    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
+) -> Quote:
     cost = bill(model, usage) if model in RATES else None
     return Quote(cost, "USD" if cost is not None else None, "the fake provider's own rates")
 

@@ -134,8 +134,8 @@ class PriceBook:
         model: str | None,
         usage: Usage,
         at: datetime,
-        *,
         service_tier: str | None = None,
+        *,
         suggest: bool = False,
     ) -> Quote:
         """What `usage` of `model` costs at `at`, line by line; unpriced (cost None) where that is not known.
