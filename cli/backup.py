@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 
 from collector.errors import StoreError
-from collector.facts.backup import restore as put_back
 
 from .console import fail, misuse, say
 
@@ -49,6 +48,9 @@ def restore(source: Path, *, data: Path, as_json: bool) -> int:
     """Put a backup in place of what is in `data`, which is moved aside; the exit code."""
     if not source.is_dir():
         return misuse(f"restore: {source} is no folder; name the one that `switchgear backup` printed")
+    # It brings the database with it, which `backup` leaves to the collector.
+    from collector.facts.backup import restore as put_back
+
     try:
         manifest = put_back(source, data, datetime.now(UTC))
     except StoreError as problem:

@@ -8,10 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from collector.errors import KeyringError, StoreError
 from collector.keys.keyring import FILE_NAME, Keyring, Record
 
@@ -135,6 +131,10 @@ def _document(record: Record, now: datetime) -> dict[str, Any]:
 
 
 def _print(records: Sequence[Record], now: datetime) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False)
     for column in ("id", "name", "state", "tenants", "scopes", "options", "created", "ends", "replaces"):
         table.add_column(column)

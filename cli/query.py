@@ -9,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from .console import fail, misuse, plain, say
 
@@ -90,6 +87,10 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _print(document: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     columns, rows = document["columns"], document["rows"]
     table = Table(box=None, pad_edge=False)
     for column in columns:
