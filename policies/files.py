@@ -8,15 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 from decimal import Decimal
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from ruamel.yaml.comments import CommentedMap
 
+from analytics import documents
+from analytics.documents import DocumentError, Location
 from switchgear.money import Money
 from switchgear.tier import Tier
 
@@ -40,7 +39,7 @@ _TAKEN = {OWN_BUDGET: "what an agent sets for its own task", "*": "every ceiling
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class PolicyFileError(Exception):
+class PolicyFileError(DocumentError):
     """A policy file that cannot be used; its text is one line per error: file:line: where: why."""
 
 
@@ -162,52 +161,29 @@ class PolicyDocument(_Strict):
 def load(path: Path) -> PolicySet:
     """The policy set in a file. Raises PolicyFileError, also where the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyFileError(f"{path}: cannot be read: {error}") from None
+        text = documents.read(path)
+    except DocumentError as problem:
+        raise PolicyFileError(str(problem)) from None
     return parse(text, name=str(path))
 
 
 def parse(text: str, *, name: str) -> PolicySet:
     """The policy set in `text`; `name` stands for the file in errors."""
-    tree = _tree(text, name)
     try:
-        document = PolicyDocument.model_validate(tree)
-    except ValidationError as error:
-        lines = [_line_of(tree, item["loc"]) for item in error.errors()]
-        report = [
-            f"{name}:{line}: {_path(item['loc'])}: {_reason(item)}"
-            for line, item in zip(lines, error.errors(), strict=True)
-        ]
-        raise PolicyFileError("\n".join(report)) from None
-    _check_whole(document, tree, name)
+        tree = documents.tree_of(text, name)
+        document = documents.validated(PolicyDocument, tree, name)
+        _check_whole(document, tree, name)
+    except DocumentError as problem:
+        raise PolicyFileError(str(problem)) from None
     return _to_set(document, hashlib.sha256(text.encode()).hexdigest()[:12])
-
-
-def _tree(text: str, name: str) -> CommentedMap:
-    try:
-        tree = YAML(typ="rt").load(StringIO(text))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark is not None else 1
-        problem = " ".join(str(error.problem).split())
-        raise PolicyFileError(f"{name}:{line}: not YAML that can be used: {problem}") from None
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        # Tags, keys and characters that the parser trips over without saying where.
-        raise PolicyFileError(
-            f"{name}:1: not YAML that can be used: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(tree, CommentedMap):
-        raise PolicyFileError(f'{name}:1: the file holds no mapping; it starts with "version: 1"')
-    return tree
 
 
 def _check_whole(document: PolicyDocument, tree: CommentedMap, name: str) -> None:
     """What no single field shows: names used twice, references to nothing, mixed currencies."""
-    errors: list[tuple[tuple[str | int, ...], str]] = []
+    errors: list[tuple[Location, str]] = []
     seen: dict[str, int] = {}
     for index, ceiling in enumerate(document.ceilings):
-        where: tuple[str | int, ...] = ("ceilings", index)
+        where: Location = ("ceilings", index)
         if ceiling.name in seen:
             errors.append(
                 ((*where, "name"), f'"{ceiling.name}" is already the name of ceilings[{seen[ceiling.name]}]')
@@ -241,9 +217,7 @@ def _check_whole(document: PolicyDocument, tree: CommentedMap, name: str) -> Non
         if money.currency != document.currency
     )
     if errors:
-        raise PolicyFileError(
-            "\n".join(f"{name}:{_line_of(tree, loc)}: {_path(loc)}: {why}" for loc, why in errors)
-        )
+        raise documents.refused(tree, name, errors)
 
 
 def _to_set(document: PolicyDocument, version: str) -> PolicySet:
@@ -281,35 +255,3 @@ def _ceiling(body: CeilingDocument) -> Ceiling:
         shadow=body.shadow,
         fail=body.fail,
     )
-
-
-def _line_of(tree: Any, loc: tuple[str | int, ...]) -> int:
-    """The 1-based line of the deepest part of `loc` that the file has."""
-    line, node = 1, tree
-    for part in loc:
-        if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            return line
-        node = node[part]
-    return line
-
-
-def _path(loc: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part != "[key]")
-    return text.removeprefix(".") or "file"
-
-
-def _reason(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "no such setting here"
-    if error["type"] == "missing":
-        return "is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error.get("input")
-    shown = (
-        f" (it is {given!r})" if isinstance(given, str | int | float) and str(given) not in message else ""
-    )
-    return message + shown
