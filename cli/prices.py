@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from analytics.prices import PriceBook
 from collector.pricing import Quote
 from collector.wire import decimal_text
-from switchgear.usage import Usage, UsageError
+from switchgear.usage import COUNTS, Usage, UsageError
 
 from .console import misuse, plain, say
 
 __all__ = ["quote"]
-
-_COUNTS = tuple(field.name for field in fields(Usage))
 
 
 class QuestionError(ValueError):
@@ -55,10 +52,10 @@ def _usage(text: str) -> Usage:
             f"--usage is no JSON: {problem}; write " + "'{\"input_uncached\": 1000}'"
         ) from problem
     if not isinstance(counts, dict):
-        raise QuestionError(f"--usage: an object is expected; its counts are {', '.join(_COUNTS)}")
+        raise QuestionError(f"--usage: an object is expected; its counts are {', '.join(COUNTS)}")
     for name, value in counts.items():
-        if name not in _COUNTS:
-            raise QuestionError(f"--usage: {plain(name)!r} is no count; there are {', '.join(_COUNTS)}")
+        if name not in COUNTS:
+            raise QuestionError(f"--usage: {plain(name)!r} is no count; there are {', '.join(COUNTS)}")
         if isinstance(value, bool) or not isinstance(value, int):
             raise QuestionError(f"--usage: {name} = {value!r} is not a whole number of tokens")
     return Usage(**counts)

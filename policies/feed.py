@@ -141,10 +141,11 @@ def booked_call(call: Mapping[str, Any], policies: PolicySet) -> BookedCall:
         Tier(call["tier"]) if call.get("tier") in set(Tier) else (declared.tier if declared else Tier.BATCH)
     )
     counts = call.get("usage")
+    named: dict[str, Any] = {} if counts is None else {name: int(counts[name]) for name in COUNTS}
     return BookedCall(
         key=call["key"],
         who=Who(tenant, workload, tier, call.get("root_task_id") or call.get("task_id")),
-        usage=None if counts is None else Usage(**{name: int(counts[name]) for name in COUNTS}),
+        usage=None if counts is None else Usage(**named),
         cost=None if call.get("cost") is None else Decimal(call["cost"]),
         ended_at=datetime.fromisoformat(call.get("ended_at") or call["started_at"]).timestamp(),
         lease=call.get("lease_id"),

@@ -1,63 +1,13 @@
-"""Usage: the canonical, disjoint token counts of one call, and how provider bodies turn into it.
-
-Disjoint means that a token stands in exactly one of the counts, so that a price is a sum of products.
-The one exception is `reasoning`, which is the part of `output` spent on thinking: it is never priced again.
-"""
+"""Reading: how providers' bodies turn into usage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COUNTS", "MAX_TOKENS_PER_CALL", "Usage", "UsageError", "from_response"]
+from .counts import Usage, UsageError
 
-# No provider sells a context anywhere near this; a larger count is a broken client, not a call.
-MAX_TOKENS_PER_CALL = 100_000_000
-
-
-class UsageError(ValueError):
-    """A token count that cannot be: names the field and the value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Token counts of one call. All are >= 0; `reasoning <= output`.
-
-    `Usage(400, 600, 0, 0, 50, 20)`: 1,000 input tokens of which 600 came from the provider's cache,
-    50 output tokens of which 20 were reasoning.
-    """
-
-    input_uncached: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
-
-    def __post_init__(self) -> None:
-        counts = (self.input_uncached, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output)
-        if min(counts) < 0 or max(counts) > MAX_TOKENS_PER_CALL or self.reasoning < 0:
-            names = (name for name in COUNTS if not 0 <= getattr(self, name) <= MAX_TOKENS_PER_CALL)
-            name = next(names)
-            raise UsageError(
-                f"{name}: {getattr(self, name)} tokens; a call has between 0 and {MAX_TOKENS_PER_CALL}"
-            )
-        if self.reasoning > self.output:
-            raise UsageError(f"reasoning: {self.reasoning} tokens is more than the output's {self.output}")
-
-    @property
-    def input_total(self) -> int:
-        """Everything that went in, cached or not."""
-        return self.input_uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h
-
-    @property
-    def total(self) -> int:
-        """Input and output together, as providers count towards tokens per minute."""
-        return self.input_total + self.output
-
-
-COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
+__all__ = ["from_response"]
 
 
 def from_response(provider: str, body: Mapping[str, Any]) -> Usage | None:
