@@ -12,6 +12,7 @@ import httpx
 
 from collector.errors import StoreError
 
+from .answers import key_refused, stranger
 from .console import fail, misuse, say
 
 __all__ = ["backup", "restore"]
@@ -34,7 +35,9 @@ def backup(*, collector: str, api_key: str | None, as_json: bool) -> int:
             "without a running one, copying its data folder is a backup"
         )
     except ValueError:
-        return fail(f"backup: what answers at {collector} is no collector; name one with --collector")
+        return fail(f"backup: {stranger(collector)}")
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return fail(f"backup: {key_refused(answer)}")
     if answer.status_code != 200:
         return fail(f"backup: {found.get('detail', answer.status_code)}")
     if as_json:

@@ -21,6 +21,7 @@ from collector.errors import DecodeError
 from collector.otlp import JSON, PROTOBUF
 from collector.wire import dump
 
+from .answers import key_refused
 from .console import FAILED, fail, misuse, plain, say
 from .traces import Part, billed, parts
 
@@ -172,14 +173,18 @@ def _send(client: httpx.Client, batch: Batch) -> tuple[int, str]:
         if answer.status_code not in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
             break
         time.sleep(min(_WAITS_AT_MOST_S, int(answer.headers.get("Retry-After", "1"))))
-    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise RefusedError(key_refused(answer))
+    if answer.status_code == httpx.codes.FORBIDDEN:
         raise RefusedError("the key may not send traces; set SWITCHGEAR_API_KEY to one with the scope ingest")
     try:
         if not answer.is_success:
             raise RefusedError(f"the collector answered {answer.status_code}: {_refusal(answer, batch)}")
         return _partial_success(answer, batch)
     except (ValueError, AttributeError, DecodeMessageError):
-        raise RefusedError(f"what answered {answer.status_code} is no collector") from None
+        raise RefusedError(
+            f"what answered {answer.status_code} is no collector; name one with --collector"
+        ) from None
 
 
 def _refusal(answer: httpx.Response, batch: Batch) -> str:

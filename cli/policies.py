@@ -14,7 +14,7 @@ __all__ = ["check"]
 def check(file: Path) -> int:
     """Validate `file`: exit 0 and its summary, or 1 and every error with its line, one a line on stderr."""
     if not file.is_file():
-        return misuse(f"there is no policy file {file}")
+        return misuse(f"{file}: there is no such file; name a policy file")
     try:
         policies = load(file)
     except PolicyFileError as problem:

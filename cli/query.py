@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from .answers import key_refused, reason, stranger
 from .console import fail, misuse, plain, say
 
 __all__ = ["run"]
@@ -48,7 +49,7 @@ def run(question: str, *, given: Sequence[str], collector: str, api_key: str | N
     try:
         return _show(answer, as_json=as_json)
     except ValueError:
-        return fail(f"query: what answers at {collector} is no collector; name one with --collector")
+        return fail(f"query: {stranger(collector)}")
 
 
 def _ask(
@@ -61,11 +62,11 @@ def _ask(
 
 def _show(answer: httpx.Response, *, as_json: bool) -> int:
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        return fail("query: the collector wants a key; set SWITCHGEAR_API_KEY")
+        return fail(f"query: {key_refused(answer)}")
     if answer.is_client_error:
-        return misuse(f"query: {_detail(answer)}")
+        return misuse(f"query: {reason(answer)}")
     if not answer.is_success:
-        return fail(f"query: the collector answered {answer.status_code}: {_detail(answer)}")
+        return fail(f"query: the collector answered {answer.status_code}: {reason(answer)}")
     document = answer.json()
     if not isinstance(document, dict) or not {"columns", "rows"} <= document.keys():
         raise ValueError("no answer of a collector")
@@ -74,16 +75,6 @@ def _show(answer: httpx.Response, *, as_json: bool) -> int:
     else:
         _print(document)
     return 0
-
-
-def _detail(answer: httpx.Response) -> str:
-    """The reason in a problem document, in one line; else the start of the body."""
-    try:
-        problem = answer.json()
-        text = str(problem.get("detail") or problem.get("title"))
-    except (ValueError, AttributeError):
-        text = answer.text[:200]
-    return plain(" ".join(text.split()))
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -20,7 +20,8 @@ from analytics import registry, rendering
 from analytics.reports import iso_week
 from analytics.review import Review, compute
 
-from .console import fail, misuse, plain, say
+from .answers import key_refused, reason, stranger
+from .console import fail, misuse, say
 
 __all__ = ["run"]
 
@@ -67,7 +68,7 @@ def run(week: str, *, out: Path, collector: str, api_key: str | None, as_json: b
     except UnicodeEncodeError:
         return misuse("review: SWITCHGEAR_API_KEY holds a character that no key has")
     except (ValueError, AttributeError, KeyError):
-        return fail(f"review: what answers at {collector} is no collector; name one with --collector")
+        return fail(f"review: {stranger(collector)}")
     review = _review(week, start, facts)
     try:
         paths = _write(review, out, facts.watermark)
@@ -110,20 +111,10 @@ def _scope(value: object) -> Mapping[str, str]:
 def _answer(client: httpx.Client, path: str, params: Mapping[str, str]) -> httpx.Response:
     answer = client.get(path, params=dict(params))
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise _RefusedError("the collector wants a key; set SWITCHGEAR_API_KEY")
+        raise _RefusedError(key_refused(answer))
     if not answer.is_success:
-        raise _RefusedError(
-            f"the collector answered {answer.status_code} to {path}: {plain(_detail(answer))}"
-        )
+        raise _RefusedError(f"the collector answered {answer.status_code} to {path}: {reason(answer)}")
     return answer
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        problem = answer.json()
-        return str(problem.get("detail") or problem.get("title"))
-    except (ValueError, AttributeError):
-        return answer.text[:200]
 
 
 def _review(week: str, start: date, facts: _Facts) -> Review:

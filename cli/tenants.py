@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from .answers import key_refused, stranger
 from .console import fail, misuse, note, plain, say
 
 __all__ = ["delete_details"]
@@ -40,7 +41,9 @@ def delete_details(
     except UnicodeEncodeError:
         return misuse("tenants: SWITCHGEAR_API_KEY holds a character that no key has")
     except ValueError:
-        return fail(f"tenants: what answers at {collector} is no collector; name one with --collector")
+        return fail(f"tenants: {stranger(collector)}")
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return misuse(f"tenants: {key_refused(answer)}")
     if answer.is_client_error:
         return misuse(f"tenants: {plain(str(found.get('detail')))}")
     if not answer.is_success:

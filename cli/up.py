@@ -94,9 +94,15 @@ def run(
         refused = refusal(address, has_key=guarded)
         if refused:
             return misuse(refused.replace("--host", name))
-    ports = [each for each in (collector_port, grpc_port, policies_port, dashboard_port) if each is not None]
-    if len(set(ports)) < len(ports):
-        return misuse(f"the services need a port each, not {', '.join(map(str, ports))}")
+    if shared := _shared_port(
+        {
+            "--collector-port": collector_port,
+            "--grpc-port": grpc_port,
+            "--policies-port": policies_port,
+            "--dashboard-port": dashboard_port,
+        }
+    ):
+        return misuse(shared)
     if _TLS.intersection(os.environ):
         return misuse(
             "up serves without TLS; unset SWITCHGEAR_TLS_CERT and _KEY, or run each: switchgear serve"
@@ -116,6 +122,15 @@ def run(
         note(KEYLESS)
     environment = {**os.environ, "SWITCHGEAR_API_KEY": root or secrets.token_urlsafe(32)}
     return asyncio.run(_supervise(services, environment, data=data.absolute()))
+
+
+def _shared_port(ports: Mapping[str, int | None]) -> str | None:
+    """Which options name one port, where two do."""
+    for port in ports.values():
+        options = [option for option, other in ports.items() if other == port]
+        if port is not None and len(options) > 1:
+            return f"{' and '.join(options)} name one port, {port}; each service needs one of its own"
+    return None
 
 
 def _services(

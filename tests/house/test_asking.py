@@ -13,7 +13,7 @@ import pytest
 
 from cli import query, review
 
-Answer = Callable[[bytes], str]
+Answer = Callable[..., str]
 Verb = Callable[[str, str | None, Path], int]
 
 
@@ -27,13 +27,13 @@ def _review(url: str, key: str | None, out: Path) -> int:
 
 @pytest.fixture
 def answering() -> Iterator[Answer]:
-    """Starts a server that answers every request with the same body; its URL."""
+    """Starts a server that answers every request with the same body and status; its URL."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(body: bytes) -> str:
+    def start(body: bytes, status: int = 200) -> str:
         class Same(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -62,6 +62,47 @@ def test_what_is_no_collector_is_one_clear_line(
     assert verb(url, None, tmp_path) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert f"what answers at {url} is no collector" in said
+
+
+@pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
+@pytest.mark.parametrize("status", [404, 501])
+def test_the_error_page_of_another_server_is_not_repeated(
+    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, status: int
+) -> None:
+    url = answering(b"<!doctype html><title>Error</title>", status)
+    assert verb(url, None, tmp_path) == 1
+    assert (
+        capsys.readouterr()
+        .err.rstrip()
+        .endswith(f": what answers at {url} is no collector; name one with --collector")
+    )
+
+
+@pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (None, "the collector wants a key"),
+        (
+            "sg_0123456789ab_SECRET",
+            "does not take the key in SWITCHGEAR_API_KEY (sg_0123456789ab): it is unknown",
+        ),
+        ("SECRET", "does not take the key in SWITCHGEAR_API_KEY: it is unknown"),
+    ],
+    ids=["none", "of the file", "root"],
+)
+def test_a_key_that_is_not_taken_is_named_and_its_secret_is_not(
+    answering: Answer,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    verb: Verb,
+    key: str | None,
+    said: str,
+) -> None:
+    assert verb(answering(b'{"detail": "send a key"}', 401), key, tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert "SECRET" not in line
 
 
 @pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
