@@ -149,8 +149,11 @@ def count(number: int) -> str:
 
 
 def percent(part: Decimal | None, whole: Decimal | None) -> str:
-    """Part of whole; an em dash where there is no whole."""
-    return f"{100 * (part or Decimal(0)) / whole:,.1f} %" if whole else "—"
+    """Part of whole; an em dash where there is no whole. What is little is not written as nothing: under 0.1 %."""
+    if not whole:
+        return "—"
+    share = 100 * (part or Decimal(0)) / whole
+    return "under 0.1 %" if 0 < share < Decimal("0.05") else f"{share:,.1f} %"
 
 
 def span(seconds: float) -> str:

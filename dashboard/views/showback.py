@@ -17,6 +17,9 @@ from dashboard.services import Answer
 _AGE_S = 5.0
 _TOP_TASKS = "100"
 _RETRY = "2s"
+_NOTHING = (
+    "Choose a longer range. A call shows here within seconds once an agent sends its span to the collector."
+)
 _PLURAL = {"tenant": "Tenants", "workload": "Workloads", "task": "Tasks"}
 
 
@@ -39,10 +42,10 @@ def page() -> None:
     currency = row["currency"] or "USD"
     st.html(board.figures(_figures(row, before.to_pylist()[0] if before is not None else {}, currency)))
     if not row["calls"]:
-        way_out = "Choose a longer range, or go one level up." if place.path else "Choose a longer range."
+        way_out = "Choose a longer range, or go one level up." if place.path else _NOTHING
         st.html(board.empty("No calls in this range.", way_out))
         return
-    _pictures(place, answers, now)
+    _pictures(place, answers, now, currency)
     _table(place, answers, currency)
     _cuts(answers, currency)
 
@@ -148,7 +151,7 @@ def _change(cost: Decimal | None, before: Decimal | None) -> str:
     return f"{sign}{abs(share):,.1f} % on the range before"
 
 
-def _pictures(place: drill.Place, answers: Mapping[str, Answer], now: datetime) -> None:
+def _pictures(place: drill.Place, answers: Mapping[str, Answer], now: datetime, currency: str) -> None:
     level = place.next_level
     palette = session.palette()
     start, stop = place.span(now)
@@ -157,7 +160,8 @@ def _pictures(place: drill.Place, answers: Mapping[str, Answer], now: datetime) 
     with left:
         names = tuple(_nested(level).split(","))
         st.html(
-            f'<div class="sg sg-h">Where it goes <small>area: known cost, {" then ".join(names)}</small></div>'
+            f'<div class="sg sg-h">Where it goes <small>area: known cost in {look.text(currency)}, '
+            f"{' then '.join(names)}</small></div>"
         )
         nested = answers["nested"].value
         rows = nested.to_pylist() if nested is not None else []
@@ -226,7 +230,7 @@ def _table(place: drill.Place, answers: Mapping[str, Answer], currency: str) -> 
 def _cuts(answers: Mapping[str, Answer], currency: str) -> None:
     by_model, by_tier, by_owner = answers["model"].value, answers["tier"].value, answers["owner"].value
     _cut("Models", by_model, ["provider", "model"], currency)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([1, 1.35], gap="medium")
     with left:
         _cut("Tiers", by_tier, ["tier"], currency, brief=True)
     with right:

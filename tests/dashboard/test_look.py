@@ -67,6 +67,22 @@ def test_a_window_is_named_exactly(seconds: float, written: str) -> None:
     assert look.period(seconds) == written
 
 
+@pytest.mark.parametrize(
+    ("part", "whole", "written"),
+    [
+        (Decimal("0.25"), Decimal(2), "12.5 %"),
+        (Decimal("0.0004"), Decimal("1.73"), "under 0.1 %"),  # 0.023 %
+        (Decimal(0), Decimal(2), "0.0 %"),
+        (Decimal(0), Decimal(0), "—"),
+        (None, None, "—"),
+    ],
+)
+def test_a_share_that_is_little_is_not_written_as_nothing(
+    part: Decimal | None, whole: Decimal | None, written: str
+) -> None:
+    assert look.percent(part, whole) == written
+
+
 def test_foreign_text_is_inert_in_html_and_in_markdown() -> None:
     assert "<" not in look.text(HOSTILE)
     assert look.label("**a** :red[b] [c](d)") == r"\*\*a\*\* \:red\[b\] \[c\]\(d\)"
