@@ -1,4 +1,4 @@
-"""The README's own agent, run as it stands, against the real services and a provider on this machine."""
+"""What the documents show of the examples, and the README's own agent, run as it stands against the real services."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from cli.demo.provider import running
 from policies.files import load
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 Ports = Callable[[int], list[int]]
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def _blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize(("language", "file"), [("python", "agent.py"), ("yaml", "policies.yaml")])
-def test_the_readme_shows_the_example_files_as_they_are(language: str, file: str) -> None:
-    assert _blocks(language) == [(ROOT / "examples" / file).read_text()]
+@pytest.mark.parametrize(
+    ("document", "language", "file"),
+    [("README.md", "python", "agent.py"), ("docs/policy-file.md", "yaml", "policies.yaml")],
+)
+def test_a_document_shows_the_example_file_as_it_is(document: str, language: str, file: str) -> None:
+    assert _blocks(document, language) == [(ROOT / "examples" / file).read_text()]
 
 
 def test_the_agent_takes_twelve_lines() -> None:
-    assert len([line for line in _blocks("python")[0].splitlines() if line]) == 12
+    assert len([line for line in _blocks("README.md", "python")[0].splitlines() if line]) == 12
 
 
 def test_the_example_policy_file_uses_every_setting_and_is_fine() -> None:
