@@ -176,6 +176,17 @@ def test_quote_prints_the_documented_shape(capsys: pytest.CaptureFixture[str]) -
     assert "0.00375 USD" in capsys.readouterr().out
 
 
+def test_a_time_without_a_zone_is_taken_as_utc_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for at in ("2026-11-24T12:00:00Z", "2026-11-24T12:00:00"):
+        assert verb.quote("openai", "gpt-4o", '{"output": 500}', at, None, as_json=False) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("at 2026-11-24T12:00:00+00:00") == 2
+    assert captured.err.splitlines() == [
+        "switchgear: --at 2026-11-24T12:00:00 names no time zone and is taken as UTC; "
+        "write one, as in 2026-11-20T08:00:00Z"
+    ]
+
+
 @pytest.mark.parametrize(
     ("usage", "at", "said"),
     [
