@@ -73,6 +73,8 @@ class Price(NamedTuple):
     cost: Decimal | None
     currency: str | None
     price_version: str | None
+    list_cost: Decimal | None = None
+    contract: str | None = None
 
 
 def price_of(call: Call, price: PriceCall) -> Price:
@@ -81,8 +83,9 @@ def price_of(call: Call, price: PriceCall) -> Price:
         return Price(State.COMPLETE, call.stated.amount, call.stated.currency, STATED)
     if call.usage is None:
         return Price(State.INCOMPLETE, None, None, None)
-    quote = price(call.provider, call.model, call.usage, call.started_at)
-    return Price(_state(call, quote), quote.cost, quote.currency, quote.version)
+    quote = price(call.provider, call.model, call.usage, call.started_at, call.service_tier)
+    state = _state(call, quote)
+    return Price(state, quote.cost, quote.currency, quote.version, quote.list_cost, quote.contract)
 
 
 def _state(call: Call, quote: Quote) -> State:
@@ -130,6 +133,7 @@ def _request(span: Span, dialect: Dialect) -> Call | NotBilled:
         dialect=dialect.name,
         scope=_scope(span.scope_name, span.scope_version),
         lease_id=_name(span, attributes.LEASE_ID),
+        service_tier=reading.service_tier(dialect, fields),
         flags=_flags(span, consistent=counts is None or counts.consistent),
     )
 

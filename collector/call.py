@@ -145,11 +145,17 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
     cost: Decimal | None = None
     currency: str | None = None
     price_version: str | None = None
+    list_cost: Decimal | None = None
+    """Where a contract priced it: what it costs by list price."""
+    contract: str | None = None
+    """The version of that contract."""
     dialect: str = ""
     scope: str = ""
     """The instrumentation scope as "name@version"."""
     lease_id: str | None = None
     """The hold that the guard drew for this call ("grant:n"); booking the call replaces it."""
+    service_tier: str | None = None
+    """"batch", "flex" or "priority", where the provider served and priced it so."""
     flags: tuple[Flag, ...] = ()
     """What is odd about it, in the order of the alphabet."""
     kind: Kind = Kind.LLM
@@ -181,7 +187,9 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
         return f"{self.trace_id}:{self.span_id}"
 
 
-_NOT_SAID = frozenset({"state", "cost", "currency", "price_version", "fact", "marks"})
+_NOT_SAID = frozenset(
+    {"state", "cost", "currency", "price_version", "list_cost", "contract", "fact", "marks"}
+)
 _said = attrgetter(*(name for name in Call.__struct_fields__ if name not in _NOT_SAID))
 
 

@@ -80,6 +80,8 @@ class Dialect:
     reasoning: tuple[str, ...]
     total: tuple[str, ...] = ()
     """Input and output together: never billed, but it shows where the counts contradict each other."""
+    service_tier: tuple[str, ...] = ()
+    """What the provider calls the tier that it served, before what was asked for."""
     cache_write_5m: tuple[str, ...] = ()
     cache_write_1h: tuple[str, ...] = ()
     bills_unnamed: bool = False
@@ -108,7 +110,7 @@ class Dialect:
         names = {
             *(*self.provider, *self.request_model, *self.response_model, *self.response_id, *self.input),
             *(*self.output, *self.cache_read, *self.cache_write, *self.reasoning, *self.total),
-            *(*self.cache_write_5m, *self.cache_write_1h, *self.marks, *self.own_ids),
+            *(*self.cache_write_5m, *self.cache_write_1h, *self.marks, *self.own_ids, *self.service_tier),
             *(attribute for attribute, _ in self.failures),
         }
         for kind in self.kinds:

@@ -70,6 +70,11 @@ GENAI = Dialect(
         "gen_ai.usage.details.thinking_tokens",
     ),
     total=("gen_ai.usage.total_tokens",),
+    service_tier=(
+        *("openai.response.service_tier", "gen_ai.openai.response.service_tier"),
+        *("anthropic.response.service_tier", "llm.openai.service_tier"),
+        *("openai.request.service_tier", "gen_ai.openai.request.service_tier"),
+    ),
 )
 
 # The Anthropic SDK traces itself, in the same names; it alone tells how long a cache write lives. It stands

@@ -49,6 +49,7 @@ OPENINFERENCE = Dialect(
         "gen_ai.usage.reasoning.output_tokens",
     ),
     total=("llm.token_count.total",),
+    service_tier=(Inside("output.value", "service_tier"), Inside("output.value", "usage", "service_tier")),
     # Arize-ai/openinference#2414: until then Anthropic's own count was passed on as it is.
     apart=(
         Apart(

@@ -12,8 +12,10 @@ from ..span import Span
 from .dialect import Apart, Dialect, Estimate
 from .fields import BadValueError, Fields
 
-__all__ = ["Counts", "counts", "failure", "kind", "response_id"]
+__all__ = ["Counts", "counts", "failure", "kind", "response_id", "service_tier"]
 
+# The tiers of service that providers price apart. Their names for the standard one are many: default, auto, on_demand.
+_PRICED_APART = frozenset({"batch", "flex", "priority"})
 # LangChain's ids of its own runs, which stand where a provider's id may stand too.
 _NOT_PROVIDER_IDS = ("run-", "lc_run-")
 
@@ -97,6 +99,12 @@ def response_id(dialect: Dialect, fields: Fields) -> str | None:
         if isinstance(found, str) and found and not found.startswith(_NOT_PROVIDER_IDS):
             return None if dialect.own_ids and found in map(fields.get, dialect.own_ids) else found
     return None
+
+
+def service_tier(dialect: Dialect, fields: Fields) -> str | None:
+    """ "batch", "flex" or "priority", where the call was served so; None is the standard one, whatever its name."""
+    served = fields.text(dialect.service_tier)
+    return served.lower() if served is not None and served.lower() in _PRICED_APART else None
 
 
 def failure(dialect: Dialect, fields: Fields) -> str | None:

@@ -220,13 +220,19 @@ def _priced(group: Group, price: PriceCall) -> Call:
     record = group.record()
     for each in (group.home, *group.members):
         if each is not None and each.price_version is not None and _priced_by(each) == _priced_by(record):
-            quote = Quote(each.cost, each.currency, each.price_version)
+            quote = Quote(
+                each.cost,
+                each.currency,
+                each.price_version,
+                list_cost=each.list_cost,
+                contract=each.contract,
+            )
             return priced(record, lambda *_, quote=quote: quote)
     return priced(record, price)
 
 
 def _priced_by(call: Call) -> tuple[object, ...]:
-    return (call.provider, call.model, call.usage, call.started_at)
+    return (call.provider, call.model, call.usage, call.started_at, call.service_tier)
 
 
 def _conflicts(found: Sequence[tuple[Call, Call]], taken_at: Mapping[int, datetime]) -> pa.Table:

@@ -58,6 +58,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "request_model": pa.string(),
     "response_id": pa.string(),
     **dict.fromkeys(COUNTS, pa.int64()),
+    "apart": pa.string(),
     "reported": pa.int16(),
     "attempts": pa.int32(),
     "dialect": pa.string(),
@@ -68,6 +69,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "stated_amount": _MONEY,
     "stated_currency": pa.string(),
     "sku": pa.string(),
+    "service_tier": pa.string(),
 }
 # What it costs, by the price book that was asked when it was taken in.
 _QUOTE: Mapping[str, pa.DataType] = {
@@ -75,6 +77,8 @@ _QUOTE: Mapping[str, pa.DataType] = {
     "cost": _MONEY,
     "currency": pa.string(),
     "price_version": pa.string(),
+    "list_cost": _MONEY,
+    "contract": pa.string(),
 }
 HASHES = ("identity_hash", "parent_hash", "response_hash", "lease_hash")
 # Why it is kept aside; NULL for what is to be booked.
@@ -89,7 +93,7 @@ _COLUMNS: Mapping[str, pa.DataType] = {
 _PLAIN = tuple(
     name
     for name in FACTS
-    if name not in {*COUNTS, "started_at", "ended_at", "reported", "kind", "flags"}
+    if name not in {*COUNTS, "apart", "started_at", "ended_at", "reported", "kind", "flags"}
     and name not in {"stated_amount", "stated_currency", "sku"}
 )
 
@@ -185,6 +189,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
     columns["ended_at"] = [_microseconds(call.ended_at) for call in calls]
     for name in COUNTS:
         columns[name] = [None if call.usage is None else getattr(call.usage, name) for call in calls]
+    columns["apart"] = [None if call.usage is None else _named(call.usage.apart) for call in calls]
     columns["reported"] = [int(call.reported) for call in calls]
     columns["kind"] = [call.kind.value for call in calls]
     columns["flags"] = [",".join(call.flags) or None for call in calls]
@@ -196,6 +201,8 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
     columns["cost"] = [None if price.cost is None else _amount(price.cost) for price in prices]
     columns["currency"] = [price.currency for price in prices]
     columns["price_version"] = [price.price_version for price in prices]
+    columns["list_cost"] = [None if price.list_cost is None else _amount(price.list_cost) for price in prices]
+    columns["contract"] = [price.contract for price in prices]
     hashes = [_hashes(call) for call in calls]
     for place, name in enumerate(HASHES):
         columns[name] = [each[place] for each in hashes]
@@ -206,7 +213,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
 def call_of(row: Mapping[str, Any]) -> Call:
     """The call that a row of facts, `booked` or `members` holds, with its quote where the row has one."""
     facts = {name: row[name] for name in _PLAIN}
-    counts = {name: row[name] for name in COUNTS}
+    counts = {name: row[name] for name in COUNTS} | {"apart": _parted(row["apart"])}
     quote: dict[str, Any] = {}
     if row.get("state") is not None:
         quote = {name: row[name] for name in _QUOTE} | {"state": State(row["state"])}
@@ -231,8 +238,17 @@ def _stated(row: Mapping[str, Any]) -> Stated | None:
     return Stated(row["stated_amount"], row["stated_currency"], row["sku"])
 
 
+def _named(apart: tuple[tuple[str, int], ...]) -> str | None:
+    return ",".join(f"{name}={count}" for name, count in apart) or None
+
+
+def _parted(text: str | None) -> tuple[tuple[str, int], ...]:
+    pairs = (each.partition("=") for each in (text or "").split(",") if each)
+    return tuple((name, int(count)) for name, _, count in pairs)
+
+
 def _own_price(call: Call) -> Price:
-    return Price(call.state, call.cost, call.currency, call.price_version)
+    return Price(call.state, call.cost, call.currency, call.price_version, call.list_cost, call.contract)
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -31,7 +31,7 @@ from .statements import MADE_OF_VIEWS, statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FILE_NAME = "switchgear.duckdb"
 _log = logging.getLogger(__name__)
 

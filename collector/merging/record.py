@@ -55,6 +55,7 @@ def merged(members: Sequence[Call]) -> Call:
         request_model=_first(ordered, "request_model"),
         response_id=_first(ordered, "response_id"),
         lease_id=_first(ordered, "lease_id"),
+        service_tier=_first(ordered, "service_tier"),
     )
 
 
@@ -99,11 +100,21 @@ def _usage(ordered: Sequence[Call]) -> tuple[Usage | None, Reported]:
     for other in counted:
         if usage is not None and other.usage is not None and other is not base:
             usage, reported = _filled(usage, reported, other.usage, other.reported)
+    if usage is not None and not usage.apart:
+        usage = next((other.usage for other in counted if _parts(other.usage, usage)), usage)
     return usage, reported
+
+
+def _parts(other: Usage | None, usage: Usage) -> bool:
+    """Whether `other` names what is billed apart, and counts everything else as `usage` does."""
+    return other is not None and bool(other.apart) and replace(other, apart=()) == usage
 
 
 def _filled(usage: Usage, reported: Reported, other: Usage, named: Reported) -> tuple[Usage, Reported]:
     """`usage` with the splits that only `other` names, where the totals that they split are the same."""
+    if usage.apart:
+        # Its parts are of its own counts: of others they might be more than the whole.
+        return usage, reported
     cached = Reported.CACHE_READ | Reported.CACHE_WRITE
     if usage.input_total == other.input_total:
         if not reported & cached and named & cached:

@@ -64,6 +64,8 @@ VIEWS: Mapping[str, _View] = {
                 "reported",
                 "marks",
                 "price_version",
+                "list_cost",
+                "contract",
             }
         ),
     ),

@@ -266,6 +266,45 @@ def test_a_call_without_a_price_is_unpriced_and_its_cost_unknown() -> None:
     assert (found.state, found.cost, found.price_version) == (State.UNPRICED, None, "book 1")
 
 
+@pytest.mark.parametrize(
+    ("attributes", "tier"),
+    [
+        ({**GENAI, "openai.response.service_tier": "flex"}, "flex"),
+        ({**GENAI, "gen_ai.openai.response.service_tier": "Priority"}, "priority"),
+        (
+            {**GENAI, "openai.request.service_tier": "priority", "openai.response.service_tier": "default"},
+            None,
+        ),
+        ({**GENAI, "openai.request.service_tier": "flex"}, "flex"),
+        ({**GENAI, "openai.request.service_tier": "auto"}, None),
+        ({**ANTHROPIC_SDK, "anthropic.response.service_tier": "batch"}, "batch"),
+        ({**ANTHROPIC_SDK, "anthropic.response.service_tier": "standard"}, None),
+        ({**OPENINFERENCE, "output.value": '{"id": "x", "service_tier": "flex"}'}, "flex"),
+        ({**OPENINFERENCE, "output.value": '{"usage": {"service_tier": "priority"}}'}, "priority"),
+        (GENAI, None),
+    ],
+    ids=[
+        *("served", "an older name", "asked for and not served", "asked for", "asked for any", "a batch"),
+        *("the standard one", "inside the answer", "inside the usage", "not told"),
+    ],
+)
+def test_a_call_is_priced_by_the_tier_that_served_it(attributes: dict[str, Any], tier: str | None) -> None:
+    asked: list[str | None] = []
+
+    def price(*given: Any) -> Quote:
+        asked.append(given[-1])
+        return _two_dollars(*given)
+
+    found = priced(call(attributes), price)
+    assert (found.service_tier, asked) == (tier, [tier])
+
+
+def test_a_call_that_a_contract_priced_keeps_the_list_price_and_the_contract() -> None:
+    quote = Quote(Decimal(8), "USD", "book 1", list_cost=Decimal(10), contract="enterprise 1a2b")
+    found = priced(call(GENAI), lambda *_: quote)
+    assert (found.cost, found.list_cost, found.contract) == (Decimal(8), Decimal(10), "enterprise 1a2b")
+
+
 def test_only_what_a_span_names_counts_as_reported() -> None:
     assert call(GENAI).reported == Reported.INPUT | Reported.OUTPUT
 

@@ -227,6 +227,24 @@ def test_a_file_of_the_schema_before_is_migrated_and_a_copy_of_it_kept(tmp_path:
         assert con.execute("SELECT max(schema_version) FROM store").fetchone() == (1,)
 
 
+def test_a_file_of_version_2_keeps_what_it_holds_and_takes_what_is_new(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / FILE_NAME)) as con:
+        con.execute(Path(__file__).with_name("schema_2.sql").read_text(encoding="utf-8"))
+    store = Store(tmp_path)
+    again = [call(1), replace(call(3), response_id="r"), replace(call(4), response_id="r", scope="y@1")]
+    again = [replace(each, workload="w", usage=Usage(7, output=1)) for each in again]
+    sound = replace(call(6), usage=Usage(7, output=1, apart=(("input_audio", 5),)), service_tier="flex")
+    booked = book(store, [*again, sound], PriceBook().quote, NOW)
+    assert booked.outcomes == {"duplicate": 3, "new": 1}
+    found = store.cursor().execute("SELECT span_id, apart, service_tier FROM calls ORDER BY seq").fetchall()
+    store.close()
+    assert found == [
+        (f"{1:016x}", None, None),
+        (f"{3:016x}", None, None),
+        (f"{6:016x}", "input_audio=5", "flex"),
+    ]
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     batches=st.lists(st.lists(st.integers(1, 2**64 - 1), max_size=20), max_size=12),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace as replace_usage
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from random import Random
@@ -53,8 +54,17 @@ calls = st.builds(
     dialect=st.sampled_from(["anthropic-sdk", "otel-genai", "openinference", "openllmetry"]),
     workload=st.sampled_from([None, "w"]),
     lease_id=st.sampled_from([None, "g:1"]),
+    service_tier=st.sampled_from([None, "flex", "priority"]),
     attempts=st.integers(1, 3),
-    usage=st.sampled_from([Usage(1000, output=50), Usage(300, 600, 100, 0, 50), Usage(300, 600, 70, 30, 50)]),
+    usage=st.sampled_from(
+        [
+            Usage(1000, output=50),
+            Usage(1000, output=50, apart=(("input_audio", 400),)),
+            Usage(300, 600, 100, 0, 50),
+            Usage(300, 600, 100, 0, 50, apart=(("web_searches", 2),)),
+            Usage(300, 600, 70, 30, 50),
+        ]
+    ),
     reported=st.sampled_from([TOTALS, CACHED, CACHED | Reported.LIFETIMES]),
 )
 
@@ -88,6 +98,22 @@ def test_another_span_fills_in_the_split_that_the_best_one_does_not_name() -> No
         reported=CACHED | Reported.LIFETIMES | Reported.REASONING,
     )
     assert merged([best, split]).usage == Usage(1000 - 600 - 70 - 30, 600, 70, 30, 50, 20)
+
+
+def test_what_is_billed_apart_comes_from_the_span_that_names_it_where_both_count_alike() -> None:
+    sound = Usage(1000, output=50, apart=(("input_audio", 400),))
+    [record] = records([twin(1), twin(2, usage=sound)])
+    assert record.usage == sound
+    [record] = records([twin(1), twin(2, usage=replace_usage(sound, output=51))])
+    assert record.usage == Usage(1000, output=50)
+
+
+def test_parts_of_a_count_stay_with_it() -> None:
+    sound = Usage(1000, output=50, apart=(("input_audio", 400),))
+    cached = twin(2, usage=Usage(300, 700, output=50), reported=CACHED)
+    [record] = records([twin(1, dialect="anthropic-sdk", usage=sound), cached])
+    # Of the 300 that the other counts as uncached, 400 cannot be of sound.
+    assert record.usage == sound
 
 
 def test_a_split_of_another_total_is_not_mixed_in() -> None:

@@ -54,6 +54,10 @@ def call(number: int, **fields: object) -> Call:
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
+def by_contract(*given: object) -> Quote:
+    return Quote(Decimal(8), "USD", "book 1", list_cost=Decimal(10), contract="enterprise 1a2b")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path)
@@ -75,6 +79,23 @@ def replayed(store: Store, size: int = 3) -> dict[str, dict[str, object]]:
             held[str(entry["key"])] = entry
         after = entries[-1]["seq"]
     return held
+
+
+def test_what_a_contract_made_of_a_call_and_what_is_priced_apart_are_kept(store: Store) -> None:
+    sound = call(
+        1, usage=Usage(9, output=1, apart=(("input_audio", 4), ("web_searches", 2))), service_tier="flex"
+    )
+    for _ in range(2):
+        # The second time a twin brings nothing that prices it: it keeps the price that it has.
+        book(
+            store,
+            [sound, replace(sound, trace_id=f"{2:032x}", span_id=f"{2:016x}", scope="y@1")],
+            by_contract,
+            NOW,
+        )
+    columns = "cost, list_cost, contract, service_tier, apart"
+    found = store.cursor().execute(f"SELECT {columns} FROM calls WHERE span_id = '{1:016x}'").fetchall()
+    assert found == [(Decimal(8), Decimal(10), "enterprise 1a2b", "flex", "input_audio=4,web_searches=2")]
 
 
 def test_a_call_is_booked_with_what_it_costs(store: Store) -> None:

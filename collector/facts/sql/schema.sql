@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS booked (
     cost             DECIMAL(18, 12),         -- NULL: not known
     currency         VARCHAR,
     price_version    VARCHAR,
+    list_cost        DECIMAL(18, 12),         -- NULL: no contract priced it, the cost is by list price
+    contract         VARCHAR,                 -- the version of that contract
     identity_hash    UBIGINT       NOT NULL,  -- of (trace, span)
     parent_hash      UBIGINT,                 -- of (trace, parent span)
     response_hash    UBIGINT,                 -- of the response id
@@ -41,6 +43,7 @@ CREATE TABLE IF NOT EXISTS booked (
     cache_write_1h   BIGINT,
     output           BIGINT,
     reasoning        BIGINT,
+    apart            VARCHAR,                 -- what is billed apart (switchgear.usage.APART): name=count, comma-separated
     reported         SMALLINT      NOT NULL,  -- which counts a span named (call.Reported)
     attempts         INTEGER       NOT NULL,
     dialect          VARCHAR       NOT NULL,
@@ -51,11 +54,12 @@ CREATE TABLE IF NOT EXISTS booked (
     stated_amount    DECIMAL(18, 12),
     stated_currency  VARCHAR,
     sku              VARCHAR,
+    service_tier     VARCHAR,                 -- batch, flex, priority; NULL: the standard one
     marks            SMALLINT                 -- what other spans have shown about it (call.Marks); NULL: nothing
 );
 
 CREATE TABLE IF NOT EXISTS members AS         -- `fact` is the number of the span's own fact
-SELECT seq AS fact, * EXCLUDE (seq, booked_at, state, cost, currency, price_version) FROM booked LIMIT 0;
+SELECT seq AS fact, * EXCLUDE (seq, booked_at, state, cost, currency, price_version, list_cost, contract) FROM booked LIMIT 0;
 
 -- A call that was booked and then turned out to be another one: its money is in `into_key` now.
 CREATE TABLE IF NOT EXISTS retractions (

@@ -16,8 +16,8 @@ CREATE OR REPLACE VIEW calls AS
 SELECT b.tenant, b.workload, b.task_id, b.parent_task_id, b.root_task_id, b.tier,
        r.owner, r.cost_centre,
        b.provider, b.model, b.request_model, b.response_id, b.started_at, b.ended_at,
-       b.input_uncached, b.cache_read, b.cache_write_5m, b.cache_write_1h, b.output, b.reasoning,
-       b.attempts, b.state, b.cost, b.currency, b.price_version,
+       b.input_uncached, b.cache_read, b.cache_write_5m, b.cache_write_1h, b.output, b.reasoning, b.apart,
+       b.attempts, b.state, b.cost, b.currency, b.price_version, b.list_cost, b.contract, b.service_tier,
        b.trace_id, b.span_id, b.dialect, b.scope, b.lease_id, b.kind, b.sku, b.flags, b.seq, b.booked_at
 FROM booked AS b
 LEFT JOIN owners AS r ON r.tenant = b.tenant AND r.workload = b.workload;
