@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .book import CURRENCY, PriceBook
+from .book import PriceBook
+from .listed import CURRENCY
 
 __all__ = ["CURRENCY", "PriceBook"]
