@@ -1,0 +1,92 @@
+"""Contracts by call: which one a call falls to, and what it makes of the call's list price."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, localcontext
+
+from collector.pricing import Line, PriceCall, Quote
+from switchgear.usage import Usage
+
+from .charges import Statement
+from .exact import EXACT, stored
+from .matching import names_provider
+from .periods import period
+from .statements import statement
+from .terms import Contract
+from .usage import Used
+
+__all__ = ["Contracts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """All contracts of an installation. No two of them are for the same call; `files` sees to that."""
+
+    contracts: tuple[Contract, ...] = ()
+
+    def find(self, provider: str | None, tenant: str | None, at: datetime) -> Contract | None:
+        """The contract that a call falls to: one that names its tenant before one for all; None without any."""
+        for_all = None
+        for each in self.contracts:
+            if provider and names_provider(each.provider, provider) and each.span.holds(at):
+                if tenant is not None and tenant in each.tenants:
+                    return each
+                if not each.tenants:
+                    for_all = each
+        return for_all
+
+    def over(self, price: PriceCall, tenant: str | None = None) -> PriceCall:
+        """The price function of a tenant's calls: list price less the discount of model and date.
+
+        `cost` is then the call's ContractedCost and `list_cost` its ListCost. What depends on a minute or a month
+        (tiers, bursts, provisioned units, commitments) is no call's, and stands in the statement.
+        """
+
+        def contracted(
+            provider: str | None,
+            model: str | None,
+            usage: Usage,
+            at: datetime,
+            service_tier: str | None = None,
+        ) -> Quote:
+            listed = price(provider, model, usage, at, service_tier)
+            contract = self.find(provider, tenant, at)
+            if contract is None or listed.cost is None:
+                return listed
+            discount = contract.discount(model or "", at)
+            found = replace(listed, list_cost=listed.cost, contract=contract.version)
+            return found if discount is None or not discount.share else _less(found, discount.share)
+
+        return contracted
+
+    def statements(self, month: str, used: Iterable[Used]) -> list[Statement]:
+        """The statement of each contract that runs in `month`, each from the usage that falls to it.
+
+        Usage that no contract is for, or that lies in another month of its contract's zone, is in none of them.
+        """
+        periods = {each.version: period(each, month) for each in self.contracts}
+        fallen: dict[str, list[Used]] = defaultdict(list)
+        for use in used:
+            contract = self.find(use.provider, use.tenant, use.at)
+            part = None if contract is None else periods[contract.version]
+            if contract is not None and part is not None and part.start <= use.at < part.end:
+                fallen[contract.version].append(use)
+        return [
+            statement(each, month, fallen[each.version])
+            for each in self.contracts
+            if periods[each.version] is not None
+        ]
+
+
+def _less(listed: Quote, share: Decimal) -> Quote:
+    with localcontext(EXACT):
+        left = 1 - share
+        lines = tuple(
+            Line(line.kind, line.quantity, line.rate_per_million * left, stored(line.amount * left))
+            for line in listed.lines
+        )
+        return replace(listed, lines=lines, cost=sum((line.amount for line in lines), Decimal(0)))
