@@ -22,6 +22,7 @@ __all__ = [
     "PoliciesUrl",
     "PolicyFile",
     "Port",
+    "PriceFile",
     "Supervised",
     "TlsCert",
     "TlsKey",
@@ -40,6 +41,16 @@ PolicyFile = Annotated[
     typer.Option(
         envvar="SWITCHGEAR_POLICY_FILE",
         help="Policy file. Default: policies.yaml here, else the packaged starter.",
+        show_default=False,
+    ),
+]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices",
+        envvar="SWITCHGEAR_PRICES",
+        metavar="FILE",
+        help="Your prices, over the list prices (docs/prices.md). Default: prices.yaml here, if there is one.",
         show_default=False,
     ),
 ]

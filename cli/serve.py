@@ -12,13 +12,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
 from .tls import Certificate, CertificateError
 
-__all__ = ["KEYLESS", "collector", "dashboard", "needs_key", "policies", "policy_path", "refusal"]
+if TYPE_CHECKING:
+    from collector.pricing import PriceCall
+
+__all__ = [
+    "KEYLESS",
+    "collector",
+    "dashboard",
+    "needs_key",
+    "policies",
+    "policy_path",
+    "price_path",
+    "refusal",
+]
 
 _log = logging.getLogger("switchgear")
 
@@ -32,6 +44,7 @@ _ENDS_WITHIN_S = 8
 def collector(
     *,
     data: Path,
+    prices: Path | None = None,
     host: str,
     port: int,
     grpc_port: int | None,
@@ -67,7 +80,6 @@ def collector(
 
     def build(certificate: Certificate | None) -> Any:
         from analytics import registry, reports
-        from analytics.prices import PriceBook
         from collector.ingest.grpc_server import Endpoint
         from collector.service import create_app
 
@@ -78,7 +90,7 @@ def collector(
             grpc = Endpoint(host, grpc_port, certificate.pem() if certificate else None)
         return create_app(
             data=data,
-            price=PriceBook().quote,
+            price=_prices(prices),
             reports=reports.REPORTS,
             registry=registry,
             limits=taken,
@@ -106,6 +118,7 @@ def collector(
 def policies(
     *,
     policy_file: Path | None,
+    prices: Path | None = None,
     data: Path,
     collector: str | None,
     host: str,
@@ -119,13 +132,12 @@ def policies(
     """Decide by `policy_file` on what the collector books, on `port`, until a signal; the exit code."""
 
     def build(_: Certificate | None) -> Any:
-        from analytics.prices import PriceBook
         from policies.service import create_app
 
         return create_app(
             policy_file=policy_path(policy_file),
             data=data,
-            price=PriceBook().quote,
+            price=_prices(prices),
             collector=collector,
             api_key=api_key,
             keyless=keyless,
@@ -185,6 +197,12 @@ def policy_path(given: Path | None) -> Path:
     return Path(str(package.__file__)).parent / "library" / "starter.yaml"
 
 
+def price_path(given: Path | None) -> Path | None:
+    """The price file to use: the one given, else `prices.yaml` here, else none: list prices alone."""
+    here = Path("prices.yaml")
+    return given if given is not None else here if here.exists() else None
+
+
 def needs_key(data: Path, api_key: str | None) -> bool:
     """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
     from collector.keys.keyring import FILE_NAME, Keyring
@@ -202,6 +220,15 @@ def refusal(host: str, *, has_key: bool) -> str | None:
     )
 
 
+def _prices(given: Path | None) -> PriceCall:
+    """The price function of a service, which follows its file. Raises DocumentError for a file that cannot be used."""
+    from analytics.prices.live import LivePriceBook
+
+    book = LivePriceBook(price_path(given))
+    book.follow()
+    return book.quote
+
+
 def _serve(
     name: str,
     build: Callable[[Certificate | None], Any],
@@ -215,6 +242,7 @@ def _serve(
     supervised: bool,
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
+    from analytics.documents import DocumentError
     from collector import logs
     from collector.errors import StoreError
     from policies.files import PolicyFileError
@@ -244,7 +272,9 @@ def _serve(
                 _report_to_parent()
             return _run(app, listener, certificate)
     except PolicyFileError as problem:
-        return fail(f"{name}: {_first(str(problem))}")
+        return fail(f"{name}: {_first(str(problem), 'policies')}")
+    except DocumentError as problem:
+        return fail(f"{name}: {_first(str(problem), 'prices')}")
     except (ListenError, StoreError, BrokenChainError) as problem:
         return fail(f"{name}: {problem}")
 
@@ -276,10 +306,10 @@ def _port_option(name: str, *, supervised: bool) -> str:
     return f"--{name}-port" if supervised else "--port"
 
 
-def _first(report: str) -> str:
+def _first(report: str, group: str) -> str:
     """The first error of a report, with a pointer to the rest: a refusal to start is one line."""
     first, *rest = report.splitlines()
-    return f"{first} ({len(rest)} more: switchgear policies check lists them)" if rest else first
+    return f"{first} ({len(rest)} more: switchgear {group} check lists them)" if rest else first
 
 
 def _report_to_parent() -> None:

@@ -20,7 +20,7 @@ from collector.keys.keyring import PREFIX
 
 from .console import fail, misuse, note, say
 from .listener import local_url
-from .serve import KEYLESS, needs_key, policy_path, refusal
+from .serve import KEYLESS, needs_key, policy_path, price_path, refusal
 
 __all__ = ["Service", "run"]
 
@@ -73,6 +73,7 @@ def run(
     *,
     data: Path,
     policy_file: Path | None,
+    prices: Path | None = None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -110,6 +111,7 @@ def run(
     services = _services(
         data=data.absolute(),
         policy_file=policy_path(policy_file).absolute(),
+        prices=price_path(prices),
         host=host,
         dashboard_host=dashboard_host,
         collector_port=collector_port,
@@ -137,6 +139,7 @@ def _services(
     *,
     data: Path,
     policy_file: Path,
+    prices: Path | None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -146,6 +149,7 @@ def _services(
     keyless: bool,
 ) -> tuple[Service, ...]:
     keys = ("--keyless",) if keyless else ()
+    book = ("--prices", str(prices.absolute())) if prices is not None else ()
     grpc = ("--no-grpc",) if grpc_port is None else ("--grpc-port", str(grpc_port))
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
     dashboard = local_url(dashboard_host, dashboard_port)
@@ -153,7 +157,7 @@ def _services(
         Service(
             "collector",
             (
-                *("collector", "--data", str(data), *keys),
+                *("collector", "--data", str(data), *book, *keys),
                 *("--host", host, "--port", str(collector_port), *grpc),
             ),
             collector if grpc_port is None else f"{collector}  (gRPC: port {grpc_port})",
@@ -162,7 +166,7 @@ def _services(
         Service(
             "policies",
             (
-                *("policies", "--policy-file", str(policy_file), "--data", str(data), *keys),
+                *("policies", "--policy-file", str(policy_file), "--data", str(data), *book, *keys),
                 *("--collector", collector, "--host", host, "--port", str(policies_port)),
             ),
             policies,

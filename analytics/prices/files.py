@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import combinations
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +23,7 @@ from .exchange import ExchangeRate
 from .listed import CURRENCY, names_of
 from .rates import MILLION, REQUEST
 
-__all__ = ["PriceDocument", "PriceFile", "parse"]
+__all__ = ["PriceDocument", "PriceFile", "load", "parse"]
 
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _MONEY = re.compile(r"(?P<amount>\S+)\s+(?P<currency>\S+)")
@@ -235,6 +236,11 @@ class PriceFile:
 
     overrides: Overrides
     exchange: tuple[ExchangeRate, ...]
+
+
+def load(path: Path) -> PriceFile:
+    """What a file says. Raises DocumentError, also where it cannot be read."""
+    return parse(documents.read(path), name=str(path))
 
 
 def parse(text: str, *, name: str) -> PriceFile:

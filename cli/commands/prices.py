@@ -1,11 +1,12 @@
 """The group `prices`."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..options import Json
+from ..options import Json, PriceFile
 
 __all__ = ["app"]
 
@@ -20,6 +21,10 @@ class Priced(StrEnum):
     PRIORITY = "priority"
 
 
+At = Annotated[str | None, typer.Option(metavar="RFC3339", help="When the call was made. Default: now.")]
+ServiceTier = Annotated[Priced | None, typer.Option(help="A service tier with rates of its own.")]
+
+
 @app.command()
 def quote(
     *,
@@ -29,17 +34,46 @@ def quote(
         str,
         typer.Option(
             metavar="JSON",
-            help="Counts: input_uncached, cache_read, cache_write_5m, cache_write_1h, output, reasoning.",
+            help="Counts: input_uncached, cache_read, cache_write_5m, cache_write_1h, output, reasoning; and what is "
+            "billed apart: input_audio, web_searches, ... (docs/prices.md).",
         ),
     ],
-    at: Annotated[
-        str | None, typer.Option(metavar="RFC3339", help="When the call was made. Default: now.")
-    ] = None,
-    service_tier: Annotated[Priced | None, typer.Option(help="A service tier with rates of its own.")] = None,
+    at: At = None,
+    service_tier: ServiceTier = None,
+    prices: PriceFile = None,
     as_json: Json = False,
 ) -> None:
     """Price one usage as of a date; an unknown model is unpriced, never 0."""
-    from .. import prices
+    from .. import prices as verb
 
     tier = service_tier.value if service_tier else None
-    raise typer.Exit(prices.quote(provider, model, usage, at, tier, as_json=as_json))
+    raise typer.Exit(verb.quote(provider, model, usage, at, tier, prices, as_json=as_json))
+
+
+@app.command("list")
+def list_(
+    *,
+    provider: Annotated[str | None, typer.Option(help="Of this provider only.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Models of this name, or like gpt-5*.")
+    ] = None,
+    at: At = None,
+    service_tier: ServiceTier = None,
+    prices: PriceFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show the rates of models as of a date."""
+    from .. import prices as verb
+
+    tier = service_tier.value if service_tier else None
+    raise typer.Exit(verb.list_(provider, model, at, tier, prices, as_json=as_json))
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A price file.")], *, as_json: Json = False
+) -> None:
+    """Validate a price file: every error with its line, or one line that it is fine."""
+    from .. import prices as verb
+
+    raise typer.Exit(verb.check(file, as_json=as_json))

@@ -19,6 +19,7 @@ from ..options import (
     PoliciesUrl,
     PolicyFile,
     Port,
+    PriceFile,
     Supervised,
     TlsCert,
     TlsKey,
@@ -33,6 +34,7 @@ def up(
     *,
     data: Data = Path("data"),
     policy_file: PolicyFile = None,
+    prices: PriceFile = None,
     host: Host = LOCAL,
     dashboard_host: Annotated[
         str, typer.Option(help="Address of the dashboard, which has no sign-in of its own.")
@@ -51,6 +53,7 @@ def up(
         verb.run(
             data=data,
             policy_file=policy_file,
+            prices=prices,
             host=host,
             dashboard_host=dashboard_host,
             collector_port=collector_port,
@@ -66,6 +69,7 @@ def up(
 def collector(
     *,
     data: Data = Path("data"),
+    prices: PriceFile = None,
     host: Host = LOCAL,
     port: Port = 4318,
     grpc_port: GrpcPort = 4317,
@@ -98,6 +102,7 @@ def collector(
     raise typer.Exit(
         serve.collector(
             data=data,
+            prices=prices,
             host=host,
             port=port,
             grpc_port=None if no_grpc else grpc_port,
@@ -116,6 +121,7 @@ def collector(
 def policies(
     *,
     policy_file: PolicyFile = None,
+    prices: PriceFile = None,
     data: Data = Path("data"),
     collector: CollectorUrl = COLLECTOR,
     host: Host = LOCAL,
@@ -132,6 +138,7 @@ def policies(
     raise typer.Exit(
         serve.policies(
             policy_file=policy_file,
+            prices=prices,
             data=data,
             collector=collector,
             host=host,
