@@ -6,7 +6,8 @@ whether two facts do belong together is for `merging` to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import duckdb
@@ -31,19 +32,22 @@ _HOUR = np.uint64(0xC2B2AE3D27D4EB4F)
 _HOUR_US = 3_600_000_000
 # Candidates stand in few places; beyond this many the places in between are read too.
 _MAX_RANGES = 8
+# Of what the index is made of: little beside it, and enough that a batch of them costs no more than its rows.
+_ROWS_AT_ONCE = 131_072
 
 
 def index_of(con: duckdb.DuckDBPyConnection) -> Index:
     """The index of everything that is booked: 2 s for 10 M calls."""
-    words: list[Hashes] = []
-    cursor = con.cursor()
+    with closing(con.cursor()) as cursor:
+        return Index(_all_words(cursor))
+
+
+def _all_words(cursor: duckdb.DuckDBPyConnection) -> Iterator[Hashes]:
+    columns = ", ".join(("call_id", "started_at", *HASHES))
     for name in ("booked", "members"):
-        columns = ", ".join(("call_id", "started_at", *HASHES))
-        rows = cursor.sql(f"SELECT {columns} FROM {name}").to_arrow_reader(1_000_000)  # noqa: S608 - our own names
+        rows = cursor.sql(f"SELECT {columns} FROM {name}").to_arrow_reader(_ROWS_AT_ONCE)  # noqa: S608 - our own names
         for batch in rows:
-            words += words_of(batch, batch["call_id"])
-    cursor.close()
-    return Index(words)
+            yield from words_of(batch, batch["call_id"])
 
 
 def words_of(rows: pa.Table | pa.RecordBatch, call_ids: pa.ChunkedArray | pa.Array) -> list[Hashes]:

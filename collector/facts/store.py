@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from ..call import NotBilled
@@ -25,7 +26,7 @@ from ..pricing import PriceCall
 from . import booking, rewriting, rollups
 from .booking import Booked
 from .candidates import index_of
-from .index import Index
+from .index import Hashes, Index
 from .rows import EPOCH, hashed
 from .statements import MADE_OF_VIEWS, statement
 
@@ -122,9 +123,8 @@ class Store:
                 if not_billed:
                     booking.keep_reasons(con, not_billed, told_at)
                 con.execute("UPDATE store SET applied_seq = $1", [last])
-            for words in result.words:
-                self._index.add(words)
             self._seq = last
+            self._remember(result.words)
             self.unfolded += result.unfolded
             if new is not None and result.states:
                 self.last_booked_at = new["booked_at"][-1].as_py().astimezone(UTC)
@@ -173,6 +173,16 @@ class Store:
                     rewriting.put_in_place(fresh, self._path)
                 finally:
                     self._con = _open(self._path)
+
+    def _remember(self, words: Sequence[Hashes]) -> None:
+        """Let the index know what was just committed. Raises StoreError where it cannot: `reopen` makes it anew."""
+        try:
+            if words:
+                self._index.add(np.concatenate(words))
+        except MemoryError as problem:
+            raise StoreError(
+                "there is no memory for the index of what is booked; give the collector more"
+            ) from problem
 
     def _learn(self) -> None:
         """Read what is kept in memory of the file. Raises StoreError: a damaged block shows when it is read."""
