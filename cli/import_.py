@@ -174,7 +174,7 @@ def _send(client: httpx.Client, batch: Batch) -> tuple[int, str]:
             break
         time.sleep(min(_WAITS_AT_MOST_S, int(answer.headers.get("Retry-After", "1"))))
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise RefusedError(key_refused(answer))
+        raise RefusedError(f"{key_refused(answer)}; sending takes the scope ingest")
     if answer.status_code == httpx.codes.FORBIDDEN:
         raise RefusedError("the key may not send traces; set SWITCHGEAR_API_KEY to one with the scope ingest")
     try:
