@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import backup, demo, keys, policies, prices, services, spend, tenants, traces
+from .commands import backup, contracts, demo, keys, policies, prices, services, spend, tenants, traces
 
 __all__ = ["app", "main"]
 
@@ -47,6 +47,7 @@ app.add_typer(tenants.app, name="tenants", rich_help_panel=RUN)
 app.command(rich_help_panel=CHECK)(traces.inspect)
 app.add_typer(prices.app, name="prices", rich_help_panel=CHECK)
 app.add_typer(policies.app, name="policies", rich_help_panel=CHECK)
+app.add_typer(contracts.app, name="contracts", rich_help_panel=CHECK)
 app.command(rich_help_panel=LOOK)(spend.query)
 app.command(rich_help_panel=LOOK)(spend.review)
 

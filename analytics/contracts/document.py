@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from switchgear.money import Money
 
+from ..prices.listed import names_of
 from .terms import Basis, Measure, Method, Overflow
 
 __all__ = [
@@ -59,6 +60,14 @@ def _day(value: Any) -> date:
     if not isinstance(day, date) or isinstance(day, datetime):
         raise ValueError(f'"{value}" is no day; write 2026-11-01')  # noqa: TRY004 - pydantic wants ValueError
     return day
+
+
+def _provider(name: str) -> str:
+    if not names_of(name):
+        raise ValueError(
+            f'"{name}" is the name of no provider; write whom the contract is with, such as openai'
+        )
+    return name
 
 
 def _zone(value: Any) -> tzinfo:
@@ -154,7 +163,7 @@ class CommitmentDocument(_Strict):
 
 class ContractDocument(_Strict):
     name: Name
-    provider: Pattern
+    provider: Annotated[Name, AfterValidator(_provider)]
     tenants: list[Name] = []
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     zone: Annotated[tzinfo, BeforeValidator(_zone)] = UTC

@@ -10,10 +10,10 @@ from decimal import Decimal
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from analytics import documents
-from analytics.documents import DocumentError, Location
 from switchgear.money import Money
 
+from .. import documents
+from ..documents import DocumentError, Location
 from .calls import Contracts
 from .document import (
     BurstDocument,
@@ -23,7 +23,7 @@ from .document import (
     VolumeTiersDocument,
     WeightsDocument,
 )
-from .matching import may_share
+from .matching import may_share, names_provider
 from .terms import Band, Basis, Burst, Contract, Discount, Provisioned, Span, VolumeTiers, Weights
 
 __all__ = ["DocumentError", "load", "parse"]
@@ -79,7 +79,8 @@ def _same_calls(first: ContractDocument, second: ContractDocument) -> bool:
         second.until is not None and second.until <= first.start
     )
     both = set(first.tenants) & set(second.tenants) or not (first.tenants or second.tenants)
-    return not apart and bool(both) and may_share([first.provider], [second.provider])
+    alike = names_provider(first.provider, second.provider) or names_provider(second.provider, first.provider)
+    return alike and not apart and bool(both)
 
 
 def _of_contract(contract: ContractDocument) -> Iterator[Problem]:

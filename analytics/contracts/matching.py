@@ -1,10 +1,15 @@
-"""Patterns: which models and providers a term is for. `*` stands for any text, `?` for one character."""
+"""Matching: which provider a contract is with, and which models a term is for.
+
+Models are named by patterns: `*` stands for any text, `?` for one character. Providers are named as in the price book.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
+
+from ..prices.listed import names_of
 
 __all__ = ["matches", "may_share", "names_provider"]
 
@@ -15,10 +20,13 @@ def matches(patterns: tuple[str, ...], name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
 
 
-@lru_cache(maxsize=1024)
-def names_provider(pattern: str, provider: str) -> bool:
-    """Whether the pattern is for a provider as a span names it: "openai" is for "openai.responses" too."""
-    return matches((pattern,), provider) or matches((pattern,), provider.partition(".")[0])
+@lru_cache(maxsize=8192)
+def names_provider(provider: str, named: str) -> bool:
+    """Whether a contract with `provider` is for a call whose span names its provider so.
+
+    The price book's rule: "azure" is "azure.ai.openai" too, and "openai" is "openai.responses".
+    """
+    return names_of(provider)[0] in names_of(named)
 
 
 def may_share(one: Iterable[str], other: Iterable[str]) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
-from analytics.apportion import rounded
 from switchgear.money import short
 
+from ..apportion import rounded
 from .bands import percentile_95, reached, slices
 from .charges import Charge, Kind, Statement
 from .errors import ContractError

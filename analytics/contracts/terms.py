@@ -152,7 +152,7 @@ class Contract:
     version: str
     """By content: "openai-2026 1a2b3c4d" names what the file said."""
     provider: str
-    """A pattern of names that spans give it."""
+    """As the price book or a span names it."""
     tenants: tuple[str, ...]
     """Empty: for all."""
     currency: str

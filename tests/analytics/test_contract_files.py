@@ -124,6 +124,10 @@ OPEN = "{multiplier: 2}"
             with_terms("commitment: {monthly: 100 EUR}"),
             'c.yaml:8: contracts[0].commitment.monthly: "100 EUR" is not in the contract\'s currency USD',
         ),
+        (
+            SMALL.replace("openai", "langchain"),
+            'contracts[0].provider: "langchain" is the name of no provider',
+        ),
         (with_terms("zone: Europe/Berlyn"), '"Europe/Berlyn" is no time zone; write a name such as'),
         (
             with_terms(tiers("tokens", "{from: 5, discount: 1%}")),
@@ -161,7 +165,7 @@ OPEN = "{multiplier: 2}"
         (with_terms("provisioned:", UNITS.replace("units: 1", "units: 1.5")), "provisioned[0].units"),
         (SMALL + SMALL.splitlines()[2] + "\n", 'c.yaml:4: contracts[1].name: "c" is taken already'),
         (
-            SMALL + "  - {name: d, provider: open*, currency: USD, from: 2026-06-01}\n",
+            SMALL + "  - {name: d, provider: openai.chat, currency: USD, from: 2026-06-01}\n",
             'c.yaml:4: contracts[1]: "d" and "c" are for the same calls',
         ),
     ],

@@ -361,6 +361,21 @@ def test_usage_of_no_contract_or_of_another_month_of_its_zone_is_in_no_statement
 
 
 @pytest.mark.parametrize(
+    ("provider", "named", "found"),
+    [
+        ("azure", "azure.ai.openai", True),
+        ("azure", "az.ai.openai", True),
+        ("openai", "OpenAI.responses", True),
+        ("openai", "azure", False),
+        ("openai", "langchain", False),
+    ],
+)
+def test_a_provider_is_found_by_the_names_that_spans_give_it(provider: str, named: str, found: bool) -> None:  # noqa: FBT001
+    contracts = Contracts((contract(provider=provider),))
+    assert (contracts.find(named, None, NOON) is not None) is found
+
+
+@pytest.mark.parametrize(
     ("one", "other", "share"),
     [
         ("gpt-4o", "gpt-4o", True),
