@@ -7,6 +7,7 @@ import zlib
 from typing import Any
 
 from .usage import Usage, UsageError, from_response
+from .usage.body import holders
 
 __all__ = ["StreamMeter"]
 
@@ -23,6 +24,7 @@ class StreamMeter:
         self._readable = encoding in ("", "identity", "gzip", "deflate")
         self._rest = b""
         self._usage: dict[str, Any] = {}
+        self._tools: Any = None
         self.model: str | None = None
         self.response_id: str | None = None
 
@@ -51,7 +53,8 @@ class StreamMeter:
         if not self._usage:
             return None
         try:
-            return from_response(self._provider, {"usage": self._usage})
+            tools = {} if self._tools is None else {"tool_usage": self._tools}
+            return from_response(self._provider, {"usage": self._usage, **tools})
         except UsageError:
             return None
 
@@ -64,10 +67,10 @@ class StreamMeter:
             return
         # Chat: top level. Responses: under "response". Anthropic: first under "message", then top level deltas,
         # whose counts are cumulative and replace the first ones.
-        for part in (event, event.get("response"), event.get("message")):
-            if isinstance(part, dict):
-                if part.get("model"):
-                    self.model, self.response_id = part["model"], part.get("id") or self.response_id
-                usage = part.get("usage")
-                if isinstance(usage, dict):
-                    self._usage.update({name: count for name, count in usage.items() if count is not None})
+        for holder in holders(event):
+            if holder.get("model"):
+                self.model, self.response_id = holder["model"], holder.get("id") or self.response_id
+            usage = holder.get("usage")
+            if isinstance(usage, dict):
+                self._usage.update({name: count for name, count in usage.items() if count is not None})
+            self._tools = holder.get("tool_usage", self._tools)

@@ -1,79 +1,74 @@
-"""Reading: how providers' bodies turn into usage."""
+"""Reading: which formats each provider answers in, and under which names a provider is known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
-from .counts import Usage, UsageError
+from . import anthropic, bedrock, cohere, google, mistral, openai
+from .body import Json, holders
+from .counts import Usage
 
 __all__ = ["from_response"]
 
+Reader: TypeAlias = Callable[[Json], Usage | None]
 
-def from_response(provider: str, body: Mapping[str, Any]) -> Usage | None:
-    """The usage in a provider's response body, or None where the body carries none.
+_BESIDE: Reader = partial(openai.read, thinking=openai.Thinking.BESIDE)
+_BOTH: tuple[Reader, ...] = (anthropic.read, openai.read)
 
-    `provider` is "openai" (chat, responses, embeddings and what speaks its format) or "anthropic".
-    Raises UsageError where a count is impossible, ValueError for a provider that it does not know.
+# The formats that each provider answers in: the first that fits a body reads it.
+_READERS: Mapping[str, tuple[Reader, ...]] = {
+    "anthropic": _BOTH,
+    "aws": (bedrock.read, *_BOTH),
+    "azure": _BOTH,
+    "cohere": (cohere.read, openai.read),
+    "google": (google.read, anthropic.read, google.chat),
+    "mistral": (mistral.read,),
+    "openrouter": _BOTH,
+    "x-ai": (anthropic.read, _BESIDE),
+    # Who speaks OpenAI's formats, and counts as it does.
+    **dict.fromkeys(
+        (
+            *("cerebras", "deepseek", "fireworks", "groq", "huggingface", "minimax", "moonshotai", "novita"),
+            *("openai", "ovhcloud", "together", "zai", "zhipuai"),
+        ),
+        _BOTH,
+    ),
+}
+# Other names of theirs, after what follows a dot or an underscore was cut: "gcp.vertex_ai", "aws.bedrock".
+_ALIASES: Mapping[str, str] = {
+    "amazon-bedrock": "aws",
+    "az": "azure",
+    "bedrock": "aws",
+    "gcp": "google",
+    "gemini": "google",
+    "mistralai": "mistral",
+    "moonshot": "moonshotai",
+    "vertex": "google",
+    "vertexai": "google",
+    "xai": "x-ai",
+}
+
+
+def from_response(provider: str, body: Json) -> Usage | None:
+    """The usage in a provider's response body, or in the last event of a streamed one; None where it has none.
+
+    Any name by which spans, or the price book, know the provider will do. Raises UsageError where a count is
+    impossible, ValueError for a provider that it does not know. Where each provider counts what: `docs/usage.md`.
     """
-    usage = body.get("usage")
-    if provider not in _READERS:
-        raise ValueError(
-            f"no usage reader for provider {provider!r}; there are: {', '.join(sorted(_READERS))}"
-        )
-    if not isinstance(usage, Mapping):
-        return None
-    return _READERS[provider](usage)
+    readers = _readers(provider)
+    for holder in holders(body):
+        for read in readers:
+            if (usage := read(holder)) is not None:
+                return usage
+    return None
 
 
-def _openai(usage: Mapping[str, Any]) -> Usage | None:
-    # Chat says prompt/completion, Responses says input/output; both counts include their cached part.
-    prefix_in, prefix_out = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
-    if usage.get(f"{prefix_in}_tokens") is None:
-        return None
-    details_in = _part(usage, f"{prefix_in}_tokens_details")
-    details_out = _part(usage, f"{prefix_out}_tokens_details")
-    cache_read = _count(details_in, "cached_tokens")
-    cache_write = _count(details_in, "cache_write_tokens")
-    return Usage(
-        input_uncached=_count(usage, f"{prefix_in}_tokens") - cache_read - cache_write,
-        cache_read=cache_read,
-        cache_write_5m=cache_write,
-        output=_count(usage, f"{prefix_out}_tokens"),
-        reasoning=_count(details_out, "reasoning_tokens"),
-    )
-
-
-def _anthropic(usage: Mapping[str, Any]) -> Usage | None:
-    # `input_tokens` excludes both cache counts. Without the split by lifetime a write is the default, 5 min.
-    if usage.get("input_tokens") is None:
-        return None
-    split = _part(usage, "cache_creation")
-    written = _count(usage, "cache_creation_input_tokens")
-    one_hour = _count(split, "ephemeral_1h_input_tokens")
-    return Usage(
-        input_uncached=_count(usage, "input_tokens"),
-        cache_read=_count(usage, "cache_read_input_tokens"),
-        cache_write_5m=written - one_hour,
-        cache_write_1h=one_hour,
-        output=_count(usage, "output_tokens"),
-    )
-
-
-def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = usage.get(name)
-    if part is not None and not isinstance(part, Mapping):
-        raise UsageError(f"{name}: {part!r} holds no counts")
-    return part or {}
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"{name}: {value!r} is not a whole number of tokens")
-    return value
-
-
-_READERS = {"openai": _openai, "anthropic": _anthropic}
+def _readers(provider: str) -> tuple[Reader, ...]:
+    name = provider.strip().lower()
+    for known in (name, name.replace("_", "-"), re.split(r"[._]", name)[0], name.partition("-")[0]):
+        if readers := _READERS.get(_ALIASES.get(known, known)):
+            return readers
+    raise ValueError(f"no usage reader for provider {provider!r}; there are: {', '.join(sorted(_READERS))}")
