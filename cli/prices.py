@@ -182,9 +182,12 @@ def _instant(at: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         instant = datetime.fromisoformat(at)
-        return instant.astimezone(UTC) if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise QuestionError(f"--at {plain(at)!r} is no date; write 2026-11-20T08:00:00Z") from None
+    note(f"--at {plain(at)} names no time zone and is taken as UTC; write one, as in 2026-11-20T08:00:00Z")
+    return instant.replace(tzinfo=UTC)
 
 
 def _document(found: Quote) -> dict[str, Any]:

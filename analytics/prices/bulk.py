@@ -149,7 +149,7 @@ def _summed(placed: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
         orient="row",
     )
     total = pl.sum_horizontal("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h")
-    band = pl.sum_horizontal([(total > pl.col(step)).fill_null(value=False) for step in steps])
+    band = pl.sum_horizontal(pl.lit(0), *((total > pl.col(step)).fill_null(value=False) for step in steps))
     counts = {kind: pl.col(kind) for kind in COUNTS} | {"output": pl.col("output") - pl.col("reasoning")}
     amounts = [
         pl.when(counts[kind] == 0).then(0).otherwise(counts[kind] * pl.col(rate))
@@ -160,7 +160,7 @@ def _summed(placed: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
         units = units + amount
     return (
         placed.join(starts, on="sheet", how="left")
-        .with_columns((band if steps else pl.lit(0)).cast(pl.Int64).alias("band"))
+        .with_columns(band.cast(pl.Int64).alias("band"))
         .join(bands, on=["sheet", "band"], how="left")
         .select("row", units.alias("units"), "currency", pl.col("alone").fill_null(value=False))
         .sort("row")

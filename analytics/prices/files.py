@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from switchgear.usage import APART, COUNTS
 
 from .. import documents
-from ..documents import Location
+from ..documents import DocumentError, Location
 from .entries import Change, Entry, Overrides, Terms, Window, is_pattern
 from .exchange import ExchangeRate
 from .listed import CURRENCY, names_of
@@ -246,10 +247,15 @@ def load(path: Path) -> PriceFile:
 def parse(text: str, *, name: str) -> PriceFile:
     """What the text of the file `name` says. Raises DocumentError with every error, each with its line."""
     tree = documents.tree_of(text, name)
-    document = documents.validated(PriceDocument, tree, name)
-    errors = [*_unlike_each_other(document), *_overlapping(document), *_rows(document)]
-    if errors:
-        raise documents.refused(tree, name, errors)
+    sound = _Sound.of(tree)
+    errors = [*_unlike_each_other(sound), *_overlapping(sound), *_rows(sound)]
+    told = [documents.refused(tree, name, errors)] if errors else []
+    try:
+        document = documents.validated(PriceDocument, tree, name)
+    except DocumentError as problem:
+        told.insert(0, problem)
+    if told:
+        raise DocumentError("\n".join(str(each) for each in told))
     return PriceFile(
         Overrides(
             tuple(each.entry() for each in document.prices),
@@ -260,12 +266,37 @@ def parse(text: str, *, name: str) -> PriceFile:
 
 
 Errors = Iterator[tuple[Location, str]]
+_Item = TypeVar("_Item", bound=BaseModel)
 
 
-def _unlike_each_other(document: PriceDocument) -> Errors:
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What of a file is right by itself, by its place: with each other it may still be wrong."""
+
+    entries: Mapping[str, Mapping[int, EntryDocument]]
+    exchange: Mapping[int, ExchangeDocument]
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> _Sound:
+        kinds = ("prices", "corrections")
+        return cls(
+            {kind: _right(EntryDocument, tree.get(kind)) for kind in kinds},
+            _right(ExchangeDocument, tree.get("exchange")),
+        )
+
+
+def _right(model: type[_Item], items: object) -> dict[int, _Item]:
+    found: dict[int, _Item] = {}
+    for place, item in enumerate(items if isinstance(items, list) else ()):
+        with suppress(ValidationError):
+            found[place] = model.model_validate(item)
+    return found
+
+
+def _unlike_each_other(sound: _Sound) -> Errors:
     """What no single field of an entry shows."""
-    for kind, entries in (("prices", document.prices), ("corrections", document.corrections)):
-        for index, each in enumerate(entries):
+    for kind, entries in sound.entries.items():
+        for index, each in entries.items():
             where = (kind, index)
             if not names_of(each.provider):
                 yield (*where, "provider"), f'"{each.provider}" says nothing of who bills; name the provider'
@@ -312,10 +343,10 @@ def _whole(where: Location, each: EntryDocument, *, has_rates: bool) -> Errors:
                 yield (*where, "above", start, _FIELDS[kind]), f"there is no {_FIELDS[kind]} below {start}"
 
 
-def _overlapping(document: PriceDocument) -> Errors:
+def _overlapping(sound: _Sound) -> Errors:
     """Entries of which two would hold for one model at one time; and a model in two currencies."""
-    for kind, entries in (("prices", document.prices), ("corrections", document.corrections)):
-        for (first, one), (second, other) in combinations(enumerate(entries), 2):
+    for kind, entries in sound.entries.items():
+        for (first, one), (second, other) in combinations(entries.items(), 2):
             if names_of(one.provider)[:1] != names_of(other.provider)[:1]:
                 continue
             named = _both_name(one, other)
@@ -361,9 +392,9 @@ def _while(one: EntryDocument, other: EntryDocument) -> bool:
     return begins is None or ends is None or begins < ends
 
 
-def _rows(document: PriceDocument) -> Errors:
+def _rows(sound: _Sound) -> Errors:
     seen: dict[tuple[frozenset[str], date], int] = {}
-    for index, row in enumerate(document.exchange):
+    for index, row in sound.exchange.items():
         pair = frozenset((row.from_, row.to))
         if len(pair) == 1:
             yield ("exchange", index), f"{row.from_} is worth itself"

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,33 +21,46 @@ SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[3]
 CASES = SHARED / "prices" / "price_cases.json"
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BOOK = PriceBook()
-# The book has no rates for the long-context beta of 2025.
-NOT_IN_THE_BOOK = frozenset({"anthropic sonnet-4 >200k (1M beta, 2025)"})
+
+
+def cases() -> list[dict[str, Any]]:
+    if not CASES.is_file():
+        pytest.skip(f"no price cases at {CASES}; name the shared data in SWITCHGEAR_SHARED_DATA")
+    found: list[dict[str, Any]] = json.loads(CASES.read_text())["cases"]
+    assert len(found) >= 10
+    return found
+
+
+def counts_of(case: dict[str, Any]) -> dict[str, int]:
+    written, long = case["cache_write"], case["cache_write_1h"]
+    return {
+        "input_uncached": case["input_tokens"] - case["cache_read"] - written - long,
+        "cache_read": case["cache_read"],
+        "cache_write_5m": written,
+        "cache_write_1h": long,
+        "output": case["output_tokens"],
+        "reasoning": case["reasoning"],
+    }
 
 
 def test_published_prices_are_met_to_the_last_digit() -> None:
-    if not CASES.is_file():
-        pytest.skip(f"no price cases at {CASES}; name the shared data in SWITCHGEAR_SHARED_DATA")
-    checked = 0
-    for case in json.loads(CASES.read_text())["cases"]:
-        if case["name"] in NOT_IN_THE_BOOK:
-            continue
-        written, long = case["cache_write"], case["cache_write_1h"]
-        usage = Usage(
-            input_uncached=case["input_tokens"] - case["cache_read"] - written - long,
-            cache_read=case["cache_read"],
-            cache_write_5m=written,
-            cache_write_1h=long,
-            output=case["output_tokens"],
-            reasoning=case["reasoning"],
-        )
+    for case in cases():
         at = datetime.fromisoformat(case["ts"]) if case["ts"] else AT
         tier = "batch" if case["batch"] else case["tier"]
-        provider, model = case["genai"]
-        quote = BOOK.quote(provider, model, usage, at, service_tier=tier)
+        quote = BOOK.quote(*case["genai"], Usage(**counts_of(case)), at, tier)
         assert quote.cost == Decimal(str(case["expected"])), case["name"]
-        checked += 1
-    assert checked >= 10
+
+
+def test_the_command_agrees_with_published_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    for case in cases():
+        at = case["ts"] or AT.isoformat()
+        tier = "batch" if case["batch"] else case["tier"]
+        code = verb.quote(*case["genai"], json.dumps(counts_of(case)), at, tier, as_json=True)
+        found = json.loads(capsys.readouterr().out)
+        assert code == 0
+        assert Decimal(found["cost"]) == Decimal(str(case["expected"])), case["name"]
+        assert found["price_version"] == BOOK.version
+        assert sum(Decimal(line["amount"]) for line in found["lines"]) == Decimal(found["cost"])
 
 
 def test_every_kind_of_token_has_its_own_line() -> None:
@@ -79,10 +93,26 @@ def test_lines_sum_to_the_cost_and_fit_what_is_stored(model: str, five: tuple[in
     assert quote.cost < 1_000_000
 
 
-@given(counts, counts, st.integers(0, 1000))
-def test_more_tokens_never_cost_less(input_tokens: int, output: int, more: int) -> None:
-    less = BOOK.quote("openai", "gpt-4o", Usage(input_tokens, output=output), AT).cost
-    most = BOOK.quote("openai", "gpt-4o", Usage(input_tokens + more, output=output + more), AT).cost
+@given(
+    st.sampled_from(
+        [
+            ("openai", "gpt-4o"),
+            ("anthropic", "claude-sonnet-4-5"),
+            ("google", "gemini-2.5-pro"),
+            ("perplexity", "sonar-deep-research"),
+        ]
+    ),
+    st.tuples(*[st.integers(0, 40_000)] * 5),
+    st.integers(0, 4),
+    st.integers(0, 1000),
+)
+def test_within_a_tier_more_of_any_count_never_costs_less(
+    model: tuple[str, str], five: tuple[int, ...], place: int, more: int
+) -> None:
+    # 4 x 40,000 + 1,000 input tokens are below every start of a context tier.
+    raised = [count + (more if each == place else 0) for each, count in enumerate(five)]
+    less = BOOK.quote(*model, Usage(*five, reasoning=five[4] // 2), AT).cost
+    most = BOOK.quote(*model, Usage(*raised, reasoning=five[4] // 2), AT).cost
     assert less is not None
     assert most is not None
     assert less <= most
