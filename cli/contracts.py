@@ -59,9 +59,11 @@ def explain(file: Path, month: str, usage: Path, prices: Path | None = None, *, 
     try:
         path = price_path(prices)
         book = PriceBook([path] if path is not None else ())
-        statements = found.statements(month, list(_used(usage, book)))
+        statements, outside = found.statements(month, list(_used(usage, book)))
     except (ContractError, DocumentError, UsageFileError) as problem:
         return misuse(str(problem))
+    if outside:
+        note(f"{len(outside)} rows fall to no contract that runs in {month}: no statement has them")
     if as_json:
         say(json.dumps([_document(each) for each in statements], indent=2))
     else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from collector.pricing import Line, PriceCall, Quote
 from switchgear.usage import Usage
@@ -20,6 +20,8 @@ from .terms import Contract
 from .usage import Used
 
 __all__ = ["Contracts"]
+
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +60,40 @@ class Contracts:
             if contract is None or listed.cost is None:
                 return listed
             discount = contract.discount(model or "", at)
-            found = replace(listed, list_cost=listed.cost, contract=contract.version)
-            return found if discount is None or not discount.share else _less(found, discount.share)
+            lines = listed.lines if discount is None else _less(listed.lines, discount.share)
+            cost = sum([line.amount for line in lines], _NOTHING)
+            return Quote(
+                cost, listed.currency, listed.version, lines, list_cost=listed.cost, contract=contract.version
+            )
 
         return contracted
 
-    def statements(self, month: str, used: Iterable[Used]) -> list[Statement]:
-        """The statement of each contract that runs in `month`, each from the usage that falls to it.
+    def statements(self, month: str, used: Iterable[Used]) -> tuple[list[Statement], list[Used]]:
+        """The statement of each contract that runs in `month`, and the usage that is in none of them.
 
-        Usage that no contract is for, or that lies in another month of its contract's zone, is in none of them.
+        In none is what no contract is for, and what lies in another month of its contract's zone.
         """
         periods = {each.version: period(each, month) for each in self.contracts}
         fallen: dict[str, list[Used]] = defaultdict(list)
+        outside: list[Used] = []
         for use in used:
             contract = self.find(use.provider, use.tenant, use.at)
             part = None if contract is None else periods[contract.version]
             if contract is not None and part is not None and part.start <= use.at < part.end:
                 fallen[contract.version].append(use)
-        return [
-            statement(each, month, fallen[each.version])
-            for each in self.contracts
-            if periods[each.version] is not None
+            else:
+                outside.append(use)
+        running = [each for each in self.contracts if periods[each.version] is not None]
+        return [statement(each, month, fallen[each.version]) for each in running], outside
+
+
+def _less(lines: tuple[Line, ...], share: Decimal) -> tuple[Line, ...]:
+    left, times = 1 - share, EXACT.multiply
+    return tuple(
+        [
+            Line(
+                line.kind, line.quantity, times(line.rate_per_million, left), stored(times(line.amount, left))
+            )
+            for line in lines
         ]
-
-
-def _less(listed: Quote, share: Decimal) -> Quote:
-    with localcontext(EXACT):
-        left = 1 - share
-        lines = tuple(
-            Line(line.kind, line.quantity, line.rate_per_million * left, stored(line.amount * left))
-            for line in listed.lines
-        )
-        return replace(listed, lines=lines, cost=sum((line.amount for line in lines), Decimal(0)))
+    )

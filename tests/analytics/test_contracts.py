@@ -345,7 +345,8 @@ def test_a_contract_that_names_the_tenant_goes_before_one_for_all() -> None:
         general,
     ]
     calls = [used(1, "3"), Used("openai", "m", NOON, Decimal(4), "USD", tenant="acme")]
-    assert [month.list_cost for month in contracts.statements("2026-11", calls)] == [3, 4]
+    months, outside = contracts.statements("2026-11", calls)
+    assert ([month.list_cost for month in months], outside) == ([3, 4], [])
 
 
 def test_usage_of_no_contract_or_of_another_month_of_its_zone_is_in_no_statement() -> None:
@@ -355,9 +356,9 @@ def test_usage_of_no_contract_or_of_another_month_of_its_zone_is_in_no_statement
         used(1, "2", datetime(2026, 11, 30, 23, 0, tzinfo=UTC)),
         Used("anthropic", "m", NOON, Decimal(4), "USD"),
     ]
-    (month,) = contracts.statements("2026-11", calls)
-    assert month.list_cost == 1
-    assert contracts.statements("2027-02", calls) == []
+    (month,), outside = contracts.statements("2026-11", calls)
+    assert (month.list_cost, outside) == (1, calls[1:])
+    assert contracts.statements("2027-02", calls) == ([], calls)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def test_a_month_is_explained_charge_by_charge(file: Path, capsys: pytest.Captur
     assert month["unpriced_tokens"] == 1500
     assert (month["start"], month["end"]) == ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
     assert verb.explain(file, "2026-11", usage(file, PRICED), as_json=False) == 0
-    said = capsys.readouterr().out
+    said, noted = capsys.readouterr()
+    assert "1 rows fall to no contract that runs in 2026-11" in noted
     assert "10 % off 2 USD of *" in said
     assert "1,500 tokens have no list price" in said
 
