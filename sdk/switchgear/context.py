@@ -7,6 +7,7 @@ clients would send to providers.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from contextvars import Token
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import wraps
 from inspect import iscoroutinefunction
+from threading import Event
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,6 +26,7 @@ from . import attributes, hooks
 from .decision import Action, Decision
 from .errors import ConfigError
 from .money import Money
+from .outcome import outcome_of
 from .tier import Tier
 
 __all__ = ["UNTAGGED", "Task", "current_task", "run_in", "task"]
@@ -51,6 +54,9 @@ class Task:
     budgets: tuple[tuple[str, Money], ...] = ()
     """(task id, amount) of this task and of each above it that set itself a budget."""
     span_attributes: dict[str, str] = field(default_factory=dict, repr=False)
+    started_ns: int = field(default_factory=time.time_ns, repr=False)
+    """When it began, in nanoseconds since 1970."""
+    _failed: Event = field(default_factory=Event, repr=False)
 
     @property
     def decision(self) -> Decision | None:
@@ -68,6 +74,10 @@ class Task:
         """Whether it is time to answer with what is there: the next calls may be refused."""
         decision = self.decision
         return decision is not None and decision.action in (Action.DEGRADE, Action.DENY)
+
+    def failed(self) -> None:
+        """Say that it does not reach what it was for, though nothing is raised: it counts as failed when it ends."""
+        self._failed.set()
 
 
 def current_task() -> Task | None:
@@ -95,7 +105,8 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
 
     A task inside another one is a sub-agent of it: it inherits tenant and tier, and shares the root's ceiling.
     `budget` ("0.50 USD", for the task and those inside it) may lower what policies allow, never raise it.
-    `id` names a task that is known elsewhere.
+    `id` names a task that is known elsewhere. `user` names for whom of the tenant's users it runs, by whatever name may
+    be kept: a pseudonym will do. How it ends is told to the collector, as one span.
 
         with task("summarize-sales", tenant="acme", tier="interactive", budget="0.50 USD") as t: ...
     """
@@ -108,12 +119,14 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
         tier: str | None = None,
         budget: str | None = None,
         id: str | None = None,  # noqa: A002 - the public name, fixed by the design
+        user: str | None = None,
     ) -> None:
         self._workload = _name("workload", workload)
         self._tenant = None if tenant is None else _name("tenant", tenant)
         self._tier = None if tier is None else _parsed("tier", Tier.parse, tier)
         self._budget = None if budget is None else _parsed("budget", _budget, budget)
         self._id = None if id is None else _name("id", id)
+        self._user = None if user is None else _name("user", user)
         self._entered: list[tuple[Task, Token[otel.Context]]] = []
 
     def __enter__(self) -> Task:
@@ -127,7 +140,7 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
     ) -> None:
         ended, token = self._entered.pop()
         otel.detach(token)
-        hooks.task_ends(ended)
+        hooks.task_ends(ended, outcome_of(error, failed=ended._failed.is_set()))
 
     async def __aenter__(self) -> Task:
         return self.__enter__()
@@ -184,6 +197,9 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
         }
         if parent is not None:
             tags[attributes.TASK_PARENT_ID] = parent.id
+        user = self._user or (parent.span_attributes.get(attributes.USER) if parent else None)
+        if user is not None:
+            tags[attributes.USER] = user
         above = parent.budgets if parent else ()
         budgets = above if self._budget is None else (*above, (own, self._budget))
         return Task(own, root, parent.id if parent else None, self._workload, tenant, tier, budgets, tags)

@@ -12,6 +12,7 @@ from .tier import Tier
 if TYPE_CHECKING:
     from .context import Task
     from .decision import Decision
+    from .outcome import Outcome
 
 __all__ = ["Host", "decision", "default_tenant", "default_tier", "install", "task_begins", "task_ends"]
 
@@ -20,7 +21,7 @@ class Host(Protocol):
     """What the configured runtime offers to tasks."""
 
     def task_begins(self, task: Task) -> None: ...
-    def task_ends(self, task: Task) -> None: ...
+    def task_ends(self, task: Task, outcome: Outcome) -> None: ...
     def decision(self, task: Task) -> Decision | None: ...
     def default_tenant(self) -> str | None: ...
     def default_tier(self) -> Tier: ...
@@ -40,9 +41,9 @@ def task_begins(task: Task) -> None:
         _host.task_begins(task)
 
 
-def task_ends(task: Task) -> None:
+def task_ends(task: Task, outcome: Outcome) -> None:
     if _host is not None:
-        _host.task_ends(task)
+        _host.task_ends(task, outcome)
 
 
 def decision(task: Task) -> Decision | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from importlib.metadata import version
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -11,13 +12,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from . import hooks
+from . import attributes, hooks
 from . import threads as task_threads
 from .context import Task
 from .control import Control, Scope
 from .decision import Decision
 from .errors import ConfigError
 from .guard import Guard
+from .outcome import Outcome
 from .processor import CostSpanProcessor
 from .settings import Settings
 from .tier import Tier
@@ -37,6 +39,7 @@ class Runtime:
         self.settings = settings
         self.control = Control(settings) if guarded else None
         self.guard = Guard(self.control, settings) if self.control is not None else None
+        self._tracer: trace.Tracer | None = None
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else None
         self._exporter = OTLPSpanExporter(endpoint=f"{settings.collector}/v1/traces", headers=headers)
         self._exporting = BatchSpanProcessor(
@@ -47,7 +50,8 @@ class Runtime:
         )
 
     def attach(self, provider: TracerProvider) -> None:
-        """Tag and export the spans of a tracer provider."""
+        """Tag and export the spans of a tracer provider, and tell through it how tasks end."""
+        self._tracer = provider.get_tracer("switchgear", version("switchgear"))
         provider.add_span_processor(CostSpanProcessor())
         provider.add_span_processor(self._exporting)
 
@@ -74,9 +78,14 @@ class Runtime:
         if self.control is not None:
             self.control.watch(Scope.of(task))
 
-    def task_ends(self, task: Task) -> None:
+    def task_ends(self, task: Task, outcome: Outcome) -> None:
         if self.control is not None:
             self.control.unwatch(Scope.of(task))
+        if task.parent_id is None and self._tracer is not None:
+            told = {**task.span_attributes, attributes.TASK_OUTCOME: outcome.value}
+            self._tracer.start_span(
+                f"task {task.workload}", attributes=told, start_time=task.started_ns
+            ).end()
 
     def decision(self, task: Task) -> Decision | None:
         return self.control.decision(Scope.of(task)) if self.control is not None else None

@@ -6,9 +6,11 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
@@ -20,6 +22,18 @@ def tracer(configured: Callable[..., TracerProvider]) -> Tracer:
     return configured(guard=False).get_tracer("tests")
 
 
+def called(spans: InMemorySpanExporter) -> list[ReadableSpan]:
+    """The spans of the code, without those that tell how a task ended."""
+    return [span for span in spans.get_finished_spans() if span.name == "call"]
+
+
+def ended(spans: InMemorySpanExporter) -> list[tuple[str, dict[str, object]]]:
+    """The name and attributes of each span that tells how a task ended."""
+    return [
+        (span.name, dict(span.attributes or {})) for span in spans.get_finished_spans() if span.name != "call"
+    ]
+
+
 def tenant_of(span: object) -> object:
     return span.attributes.get("switchgear.tenant")  # type: ignore[attr-defined]
 
@@ -28,7 +42,7 @@ def test_a_span_in_a_sub_task_carries_all_six_attributes(tracer: Tracer, spans: 
     with sg.task("report", tenant="acme", tier="interactive", id="t-1"), sg.task("search", id="t-2"):
         tracer.start_span("call").end()
 
-    (span,) = spans.get_finished_spans()
+    (span,) = called(spans)
     assert dict(span.attributes or {}) == {
         "switchgear.tenant": "acme",
         "switchgear.workload": "search",
@@ -44,7 +58,7 @@ def test_a_span_outside_any_task_is_left_alone(tracer: Tracer, spans: InMemorySp
         pass
     tracer.start_span("call").end()
 
-    assert not spans.get_finished_spans()[0].attributes
+    assert not called(spans)[0].attributes
 
 
 def test_a_span_outside_any_task_is_of_the_process_s_own_tenant_where_it_has_one(
@@ -53,7 +67,7 @@ def test_a_span_outside_any_task_is_of_the_process_s_own_tenant_where_it_has_one
     tracer = configured(guard=False, tenant="acme", tier="background").get_tracer("tests")
     tracer.start_span("call").end()
 
-    assert dict(spans.get_finished_spans()[0].attributes or {}) == {
+    assert dict(called(spans)[0].attributes or {}) == {
         "switchgear.tenant": "acme",
         "switchgear.workload": "untagged",
         "switchgear.tier": "background",
@@ -117,7 +131,7 @@ async def test_the_task_survives(way: Callable, tracer: Tracer, spans: InMemoryS
     async with sg.task("report", tenant="acme"):
         await way(lambda: tracer.start_span("call").end())
 
-    assert [tenant_of(span) for span in spans.get_finished_spans()] == ["acme"]
+    assert [tenant_of(span) for span in called(spans)] == ["acme"]
 
 
 def test_a_pool_thread_started_inside_a_task_does_not_stay_in_it(
@@ -133,7 +147,7 @@ def test_a_pool_thread_started_inside_a_task_does_not_stay_in_it(
         with sg.task("report", tenant="zenith"):
             pool.submit(call).result()
 
-    assert [tenant_of(span) for span in spans.get_finished_spans()] == ["acme", None, "zenith"]
+    assert [tenant_of(span) for span in called(spans)] == ["acme", None, "zenith"]
 
 
 def test_a_decorated_function_is_a_task_of_its_own_at_each_call() -> None:
@@ -158,6 +172,74 @@ async def test_a_decorated_coroutine_may_run_many_times_at_once() -> None:
         return before
 
     assert len(set(await asyncio.gather(*(run() for _ in range(20))))) == 20
+
+
+def test_the_user_of_a_task_is_named_on_every_span_of_it_and_of_those_inside_it(
+    tracer: Tracer, spans: InMemorySpanExporter
+) -> None:
+    with sg.task("report", tenant="acme", user="u-17"), sg.task("search"):
+        tracer.start_span("call").end()
+    with sg.task("report", tenant="acme"):
+        tracer.start_span("call").end()
+
+    assert [(span.attributes or {}).get("switchgear.user") for span in called(spans)] == ["u-17", None]
+
+
+def _returns(task: sg.Task) -> None:
+    pass
+
+
+def _says_so(task: sg.Task) -> None:
+    task.failed()
+
+
+def _raises(task: sg.Task) -> None:
+    raise LookupError
+
+
+def _is_refused(task: sg.Task) -> None:
+    raise sg.BudgetExceeded(
+        sg.Decision(
+            "d-1", sg.Action.DENY, "no more", version=1, valid_until=datetime(2026, 11, 24, tzinfo=UTC)
+        )
+    )
+
+
+def _is_cancelled(task: sg.Task) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("run", "outcome"),
+    [
+        (_returns, "succeeded"),
+        (_says_so, "failed"),
+        (_raises, "failed"),
+        (_is_refused, "stopped"),
+        (_is_cancelled, "abandoned"),
+    ],
+)
+def test_how_a_task_ended_is_told_once_for_its_whole_tree(
+    run: Callable[[sg.Task], None], outcome: str, tracer: Tracer, spans: InMemorySpanExporter
+) -> None:
+    with suppress(Exception, asyncio.CancelledError), sg.task("report", tenant="acme", id="t-1") as task:
+        with sg.task("search", id="t-2"):
+            pass
+        run(task)
+
+    assert ended(spans) == [
+        (
+            "task report",
+            {
+                "switchgear.tenant": "acme",
+                "switchgear.workload": "report",
+                "switchgear.task.id": "t-1",
+                "switchgear.task.root_id": "t-1",
+                "switchgear.tier": "batch",
+                "switchgear.task.outcome": outcome,
+            },
+        )
+    ]
 
 
 def test_one_task_object_can_be_entered_twice() -> None:
