@@ -1,0 +1,181 @@
+"""Calls: the calls of a range as one table, from a running collector or from a file.
+
+Columns of the table, named as in the view `calls`: `started_at` (UTC, microseconds), `tenant`, `workload`, `task_id`,
+`tier`, `provider`, `model`, the five counts that add up to a call's tokens (null: usage not known), `cost` (null: no
+price) and `currency`. Rows come in order of time.
+"""
+
+from __future__ import annotations
+
+import io
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pyarrow as pa
+
+from ..answers import key_refused, reason, stranger
+from ..console import note
+
+__all__ = ["COUNTS", "AuditError", "MisuseError", "booked", "from_file", "instant"]
+
+COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+_TEXTS = ("tenant", "workload", "task_id", "tier", "provider", "model", "currency")
+_MONEY = pl.Decimal(38, 12)
+_TIME = pl.Datetime("us", "UTC")
+_TIMEOUT_S = 60.0
+_PAGE = 50_000
+"""Rows a request: the collector answers 100,000 and 64 MiB at most."""
+
+
+class AuditError(Exception):
+    """The calls cannot be read; the text says why and what to do."""
+
+
+class MisuseError(AuditError):
+    """What was asked makes no sense; the text says what to write."""
+
+
+def instant(option: str, text: str) -> datetime:
+    """The instant in UTC; a time without a zone is taken as UTC. Raises MisuseError for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise MisuseError(f"{option} {text[:64]!r} is no instant; write 2026-11-20T08:00:00Z") from None
+
+
+def booked(start: datetime, end: datetime, *, collector: str, api_key: str | None) -> pl.DataFrame:
+    """The calls that a collector has booked in [start, end), as far as the key sees them. Raises AuditError."""
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        with httpx.Client(
+            base_url=collector,
+            headers=headers,
+            timeout=_TIMEOUT_S,
+            verify=ssl.create_default_context(),
+            trust_env=False,
+        ) as client:
+            pages = list(_pages(client, start, end))
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        raise AuditError(
+            f"no collector answers at {collector} ({problem}); start one with: switchgear up"
+        ) from problem
+    except UnicodeEncodeError:
+        raise MisuseError("SWITCHGEAR_API_KEY holds a character that no key has") from None
+    except (ValueError, TypeError, pl.exceptions.PolarsError):
+        raise AuditError(stranger(collector)) from None
+    return pl.concat(pages).sort("started_at")
+
+
+def from_file(path: Path) -> pl.DataFrame:
+    """The calls in a CSV or Parquet file. It needs `started_at`, `tenant` and a count; the rest may be missing.
+
+    Raises MisuseError, with the column and a value of it, for what is no such file.
+    """
+    try:
+        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+    except OSError as problem:
+        raise MisuseError(f"--calls {path}: {problem.strerror or problem}") from problem
+    except pl.exceptions.PolarsError as problem:
+        raise MisuseError(f"--calls {path} is no CSV or Parquet: {_first_line(problem)}") from problem
+    missing = [name for name in ("started_at", "tenant") if name not in table.columns]
+    if missing or not set(COUNTS) & set(table.columns):
+        wanted = " and ".join(missing) if missing else f"any of {', '.join(COUNTS)}"
+        raise MisuseError(f"--calls {path} has no column {wanted}; it has {', '.join(table.columns)}")
+    try:
+        return _typed(table, f"--calls {path}")
+    except pl.exceptions.PolarsError as problem:
+        raise MisuseError(f"--calls {path}: {_first_line(problem)}") from problem
+
+
+def _typed(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The table with all columns, each of its type."""
+    if table.schema.get("cost") in (pl.Float32, pl.Float64):
+        raise MisuseError(f"{name}: cost is a float, which no amount is; write decimals or text")
+    columns: list[pl.Expr | pl.Series] = [_times(table["started_at"], name)]
+    columns += [_or_null(table, text).cast(pl.String).alias(text) for text in _TEXTS]
+    counted = [count for count in COUNTS if count in table.columns]
+    known = pl.any_horizontal(pl.col(counted).is_not_null())
+    for count in COUNTS:
+        column = pl.col(count).cast(pl.Int64) if count in counted else pl.lit(None, pl.Int64)
+        # Where one count is known the call told its usage: the others are none, not unknown.
+        columns.append(pl.when(known).then(column.fill_null(0)).alias(count))
+    columns.append(_or_null(table, "cost").cast(_MONEY).alias("cost"))
+    typed = table.select(columns).sort("started_at")
+    for needed in ("started_at", "tenant"):
+        if without := typed[needed].null_count():
+            raise MisuseError(f"{name}: {without} of {len(typed)} rows have no {needed}")
+    for amount in (*COUNTS, "cost"):
+        if len(below := typed.filter(pl.col(amount) < 0)):
+            raise MisuseError(f"{name}: {amount} = {below[amount][0]} must not be below 0")
+    return typed
+
+
+def _times(column: pl.Series, name: str) -> pl.Series:
+    if column.dtype == pl.String:
+        texts = column.to_list()
+        instants = [None if text is None else instant(f"{name}: started_at", text) for text in texts]
+        return pl.Series("started_at", instants, dtype=_TIME)
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
+        return column.dt.convert_time_zone("UTC").cast(_TIME)
+    return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _or_null(table: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name) if name in table.columns else pl.lit(None).alias(name)
+
+
+def _pages(client: httpx.Client, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
+    """The range in parts that one answer can hold: halved until each does."""
+    parts = [(start, end, _count(client, start, end))]
+    total, read = parts[0][2], 0
+    while parts:
+        first, last, rows = parts.pop()
+        if rows <= _PAGE or last - first <= timedelta(microseconds=1):
+            yield _page(client, first, last)
+            read += rows
+            if total > _PAGE:
+                note(f"audit: {read:,} of {total:,} calls read")
+        else:
+            middle = first + (last - first) / 2
+            early = _count(client, first, middle)
+            parts += [(middle, last, rows - early), (first, middle, early)]
+
+
+def _count(client: httpx.Client, start: datetime, end: datetime) -> int:
+    found = _asked(client, f"SELECT count(*) AS calls FROM calls WHERE {_within(start, end)}")  # noqa: S608 - ours
+    return int(found["calls"][0])
+
+
+def _page(client: httpx.Client, start: datetime, end: datetime) -> pl.DataFrame:
+    columns = ", ".join(("started_at", *_TEXTS, *COUNTS, "cost"))
+    page = _asked(client, f"SELECT {columns} FROM calls WHERE {_within(start, end)}")  # noqa: S608 - names of ours
+    return _typed(page, "the collector")
+
+
+def _within(start: datetime, end: datetime) -> str:
+    return (
+        f"kind = 'llm' AND started_at >= TIMESTAMPTZ '{start.isoformat()}' "
+        f"AND started_at < TIMESTAMPTZ '{end.isoformat()}'"
+    )
+
+
+def _asked(client: httpx.Client, sql: str) -> pl.DataFrame:
+    answer = client.post("/v1/query", json={"sql": sql, "params": [], "format": "arrow"})
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise AuditError(key_refused(answer))
+    if not answer.is_success:
+        raise AuditError(f"the collector answered {answer.status_code}: {reason(answer)}")
+    with pa.ipc.open_stream(io.BytesIO(answer.content)) as stream:
+        found = pl.from_arrow(stream.read_all())
+    if not isinstance(found, pl.DataFrame):
+        raise TypeError("no table")
+    return found
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).splitlines()[0][:300]
