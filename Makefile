@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-ingest bench-reports kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-ingest bench-pricing bench-reports kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: install ## run the benchmarks that take seconds and print their figures
 
 bench-ingest: install ## measure what the collector takes in, beside a peer (ARGS=--ten-million: a full store)
 	$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+bench-pricing: install ## price calls one by one and at once, beside two other calculators (ARGS=--no-peer)
+	$(BIN)/python benchmarks/pricing.py $(ARGS)
 
 bench-reports: install ## ask ten million calls three questions, call by call and from their sums
 	$(BIN)/python benchmarks/reports.py $(ARGS)

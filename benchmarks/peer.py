@@ -7,28 +7,20 @@ ones. What is compared is therefore one thing: what an acknowledgement is worth 
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 import time
-import venv
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from apart import Unavailable, installed
 from load import Request, Sent, send
 from server import Server, free_port
 
 __all__ = ["PACKAGE", "Outcome", "Unavailable", "measure"]
 
 PACKAGE = "arize-phoenix==20.26.1"
-INSTALL_WITHIN_S = 600
 READY_WITHIN_S = 120.0
-
-
-class Unavailable(Exception):  # noqa: N818 - it is a state, not a fault
-    """Why Phoenix cannot be run here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class Outcome:
 
 def measure(request: Request, folder: Path, *, connections: int, send_s: float, cap_s: float) -> Outcome:
     """Send for `send_s`, let it write until `cap_s`, then kill it. Raises Unavailable where it cannot be had."""
-    program = _installed()
+    program = installed(PACKAGE, "about 850 MB") / "phoenix"
     port = str(free_port())
     folder.mkdir(parents=True)
     server = Server(
@@ -90,36 +82,3 @@ def _rows(folder: Path) -> int:
     ) as connection:
         count: int = connection.execute("SELECT count(*) FROM spans").fetchone()[0]
         return count
-
-
-def _installed() -> Path:
-    """Phoenix's own program, installing it first where that was not done yet."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    home = cache / "switchgear" / PACKAGE.replace("==", "-")
-    program = home / "bin" / "phoenix"
-    if program.exists():
-        return program
-    print(f"  installing {PACKAGE} into {home} (about 850 MB, once)", file=sys.stderr, flush=True)
-    try:
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run(
-            [
-                home / "bin" / "python",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                PACKAGE,
-            ],
-            check=True,
-            timeout=INSTALL_WITHIN_S,
-            capture_output=True,
-            text=True,
-        )
-    except subprocess.SubprocessError as problem:
-        words = getattr(problem, "stderr", None) or str(problem)
-        raise Unavailable(
-            f"{PACKAGE} cannot be installed: {words.strip().splitlines()[-1][:200]}"
-        ) from problem
-    return program
