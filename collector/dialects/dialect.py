@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .document import Inside
 
@@ -90,16 +91,28 @@ class Dialect:
     """Where the input leaves the cached tokens out; elsewhere they are a part of it."""
     reasoning_apart: frozenset[str] = frozenset()
     """Names of reasoning counts that stand beside the output; the others are a part of it."""
+    input_beside: tuple[str, ...] = ()
+    output_beside: tuple[str, ...] = ()
+    """Tokens that the input or the output leaves out, and that are billed as all others of it."""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is billed apart, by its name in `APART`; what is named for the input is of all of it, cached or not."""
+    parts_beside: frozenset[str] = frozenset()
+    """Names of parts that stand beside the input or the output; the others are within it."""
     estimate: Estimate | None = None
     failures: tuple[tuple[str, str], ...] = ()
     """(attribute, value in lower case) pairs that show a failed request, beside the span's own status."""
     own_ids: tuple[str, ...] = ()
     """Attributes with ids of the instrumentation's own making: a response id equal to one is no id."""
+    parted: frozenset[str] = field(init=False, repr=False)
+    """The attributes of which one is there on a span with parts, or with tokens beside: few have any."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parted", frozenset(map(_attribute, self._part_names())))
 
     @property
     def attributes(self) -> frozenset[str]:
         """Every attribute that it reads."""
-        return frozenset(name.attribute if isinstance(name, Inside) else name for name in self._names())
+        return frozenset(map(_attribute, self._names()))
 
     @property
     def documents(self) -> frozenset[str]:
@@ -112,6 +125,7 @@ class Dialect:
             *(*self.output, *self.cache_read, *self.cache_write, *self.reasoning, *self.total),
             *(*self.cache_write_5m, *self.cache_write_1h, *self.marks, *self.own_ids, *self.service_tier),
             *(attribute for attribute, _ in self.failures),
+            *self._part_names(),
         }
         for kind in self.kinds:
             names |= {kind.attribute, *((kind.given[0],) if kind.given else ())}
@@ -121,6 +135,17 @@ class Dialect:
             names |= {*self.estimate.proofs, *(attribute for attribute, _ in self.estimate.streams)}
         return names
 
+    def _part_names(self) -> set[str]:
+        return {
+            *self.input_beside,
+            *self.output_beside,
+            *(name for part in self.parts.values() for name in part),
+        }
+
     def speaks(self, scope: str) -> bool:
         """Whether an instrumentation scope of that name speaks this dialect."""
         return any(scope == name or (name.endswith(".") and scope.startswith(name)) for name in self.scopes)
+
+
+def _attribute(name: str) -> str:
+    return name.attribute if isinstance(name, Inside) else name

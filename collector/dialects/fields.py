@@ -66,6 +66,10 @@ class Fields:
                 return count
         return None
 
+    def any_of(self, attributes: frozenset[str]) -> bool:
+        """Whether one of the attributes is there."""
+        return not attributes.isdisjoint(self._attributes)
+
     def source(self, names: tuple[str, ...]) -> str | None:
         """The first of `names` that is there."""
         return next((name for name in names if self.get(name) is not None), None)

@@ -70,6 +70,18 @@ GENAI = Dialect(
         "gen_ai.usage.details.thinking_tokens",
     ),
     total=("gen_ai.usage.total_tokens",),
+    # OpenTelemetry's instrumentations, then pydantic-ai's.
+    parts={
+        "input_audio": ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.details.input_audio_tokens"),
+        "input_image": ("gen_ai.usage.image.input_tokens",),
+        "cache_read_audio": (
+            "gen_ai.usage.audio.cache_read.input_tokens",
+            "gen_ai.usage.details.cache_audio_read_tokens",
+        ),
+        "cache_read_image": ("gen_ai.usage.image.cache_read.input_tokens",),
+        "output_audio": ("gen_ai.usage.audio.output_tokens", "gen_ai.usage.details.output_audio_tokens"),
+        "output_image": ("gen_ai.usage.image.output_tokens",),
+    },
     service_tier=(
         *("openai.response.service_tier", "gen_ai.openai.response.service_tier"),
         *("anthropic.response.service_tier", "llm.openai.service_tier"),
@@ -87,4 +99,6 @@ ANTHROPIC_SDK = replace(
     marks=frozenset(),
     cache_write_5m=("anthropic.usage.cache_creation.ephemeral_5m_input_tokens",),
     cache_write_1h=("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
+    input_beside=("anthropic.usage.compaction.input_tokens",),
+    output_beside=("anthropic.usage.compaction.output_tokens",),
 )

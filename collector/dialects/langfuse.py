@@ -78,6 +78,20 @@ LANGFUSE = Dialect(
             ),
         ),
     ),
+    parts={
+        **GENAI.parts,
+        "input_audio": (
+            *(_usage("prompt_tokens_details", "audio_tokens"), _usage("input_audio")),
+            *GENAI.parts["input_audio"],
+        ),
+        "output_audio": (
+            *(_usage("completion_tokens_details", "audio_tokens"), _usage("output_audio")),
+            *GENAI.parts["output_audio"],
+        ),
+        "web_searches": (_usage("server_tool_use", "web_search_requests"),),
+        "web_fetches": (_usage("server_tool_use", "web_fetch_requests"),),
+    },
+    parts_beside=frozenset({_usage("input_audio"), _usage("output_audio")}),
     reasoning_apart=frozenset({_usage("output_reasoning"), _usage("output_reasoning_tokens")}),
     failures=(("langfuse.observation.level", "error"),),
 )

@@ -72,4 +72,9 @@ LANGSMITH = Dialect(
         *_answered("output_token_details", "reasoning"),
     ),
     total=(*GENAI.total, _usage("total_tokens")),
+    parts={
+        **GENAI.parts,
+        "input_audio": (_usage("input_token_details", "audio"), _input_details("audio")),
+        "output_audio": (_usage("output_token_details", "audio"), _output_details("audio")),
+    },
 )

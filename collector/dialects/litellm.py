@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from switchgear.usage.modalities import MODALITIES
+
 from .dialect import Estimate, Kind
 from .document import Inside, Notation
 from .genai import BILLED_OPERATIONS, GENAI
@@ -59,6 +61,14 @@ LITELLM = replace(
     cache_write_1h=(_lifetimes("ephemeral_1h_input_tokens"),),
     reasoning=(_usage("completion_tokens_details", "reasoning_tokens"), *GENAI.reasoning),
     total=(*GENAI.total, "llm.usage.total_tokens"),
+    parts={
+        **{f"input_{name}": (_usage("prompt_tokens_details", f"{name}_tokens"),) for name in MODALITIES},
+        **{f"output_{name}": (_usage("completion_tokens_details", f"{name}_tokens"),) for name in MODALITIES},
+        "web_searches": (
+            _usage("server_tool_use", "web_search_requests"),
+            _usage("prompt_tokens_details", "web_search_requests"),
+        ),
+    },
     estimate=Estimate(
         streams=(
             ("llm.is_streaming", "true"),

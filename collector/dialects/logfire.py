@@ -75,6 +75,12 @@ LOGFIRE = replace(
         _body("completion_tokens_details", "reasoning_tokens"),
         _body("output_tokens_details", "reasoning_tokens"),
     ),
+    parts={
+        "input_audio": tuple(of("prompt_tokens_details", "audio_tokens") for of in (_raw, _body)),
+        "output_audio": tuple(of("completion_tokens_details", "audio_tokens") for of in (_raw, _body)),
+        "web_searches": tuple(of("server_tool_use", "web_search_requests") for of in (_raw, _body)),
+        "web_fetches": tuple(of("server_tool_use", "web_fetch_requests") for of in (_raw, _body)),
+    },
     # Anthropic's body leaves the cached tokens out, and versions without `raw` pass on its count.
     apart=(
         Apart(

@@ -49,6 +49,13 @@ OPENINFERENCE = Dialect(
         "gen_ai.usage.reasoning.output_tokens",
     ),
     total=("llm.token_count.total",),
+    parts={
+        "input_audio": ("llm.token_count.prompt_details.audio",),
+        "output_audio": ("llm.token_count.completion_details.audio",),
+        # Of Anthropic, whose whole answer is there.
+        "web_searches": (Inside("output.value", "usage", "server_tool_use", "web_search_requests"),),
+        "web_fetches": (Inside("output.value", "usage", "server_tool_use", "web_fetch_requests"),),
+    },
     service_tier=(Inside("output.value", "service_tier"), Inside("output.value", "usage", "service_tier")),
     # Arize-ai/openinference#2414: until then Anthropic's own count was passed on as it is.
     apart=(

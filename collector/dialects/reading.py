@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from switchgear.usage import Usage, UsageError
+from switchgear.usage.modalities import MODALITIES, of_input
 
 from ..call import Reported
 from ..span import Span
@@ -26,6 +29,18 @@ class Counts(NamedTuple):
     usage: Usage
     reported: Reported
     consistent: bool
+
+
+class Parts(NamedTuple):
+    """What a span says beyond the counts themselves."""
+
+    told: Mapping[str, int]
+    """What is billed apart, by its name in `APART`, without zeros; of the input, cached or not."""
+    input_beside: int
+    output_beside: int
+
+
+_NO_PARTS = Parts({}, 0, 0)
 
 
 def kind(dialect: Dialect, fields: Fields) -> tuple[bool, str]:
@@ -57,7 +72,8 @@ def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: boo
     an instrumentation guessed by itself.
 
     Counts that contradict each other are not consistent: an emitter that gives itself away, for input or for
-    reasoning, and a total that is no sum. The parts are believed then, never the total, and none is left out.
+    reasoning, a total that is no sum, and parts that are more than their whole. The counts are believed then, never
+    a total or what is said of their parts, and none is left out.
     """
     total, output = fields.tokens(dialect.input), fields.tokens(dialect.output)
     cache_read, reasoning = fields.tokens(dialect.cache_read), fields.tokens(dialect.reasoning)
@@ -82,10 +98,16 @@ def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: boo
     elif thought > spoken:
         consistent = consistent and output is None
         spoken += thought
+    parts = _parts(dialect, fields) if fields.any_of(dialect.parted) else _NO_PARTS
+    uncached += parts.input_beside
+    spoken += parts.output_beside
     try:
         usage = Usage(uncached, cache_read or 0, (write or 0) - (long or 0), long or 0, spoken, thought)
     except UsageError as problem:
         raise BadValueError(str(problem)) from problem
+    if parts.told:
+        usage, agree = _with_parts(usage, parts.told)
+        consistent = consistent and agree
     if total is not None and output is not None:
         whole = fields.number(dialect.total)
         consistent = consistent and (whole is None or whole in (usage.total, total + output))
@@ -128,6 +150,33 @@ def _leaves_out(dialect: Dialect, span: Span, fields: Fields) -> bool:
 def _beside(dialect: Dialect, fields: Fields) -> bool:
     """Whether the reasoning count is one that stands beside the output."""
     return bool(dialect.reasoning_apart) and fields.source(dialect.reasoning) in dialect.reasoning_apart
+
+
+def _parts(dialect: Dialect, fields: Fields) -> Parts:
+    """What the span says of what is billed apart, and which tokens its input and output leave out."""
+    told = {part: found for part, names in dialect.parts.items() if (found := fields.tokens(names))}
+    beside = [part for part in told if fields.source(dialect.parts[part]) in dialect.parts_beside]
+    return Parts(
+        told,
+        (fields.tokens(dialect.input_beside) or 0)
+        + sum(told[part] for part in beside if part.startswith("input")),
+        (fields.tokens(dialect.output_beside) or 0)
+        + sum(told[part] for part in beside if part.startswith("output")),
+    )
+
+
+def _with_parts(usage: Usage, told: Mapping[str, int]) -> tuple[Usage, bool]:
+    """`usage` with what is billed apart of it, and True; as it is, and False, where that is more than the whole."""
+    cached = {name: told[f"cache_read_{name}"] for name in MODALITIES if f"cache_read_{name}" in told}
+    of_whole = {name: told.get(f"input_{name}", 0) for name in MODALITIES}
+    if sum(of_whole.values()) > usage.input_total:
+        return usage, False
+    counts = {"input_uncached": usage.input_uncached, "cache_read": usage.cache_read}
+    apart = {**told, **of_input(of_whole, cached or None, **counts)}
+    try:
+        return replace(usage, apart=tuple(apart.items())), True
+    except UsageError:
+        return usage, False
 
 
 def _apart(rule: Apart, dialect: Dialect, span: Span, fields: Fields) -> bool:
