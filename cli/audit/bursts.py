@@ -18,7 +18,7 @@ from analytics.contracts.matching import matches, names_provider
 from analytics.contracts.terms import Band, Burst, Measure, Weights
 from analytics.documents import DocumentError
 
-from ..console import fail, misuse
+from ..console import fail, misuse, note
 from ..durations import duration
 from . import telling
 from .calls import COUNTS, AuditError, MisuseError, booked, from_file, instant
@@ -26,6 +26,8 @@ from .calls import COUNTS, AuditError, MisuseError, booked, from_file, instant
 __all__ = ["Found", "Question", "as_calls", "run"]
 
 _US = timedelta(microseconds=1)
+# From so many calls on it takes a few seconds.
+_MANY = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ def _found(
         raise MisuseError(
             f"the calls cost {' and '.join(currencies)}, which do not add up; choose with --provider"
         )
+    contract = terms.contract if terms else None
+    if contract is not None and currencies not in ([], [contract.currency]):
+        raise MisuseError(
+            f"the calls cost {currencies[0]}, and {contract.name} is in {contract.currency}: "
+            "another contract is theirs"
+        )
+    if len(table) > _MANY:
+        note(f"audit: {len(table):,} calls read; looking for bursts")
     burst = terms.burst if terms else None
     calls = as_calls(table, burst)
     method = Method(question.method)

@@ -73,6 +73,11 @@ def written(folder: Path, rows: Sequence[str] = ROWS, head: str = HEAD) -> Path:
     return file
 
 
+CONTRACT = (
+    "version: 1\ncontracts:\n  - name: c\n    provider: openai\n    currency: USD\n    from: 2026-01-01\n"
+    '    bursts:\n      - {name: b, models: ["gpt-*"], committed_tokens_per_minute: 100, measure: minute, '
+    "weights: {output: 4}, bands: [{multiplier: 1.5}]}\n"
+)
 TERMS: dict[str, Any] = {"committed_tpm": 100, "bands": ("1.0:1.5",)}
 
 
@@ -131,17 +136,33 @@ def test_the_terms_of_a_contract_are_for_its_models_and_as_it_weighs_tokens(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     contract = tmp_path / "contracts.yaml"
-    contract.write_text(
-        "version: 1\ncontracts:\n  - name: c\n    provider: openai\n    currency: USD\n    from: 2026-01-01\n"
-        '    bursts:\n      - {name: b, models: ["gpt-*"], committed_tokens_per_minute: 100, measure: minute, '
-        "weights: {output: 4}, bands: [{multiplier: 1.5}]}\n"
-    )
+    contract.write_text(CONTRACT)
     other = "2026-11-16T10:00:03Z,acme,writer,t1,interactive,groq,gpt-4o,5000,0,0,9,USD"
     rows = [ROWS[0].replace("0.060", "0.120"), *ROWS[1:], other]
     _, found = audit(capsys, calls=written(tmp_path, rows), contract=contract)
     (minute,) = found["overage"]["minutes"]
     # 40 + 4 x 20 of acme's and 90 of globex's for 0.210; 110 of these 210 are above, at 0.001 x 0.5
     assert (minute["tokens"], minute["charge"]) == (210, "0.055")
+
+
+def test_a_contract_in_another_currency_is_not_the_calls(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    contract = tmp_path / "contracts.yaml"
+    contract.write_text(CONTRACT.replace("USD", "EUR"))
+    assert "the calls cost USD, and c is in EUR" in refused(
+        capsys, calls=written(tmp_path), contract=contract
+    )
+
+
+def test_burst_terms_that_there_are_not_are_refused_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    contract = tmp_path / "contracts.yaml"
+    contract.write_text(CONTRACT)
+    assert "choose burst terms by the minute with --burst; there are: c/b" in refused(
+        capsys, contract=contract, burst="other"
+    )
 
 
 @pytest.mark.parametrize(
