@@ -13,7 +13,7 @@ import pytest
 import analytics.prices
 from analytics.documents import DocumentError, read, tree_of
 from analytics.prices import PriceBook
-from analytics.prices.files import parse
+from analytics.prices.files import EntryDocument, RatesDocument, parse
 from analytics.prices.live import LivePriceBook
 from cli import prices as verb
 from switchgear.usage import APART, COUNTS, Usage
@@ -361,6 +361,16 @@ def test_check_says_that_a_file_is_fine(tmp_path: Path, capsys: pytest.CaptureFi
     assert verb.check(file, as_json=False) == 0
     assert "fine: 2 prices, 1 corrections, 2 exchange rates" in capsys.readouterr().out
     assert verb.check(tmp_path / "none.yaml", as_json=False) == 2
+
+
+def test_the_example_uses_every_setting_of_an_entry_and_is_fine() -> None:
+    text = read(Path(__file__).parents[2] / "examples" / "prices.yaml")
+    parse(text, name="prices.yaml")
+    entries = [*tree_of(text, "prices.yaml")["prices"], *tree_of(text, "prices.yaml")["corrections"]]
+    used = {name for entry in entries for name in entry} | {"flex", "reason"}
+    tokens = {*RatesDocument.model_fields}
+    settings = {field.alias or name for name, field in EntryDocument.model_fields.items()}
+    assert settings - tokens <= used
 
 
 def test_list_shows_the_rates_of_a_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

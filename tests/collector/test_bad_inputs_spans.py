@@ -7,7 +7,6 @@ land exactly once. The catalogue's numbers stand in the names of the tests. Wher
 |--------------|----------------------------------------|----------------------------------------------------------|
 | 1-8, 10-12   | bodies                                 | test_bad_inputs_bodies.py                                |
 | 25           | a span for a closed period             | none yet: the ledger closes periods, and is to come      |
-| 28           | a price book that cannot be            | none yet: the one book is packaged, others are to come   |
 | 30-32, 35-37 | tenants, names, content, keys          | test_bad_inputs_tenants.py; 37 also test_keys.py         |
 | 33           | names that a spreadsheet would run     | tests/analytics/test_review.py, dashboard/test_look.py   |
 | 34           | names that a browser would run         | tests/dashboard/test_look.py, test_services.py           |
@@ -21,12 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bad_inputs import Sample, booked, counted, fresh, refused_alone, rejected, settle, taken
 from otlp_samples import BASE_NS, PROTOBUF, Served, llm_span, request, to_protobuf
 
+from analytics.prices.live import LivePriceBook
 from collector.ingest.limits import Limits
 
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
@@ -276,6 +277,38 @@ def test_27_a_model_without_a_price_is_unpriced_and_never_free(
     odd = taken(served, lambda: llm_span(fresh(), dict.fromkeys(MODELS, model)), "model", "state", "cost")
     assert odd == [kept, "unpriced", None]
     assert counted(served.http, "unpriced_calls") == unpriced + 2
+
+
+def test_28_a_price_book_that_cannot_be_is_refused_whole_and_the_old_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every reason for which a file is refused: tests/analytics/test_price_overrides.py."""
+    good = "version: 1\nprices:\n  - {provider: openai, models: [gpt-4o-mini], currency: USD, input: 1, output: 10}\n"
+    bad = {
+        "negative": good.replace("output: 10", "output: -10"),
+        "missing": good.replace("currency: USD, ", ""),
+        "overlapping": good + good.splitlines()[-1].replace("input: 1", "input: 2") + "\n",
+        "mixed": good.replace("input: 1", 'input: "1 EUR"'),
+        "empty": "",
+    }
+    file = tmp_path / "prices.yaml"
+    file.write_text(good)
+    book = LivePriceBook(file)
+    served = Served(tmp_path / "data", limits=Limits(), now=lambda: NOW, price=book.quote)
+    try:
+        versions = set()
+        for name, text in bad.items():
+            file.write_text(text)
+            caplog.clear()
+            book.look()
+            assert f"{file}:" in caplog.text, name
+            # 400 + 600 cached x 1 + 50 x 10 per million: by the file as it was.
+            cost, version = taken(served, lambda: llm_span(fresh()), "cost", "price_version")
+            assert cost == "0.0015", name
+            versions.add(version)
+        assert versions == {book.book.version}
+    finally:
+        served.stop()
 
 
 @pytest.mark.parametrize("cost", [0, 1e9, -5, "free"], ids=str)

@@ -27,7 +27,11 @@ def _blocks(document: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("document", "language", "file"),
-    [("README.md", "python", "agent.py"), ("docs/policy-file.md", "yaml", "policies.yaml")],
+    [
+        ("README.md", "python", "agent.py"),
+        ("docs/policy-file.md", "yaml", "policies.yaml"),
+        ("docs/prices.md", "yaml", "prices.yaml"),
+    ],
 )
 def test_a_document_shows_the_example_file_as_it_is(document: str, language: str, file: str) -> None:
     assert _blocks(document, language) == [(ROOT / "examples" / file).read_text()]

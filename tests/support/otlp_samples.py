@@ -210,8 +210,8 @@ class Served:
     def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
         self.grpc_port = free_port()
         endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
-        given = {"limits": EVER, "grpc": endpoint, "workers": WORKERS, **options}
-        self.app = create_app(data=data, price=PriceBook().quote, **given)
+        usual = {"price": PriceBook().quote, "limits": EVER, "workers": WORKERS}
+        self.app = create_app(data=data, grpc=endpoint, **{**usual, **options})
         self._socket = socket.create_server(("127.0.0.1", 0))
         # asyncio, unlike uvloop, leaves it out for such a socket: each answer would wait 40 ms for an acknowledgement.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
