@@ -164,6 +164,26 @@ BODIES: dict[str, tuple[str, Any, Usage | None]] = {
         },
         Usage(400, 600, output=50, reasoning=20, apart=(("web_searches", 1),)),
     ),
+    "searches without details": (
+        "xai",
+        {
+            "usage": {
+                "input_tokens": 9,
+                "output_tokens": 4,
+                "server_side_tool_usage_details": {"web_search_calls": 1},
+            }
+        },
+        Usage(9, output=4, apart=(("web_searches", 1),)),
+    ),
+    "tools of which nothing is known": (
+        "openai",
+        {
+            "usage": {**RESPONSES, "server_tool_use": None},
+            "tool_usage": None,
+            "output": [{"type": "web_search_call"}],
+        },
+        Usage(400, 600, output=50, reasoning=20, apart=(("web_searches", 1),)),
+    ),
     "messages": ("anthropic", {"usage": MESSAGES}, Usage(300, 600, 70, 30, 50)),
     "messages at Bedrock": ("aws.bedrock", {"usage": MESSAGES}, Usage(300, 600, 70, 30, 50)),
     "messages at Vertex": ("gcp.vertex_ai", {"usage": MESSAGES}, Usage(300, 600, 70, 30, 50)),

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from .body import Json, count, listed, part, rest
 from .counts import Usage
 
-__all__ = ["read"]
+__all__ = ["marked", "read"]
 
-# OpenAI's responses have the same names, and one of these.
+# OpenAI's responses have the same names: with these it is theirs, with those a message.
 _OPENAI = ("input_tokens_details", "input_token_details")
+_MARKS = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation")
 
 
 def read(holder: Json) -> Usage | None:
@@ -39,6 +40,12 @@ def read(holder: Json) -> Usage | None:
             ("code_executions", count(tools, "code_execution_requests")),
         ),
     )
+
+
+def marked(holder: Json) -> Usage | None:
+    """The same, of who answers in OpenAI's formats too: None where nothing shows that it is a message."""
+    usage = holder.get("usage")
+    return read(holder) if isinstance(usage, Mapping) and any(name in usage for name in _MARKS) else None
 
 
 def _compactions(usage: Json) -> Iterator[Json]:

@@ -111,20 +111,15 @@ def _thought(
 def _tools(holder: Json, usage: Json) -> dict[str, int]:
     """What the provider's own tools did: as counted by OpenAI, OpenRouter or xAI, else as listed in the answer."""
     listed = _items(holder, "output")
-    # Pages that are opened or searched after a search are no further search.
-    searched = sum(
-        item.get("type") == "web_search_call" and (item.get("action") or {}).get("type", "search") == "search"
-        for item in listed
-    )
     tools = {
-        "web_searches": searched,
+        "web_searches": sum(_searched(item) for item in listed),
         "file_searches": sum(item.get("type") == "file_search_call" for item in listed),
     }
-    if "tool_usage" in holder:
+    if holder.get("tool_usage") is not None:
         tools["web_searches"] = count(part(part(holder, "tool_usage"), "web_search"), "num_requests")
-    if "server_tool_use" in usage:
+    if usage.get("server_tool_use") is not None:
         tools["web_searches"] = count(part(usage, "server_tool_use"), "web_search_requests")
-    if "server_side_tool_usage_details" in usage:
+    if usage.get("server_side_tool_usage_details") is not None:
         calls = part(usage, "server_side_tool_usage_details")
         tools = {
             "web_searches": count(calls, "web_search_calls") + count(calls, "x_search_calls"),
@@ -132,6 +127,13 @@ def _tools(holder: Json, usage: Json) -> dict[str, int]:
             "code_executions": count(calls, "code_interpreter_calls"),
         }
     return tools
+
+
+def _searched(item: Json) -> bool:
+    # A page that is opened, or looked through, after a search is no further search.
+    action = item.get("action")
+    did = action.get("type") if isinstance(action, Mapping) else "search"
+    return item.get("type") == "web_search_call" and did == "search"
 
 
 def _pictures(holder: Json) -> Usage | None:

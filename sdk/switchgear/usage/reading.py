@@ -16,25 +16,25 @@ __all__ = ["from_response"]
 Reader: TypeAlias = Callable[[Json], Usage | None]
 
 _BESIDE: Reader = partial(openai.read, thinking=openai.Thinking.BESIDE)
-_BOTH: tuple[Reader, ...] = (anthropic.read, openai.read)
+_OPENAI: tuple[Reader, ...] = (anthropic.marked, openai.read)
 
 # The formats that each provider answers in: the first that fits a body reads it.
 _READERS: Mapping[str, tuple[Reader, ...]] = {
-    "anthropic": _BOTH,
-    "aws": (bedrock.read, *_BOTH),
-    "azure": _BOTH,
+    "anthropic": (anthropic.read, openai.read),
+    "aws": (bedrock.read, anthropic.read, openai.read),
+    "azure": _OPENAI,
     "cohere": (cohere.read, openai.read),
     "google": (google.read, anthropic.read, google.chat),
     "mistral": (mistral.read,),
-    "openrouter": _BOTH,
-    "x-ai": (anthropic.read, _BESIDE),
+    "openrouter": _OPENAI,
+    "x-ai": (anthropic.marked, _BESIDE),
     # Who speaks OpenAI's formats, and counts as it does.
     **dict.fromkeys(
         (
             *("cerebras", "deepseek", "fireworks", "groq", "huggingface", "minimax", "moonshotai", "novita"),
             *("openai", "ovhcloud", "together", "zai", "zhipuai"),
         ),
-        _BOTH,
+        _OPENAI,
     ),
 }
 # Other names of theirs, after what follows a dot or an underscore was cut: "gcp.vertex_ai", "aws.bedrock".
