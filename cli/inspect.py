@@ -8,16 +8,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from analytics.prices import PriceBook
+from analytics.documents import DocumentError
 from collector.billing import priced
 from collector.call import UNATTRIBUTED, Call, NotBilled, State
 from collector.errors import DecodeError
 from collector.merging.merge import Outcome, Shelf
 from collector.merging.record import telling
+from collector.pricing import PriceCall
 from collector.wire import decimal_text, dump
 from switchgear.usage import COUNTS
 
 from .console import misuse, note, plain, say
+from .prices import book
 from .traces import billed, parts
 
 __all__ = ["run"]
@@ -32,8 +34,12 @@ class Finding:
     reason: str | None
 
 
-def run(files: list[Path], *, as_json: bool) -> int:
+def run(files: list[Path], prices: Path | None = None, *, as_json: bool) -> int:
     """Print what the files, seen together, would book; 0, or 2 where one cannot be read."""
+    try:
+        price = book(prices).quote
+    except DocumentError as problem:
+        return misuse(str(problem))
     seen: list[Call | NotBilled] = []
     for file in files:
         try:
@@ -47,7 +53,7 @@ def run(files: list[Path], *, as_json: bool) -> int:
         if not found:
             note(f"{file}: holds no spans (resourceSpans / scopeSpans / spans)")
         seen += found
-    findings = _findings(seen)
+    findings = _findings(seen, price)
     if as_json:
         for finding in findings:
             say(dump(_document(finding)).decode())
@@ -61,10 +67,9 @@ def run(files: list[Path], *, as_json: bool) -> int:
     return 0
 
 
-def _findings(seen: Sequence[Call | NotBilled]) -> list[Finding]:
+def _findings(seen: Sequence[Call | NotBilled], price: PriceCall) -> list[Finding]:
     shelf = Shelf()
     outcomes = [shelf.put(each) if isinstance(each, Call) else None for each in seen]
-    price = PriceBook().quote
     records = {id(group): priced(group.record(), price) for group in shelf.groups}
     findings: list[Finding] = []
     for each, outcome in zip(seen, outcomes, strict=True):

@@ -21,7 +21,7 @@ from switchgear.usage import APART, COUNTS, Usage, UsageError
 from .console import FAILED, misuse, note, plain, say
 from .serve import price_path
 
-__all__ = ["check", "list_", "quote"]
+__all__ = ["book", "check", "list_", "quote"]
 
 _UNITS = frozenset({REQUEST, *(name for name, whole in APART.items() if whole is None)})
 
@@ -44,10 +44,10 @@ def quote(
     try:
         usage = _usage(usage_json)
         instant = _instant(at)
-        book = _book(prices)
+        held = book(prices)
     except (QuestionError, UsageError, DocumentError) as problem:
         return misuse(str(problem))
-    found = book.quote(provider, model, usage, instant, service_tier, suggest=True)
+    found = held.quote(provider, model, usage, instant, service_tier, suggest=True)
     if as_json:
         say(json.dumps(_document(found), indent=2))
     else:
@@ -67,15 +67,15 @@ def list_(
     """Print the rates of every model that is asked for as of a time; 1 where there is none."""
     try:
         instant = _instant(at)
-        book = _book(prices)
+        held = book(prices)
     except (QuestionError, DocumentError) as problem:
         return misuse(str(problem))
-    found = list(_listed(book, provider, model, instant, service_tier))
+    found = list(_listed(held, provider, model, instant, service_tier))
     if as_json:
         models = [each.document() for each in found]
-        say(json.dumps({"price_version": book.version, "models": models}, indent=2))
+        say(json.dumps({"price_version": held.version, "models": models}, indent=2))
     else:
-        say(f"{len(found)} models at {instant.isoformat()} by {book.version}; rates per million, fees each")
+        say(f"{len(found)} models at {instant.isoformat()} by {held.version}; rates per million, fees each")
         for each in found:
             say(f"  {plain(each.provider)} {plain(each.model)}  {each.sheet.currency}  {each.text()}")
     return 0 if found else FAILED
@@ -134,12 +134,12 @@ class Listed:
 
 
 def _listed(
-    book: PriceBook, provider: str | None, model: str | None, at: datetime, service_tier: str | None
+    held: PriceBook, provider: str | None, model: str | None, at: datetime, service_tier: str | None
 ) -> Iterator[Listed]:
-    for owner, name in book.models(provider):
+    for owner, name in held.models(provider):
         if model is not None and not fnmatchcase(name.lower(), model.lower()):
             continue
-        schedule = book.schedule(owner, name, service_tier)
+        schedule = held.schedule(owner, name, service_tier)
         sheet = schedule.at(at) if schedule is not None else None
         if sheet is not None:
             yield Listed(owner, name, sheet)
@@ -152,7 +152,8 @@ def _rate(kind: str, rate: Rate) -> str:
     return decimal_text(rate.base.per_million) + steps
 
 
-def _book(prices: Path | None) -> PriceBook:
+def book(prices: Path | None) -> PriceBook:
+    """The book with the price file over it that is given, or here. Raises DocumentError for one that cannot be used."""
     path = price_path(prices)
     return PriceBook([path] if path is not None else ())
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,7 +18,7 @@ from switchgear.usage import APART, COUNTS
 
 from .. import documents
 from ..documents import DocumentError, Location
-from .entries import Change, Entry, Overrides, Terms, Window, is_pattern
+from .entries import Change, Entry, Overrides, Terms, Window, is_pattern, may_share
 from .exchange import ExchangeRate
 from .listed import CURRENCY, names_of
 from .rates import MILLION, REQUEST
@@ -368,22 +367,10 @@ def _both_name(one: EntryDocument, other: EntryDocument) -> str | None:
     """A model that both name alike: by its name, or by patterns of which neither is closer."""
     for first in one.models:
         for second in other.models:
-            alike = _share(first, second) if is_pattern(first) and is_pattern(second) else first == second
+            alike = may_share(first, second) if is_pattern(first) and is_pattern(second) else first == second
             if alike:
                 return second
     return None
-
-
-@lru_cache(maxsize=65536)
-def _share(one: str, other: str) -> bool:
-    """Whether there is a name that both patterns match."""
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return _share(one[1:], other) or _share(one, other[1:])
-    if other[0] == "*":
-        return _share(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and _share(one[1:], other[1:])
 
 
 def _while(one: EntryDocument, other: EntryDocument) -> bool:

@@ -1,6 +1,5 @@
 """The group `prices`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +12,11 @@ __all__ = ["app"]
 app = typer.Typer(help="What usage costs, and at which rates.", no_args_is_help=True)
 
 
-class Priced(StrEnum):
-    """The service tiers that have rates of their own."""
-
-    BATCH = "batch"
-    FLEX = "flex"
-    PRIORITY = "priority"
-
-
 At = Annotated[str | None, typer.Option(metavar="RFC3339", help="When the call was made. Default: now.")]
-ServiceTier = Annotated[Priced | None, typer.Option(help="A service tier with rates of its own.")]
+ServiceTier = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="batch, flex, priority, or another with rates of its own."),
+]
 
 
 @app.command()
@@ -46,8 +40,7 @@ def quote(
     """Price one usage as of a date; an unknown model is unpriced, never 0."""
     from .. import prices as verb
 
-    tier = service_tier.value if service_tier else None
-    raise typer.Exit(verb.quote(provider, model, usage, at, tier, prices, as_json=as_json))
+    raise typer.Exit(verb.quote(provider, model, usage, at, service_tier, prices, as_json=as_json))
 
 
 @app.command("list")
@@ -65,8 +58,7 @@ def list_(
     """Show the rates of models as of a date."""
     from .. import prices as verb
 
-    tier = service_tier.value if service_tier else None
-    raise typer.Exit(verb.list_(provider, model, at, tier, prices, as_json=as_json))
+    raise typer.Exit(verb.list_(provider, model, at, service_tier, prices, as_json=as_json))
 
 
 @app.command()

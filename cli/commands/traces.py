@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..options import COLLECTOR, ApiKey, CollectorUrl, Json, TraceFiles
+from ..options import COLLECTOR, ApiKey, CollectorUrl, Json, PriceFile, TraceFiles
 
 __all__ = ["import_", "inspect"]
 
@@ -31,9 +31,10 @@ def import_(
 def inspect(
     files: TraceFiles,
     *,
+    prices: PriceFile = None,
     as_json: Json = False,
 ) -> None:
     """Show the calls that trace files would book, and each span that they would not, with the reason."""
     from .. import inspect as verb
 
-    raise typer.Exit(verb.run(files, as_json=as_json))
+    raise typer.Exit(verb.run(files, prices, as_json=as_json))

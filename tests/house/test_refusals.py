@@ -127,6 +127,20 @@ def test_a_bad_policy_file_stops_the_service_with_file_line_and_reason(
     assert 'write "500 USD"' in line
 
 
+@pytest.mark.parametrize("service", ["collector", "policies"])
+def test_a_bad_price_file_stops_the_service_with_file_line_and_reason(
+    run: Run, free_ports: Ports, tmp_path: Path, service: str
+) -> None:
+    entry = "  - {provider: acme, models: [m], currency: USD, input: -1}\n"
+    # Without an option it is the file of this name where the service is started.
+    (tmp_path / "prices.yaml").write_text(f"version: 1\nprices:\n{entry}{entry}")
+    (port,) = free_ports(1)
+    line = _one_line(run(*_service(service, port, tmp_path)), 1)
+    assert (
+        "prices.yaml:3: prices[0].input: -1 is negative (1 more: switchgear prices check lists them)" in line
+    )
+
+
 def test_policies_check_reports_every_error_with_its_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(BAD_POLICY.replace("60s", "soon"))
     answer = run("policies", "check", "bad.yaml")
