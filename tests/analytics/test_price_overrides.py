@@ -13,7 +13,8 @@ import pytest
 import analytics.prices
 from analytics.documents import DocumentError, read, tree_of
 from analytics.prices import PriceBook
-from analytics.prices.files import EntryDocument, RatesDocument, parse
+from analytics.prices.document import EntryDocument, RatesDocument
+from analytics.prices.files import parse
 from analytics.prices.live import LivePriceBook
 from cli import prices as verb
 from switchgear.usage import APART, COUNTS, Usage
