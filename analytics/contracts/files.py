@@ -23,7 +23,7 @@ from .document import (
     VolumeTiersDocument,
     WeightsDocument,
 )
-from .matching import may_share, names_provider
+from .matching import names_provider, overlap
 from .terms import Band, Basis, Burst, Contract, Discount, Provisioned, Span, VolumeTiers, Weights
 
 __all__ = ["DocumentError", "load", "parse"]
@@ -167,7 +167,7 @@ def _of_pools(contract: ContractDocument) -> Iterator[Problem]:
     ]
     yield from _twice(((*where, "name"), each.name) for where, each in pools)
     for (_, first), (where, second) in combinations(pools, 2):
-        if may_share(first.models, second.models) and not _one_after_other(first, second):
+        if overlap(first.models, second.models) and not _one_after_other(first, second):
             yield (*where, "models"), f'some model fits "{first.name}" as well; let each be in one of them'
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from ..patterns import may_share
 from ..prices.listed import names_of
 
-__all__ = ["matches", "may_share", "names_provider"]
+__all__ = ["matches", "names_provider", "overlap"]
 
 
 @lru_cache(maxsize=8192)
@@ -29,18 +30,7 @@ def names_provider(provider: str, named: str) -> bool:
     return names_of(provider)[0] in names_of(named)
 
 
-def may_share(one: Iterable[str], other: Iterable[str]) -> bool:
+def overlap(one: Iterable[str], other: Iterable[str]) -> bool:
     """Whether some name fits a pattern of each: two terms that may both be for one model."""
     others = tuple(other)
-    return any(_meet(a.lower(), b.lower()) for a in one for b in others)
-
-
-@lru_cache(maxsize=4096)
-def _meet(a: str, b: str) -> bool:
-    if not a or not b:
-        return not (a + b).strip("*")
-    if a[0] == "*":
-        return _meet(a[1:], b) or _meet(a, b[1:])
-    if b[0] == "*":
-        return _meet(b, a)
-    return (a[0] == b[0] or "?" in (a[0], b[0])) and _meet(a[1:], b[1:])
+    return any(may_share(a.lower(), b.lower()) for a in one for b in others)

@@ -20,7 +20,8 @@ from collector.pricing import Quote
 from switchgear.usage import Usage
 
 from .. import documents
-from .entries import Entry, Overrides, best, is_pattern
+from ..patterns import is_pattern
+from .entries import Entry, Overrides, best
 from .exchange import Exchange
 from .files import parse
 from .listed import CURRENCY, STANDARD, VERSION, Listed, Place, names_of

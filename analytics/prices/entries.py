@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
+from ..patterns import is_pattern
 from .rates import Rate, Rates, scaled
 from .schedule import DAY_S
 
-__all__ = ["Change", "Entry", "Overrides", "Terms", "Window", "best", "changed", "is_pattern", "may_share"]
+__all__ = ["Change", "Entry", "Overrides", "Terms", "Window", "best", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +125,3 @@ def best(entries: Iterable[Entry], names: tuple[str, ...], at: datetime) -> Entr
     """The entry that names the model most closely, of those that hold at `at`."""
     ranked = [(rank, each) for each in entries if each.holds(at) and (rank := each.rank(names)) is not None]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
-
-
-def is_pattern(name: str) -> bool:
-    return "*" in name or "?" in name
-
-
-@lru_cache(maxsize=65536)
-def may_share(one: str, other: str) -> bool:
-    """Whether there is a name that both patterns match."""
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return may_share(one[1:], other) or may_share(one, other[1:])
-    if other[0] == "*":
-        return may_share(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and may_share(one[1:], other[1:])

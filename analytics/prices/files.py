@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from .. import documents
 from ..documents import DocumentError, Location
+from ..patterns import is_pattern, may_share
 from .document import FIELDS, UNITS, EntryDocument, ExchangeDocument, PriceDocument, window_of
-from .entries import Overrides, Window, is_pattern, may_share
+from .entries import Overrides, Window
 from .exchange import ExchangeRate
 from .listed import CURRENCY, names_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from analytics.contracts import Contract, ContractError, Contracts, Kind, Used, statement
 from analytics.contracts.bands import percentile_95, slices
-from analytics.contracts.matching import may_share
+from analytics.contracts.matching import overlap
 from analytics.contracts.terms import (
     Band,
     Basis,
@@ -390,7 +390,7 @@ def test_a_provider_is_found_by_the_names_that_spans_give_it(provider: str, name
     ],
 )
 def test_two_patterns_that_fit_one_name_are_found(one: str, other: str, share: bool) -> None:  # noqa: FBT001
-    assert may_share([one], [other]) is may_share([other], [one]) is share
+    assert overlap([one], [other]) is overlap([other], [one]) is share
 
 
 def test_a_volume_is_cut_at_the_starts_of_its_bands() -> None:
