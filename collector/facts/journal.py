@@ -21,7 +21,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
@@ -72,6 +72,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
+    """As it stands on disk: the payload is checked, but not decoded, which a start need not do for what is booked."""
+
     kind: Kind
     entry: Entry
     previous: int
@@ -179,7 +181,7 @@ class Journal:
                         "put the missing segment back, or restore a backup"
                     )
                 seen = max(seen, record.entry.last)
-                yield record.entry
+                yield replace(record.entry, payload=_decoded(record.entry.payload))
 
     def prune(self, checkpointed: int, keep_bytes: int = KEEP_BYTES) -> None:
         """Delete the oldest segments that the database's file has wholly, beyond `keep_bytes` of them."""
@@ -285,7 +287,7 @@ def _records(path: Path, reach: _Reach | None = None) -> Iterator[_Record]:
             if zlib.crc32(payload) != crc:
                 raise _damaged(path, place)
             place += _HEADER_BYTES + length
-            yield _Record(kind, Entry(entry.first, entry.count, entry.taken_us, _decoded(payload)), previous)
+            yield _Record(kind, Entry(entry.first, entry.count, entry.taken_us, payload), previous)
         if reach is not None:
             reach.torn = size - place
 
