@@ -19,7 +19,7 @@ from .listener import ListenError, bind, is_loopback, local_url
 from .tls import Certificate, CertificateError
 
 if TYPE_CHECKING:
-    from collector.pricing import PriceCall
+    from analytics.prices.live import LivePriceBook
 
 __all__ = [
     "KEYLESS",
@@ -83,6 +83,7 @@ def collector(
         from collector.ingest.grpc_server import Endpoint
         from collector.service import create_app
 
+        book = _prices(prices)
         grpc = None
         if grpc_port is not None:
             # The gRPC library listens only once the event loop runs: whether it can is found out here.
@@ -90,7 +91,8 @@ def collector(
             grpc = Endpoint(host, grpc_port, certificate.pem() if certificate else None)
         return create_app(
             data=data,
-            price=_prices(prices),
+            price=book.quote,
+            price_calls=book.quotes,
             reports=reports.REPORTS,
             registry=registry,
             limits=taken,
@@ -137,7 +139,7 @@ def policies(
         return create_app(
             policy_file=policy_path(policy_file),
             data=data,
-            price=_prices(prices),
+            price=_prices(prices).quote,
             collector=collector,
             api_key=api_key,
             keyless=keyless,
@@ -220,13 +222,13 @@ def refusal(host: str, *, has_key: bool) -> str | None:
     )
 
 
-def _prices(given: Path | None) -> PriceCall:
-    """The price function of a service, which follows its file. Raises DocumentError for a file that cannot be used."""
+def _prices(given: Path | None) -> LivePriceBook:
+    """The price book of a service, which follows its file. Raises DocumentError for a file that cannot be used."""
     from analytics.prices.live import LivePriceBook
 
     book = LivePriceBook(price_path(given))
     book.follow()
-    return book.quote
+    return book
 
 
 def _serve(

@@ -22,7 +22,7 @@ from .asgi import PROBLEM, problem
 from .audit import Transitions, keep
 from .call import MAX_NAME_CHARS
 from .erasing.erasure import Eraser
-from .errors import BusyError, CollectorError, DeniedError, QueryError, StoreError
+from .errors import BusyError, CollectorError, DeniedError, QueryError, RerateError, StoreError
 from .facts.backup import take
 from .facts.feed import Feed, page
 from .facts.store import Store
@@ -37,6 +37,8 @@ from .queries.query import Queries, Question
 from .queries.reader import Reader
 from .queries.tables import ENCODERS
 from .reporting import Registry, Report, ReportError
+from .rerating.asked import Asked
+from .rerating.rerater import Rerater
 from .wire import dump, rfc3339
 
 __all__ = ["Parts", "add_routes"]
@@ -61,6 +63,7 @@ class Parts:
     reader: Reader
     queries: Queries
     eraser: Eraser
+    rerater: Rerater
     intake: Intake
     metrics: Metrics
     reports: Mapping[str, Report]
@@ -214,6 +217,17 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         reasons = [each.reason for each in refused]
         return _json({"received": len(batch.settlements), "refused": reasons})
 
+    @app.post("/v1/rerate", tags=["prices"], response_class=Response, dependencies=DOCUMENTED)
+    async def rerate(asked: Asked, request: Request) -> Response:
+        """What calls would cost by the price book that is loaded; with `write`, as adjustments of them."""
+        await parts.feed.wait(parts.writer.acknowledged - 1, CATCH_UP_S)
+        return _json(await asyncio.to_thread(parts.rerater.rerate, asked, key_of(request.scope), parts.now()))
+
+    @app.get("/v1/rerate", tags=["prices"], response_class=Response)
+    async def rerating(request: Request) -> Response:
+        """How far the rerate is that the key has asked for."""
+        return _json({"under_way": parts.rerater.progress(key_of(request.scope))})
+
     @app.post("/v1/backups", tags=["backup"], response_class=Response)
     async def backup() -> Response:
         """Copy what is booked, and the keys, into a new folder beside the data; taking spans goes on meanwhile."""
@@ -249,7 +263,9 @@ def _add_errors(app: FastAPI) -> None:
     async def of_collector(_: Request, error: CollectorError) -> Response:
         if isinstance(error, BusyError | StoreError):
             return _problem(503, str(error), 1)
-        return _problem(error.status if isinstance(error, QueryError | DeniedError) else 422, str(error))
+        return _problem(
+            error.status if isinstance(error, QueryError | DeniedError | RerateError) else 422, str(error)
+        )
 
     @app.exception_handler(ReportError)
     async def of_report(_: Request, error: ReportError) -> Response:

@@ -7,7 +7,8 @@ CollectorError
 ├── DeniedError     whoever asks may not: answer `status`, the sender must not try again
 ├── KeyringError    what was asked of the keys cannot be done: say it to whoever asked
 ├── DecodeError     a request that is no OTLP: answer `status`, the sender must not try again
-└── QueryError      SQL that may not run, or did not finish
+├── QueryError      SQL that may not run, or did not finish
+└── RerateError     a rerate that cannot be made as it was asked: answer `status`
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "KeyringError",
     "QueryError",
     "QuotaError",
+    "RerateError",
     "StoreError",
 ]
 
@@ -72,6 +74,14 @@ class DecodeError(CollectorError):
 
 class QueryError(CollectorError):
     """SQL that may not run or did not finish; `status` is the HTTP status for it."""
+
+    def __init__(self, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RerateError(CollectorError):
+    """A rerate that cannot be made as it was asked; `status` is the HTTP status for it."""
 
     def __init__(self, message: str, status: int = 422) -> None:
         super().__init__(message)

@@ -33,6 +33,8 @@ RULES = Rules(
         "PUT /v1/registry": (Everywhere("finance"), Everywhere("internal")),
         "POST /v1/audit": (Everywhere("internal"),),
         "POST /v1/settlements": (Everywhere("internal"),),
+        "GET /v1/rerate": ("finance",),
+        "POST /v1/rerate": ("finance",),
         "POST /v1/backups": (Everywhere("admin"),),
         "DELETE /v1/tenants/{tenant}/details": (Everywhere("admin"),),
     }

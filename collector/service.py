@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ from .queries.query import Queries
 from .queries.reader import Reader
 from .queries.sandbox.workers import Workers
 from .reporting import Registry, Report
+from .rerating.repricing import PriceCalls
+from .rerating.rerater import Rerater
 
 __all__ = ["create_app"]
 
@@ -50,6 +53,7 @@ def create_app(
     *,
     data: Path,
     price: PriceCall,
+    price_calls: PriceCalls | None = None,
     reports: Mapping[str, Report] | None = None,
     registry: Registry | None = None,
     limits: Limits | None = None,
@@ -66,6 +70,7 @@ def create_app(
     The store is opened here and closed with the application's lifespan, after everything that was taken in has been
     written. Without `retention` everything is kept. `api_key` may do everything; the other keys are in `data`. With
     `keyless` nobody needs one until there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
+    `price_calls` prices many calls at once as `price` does each, for a rerate; None asks for each by itself.
     `workers` are processes for queries that several applications share; whoever made them closes them. `billers` is
     how many processes read and bill what comes in; with 0 that is done in this one.
     """
@@ -90,6 +95,7 @@ def create_app(
     reader = Reader(store)
     processes = workers or Workers()
     queries = Queries(reader, processes)
+    alone = threading.Lock()
     metrics.gauge("waiting_calls", lambda: writer.waiting)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
@@ -141,7 +147,8 @@ def create_app(
             feed=feed,
             reader=reader,
             queries=queries,
-            eraser=Eraser(data, store, journal, reader, horizon),
+            eraser=Eraser(data, store, journal, reader, horizon, alone=alone),
+            rerater=Rerater(store, reader, writer, price, price_calls=price_calls, alone=alone),
             intake=intake,
             metrics=metrics,
             reports=reports or {},
@@ -149,7 +156,11 @@ def create_app(
         ),
     )
     _document_traces(api)
-    return Guard(access, lane, Idempotent(api, {("PUT", "/v1/registry"), ("POST", "/v1/audit")}))
+    return Guard(
+        access,
+        lane,
+        Idempotent(api, {("PUT", "/v1/registry"), ("POST", "/v1/audit"), ("POST", "/v1/rerate")}),
+    )
 
 
 def _remember(admission: Admission, store: Store, now: datetime) -> None:

@@ -7,11 +7,14 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from collector.pricing import Quote
 from switchgear.usage import Usage
 
 from ..documents import DocumentError
 from .book import PriceBook
+from .bulk import priced
 
 __all__ = ["LivePriceBook"]
 
@@ -41,6 +44,14 @@ class LivePriceBook:
     ) -> Quote:
         """What the book says that holds now."""
         return self.book.quote(provider, model, usage, at, service_tier)
+
+    def quotes(self, calls: pa.Table) -> pa.Table:
+        """The same of many calls at once: `cost`, `currency`, `price_version` and `contract` of each, in order."""
+        book = self.book
+        found = priced(book, calls)
+        versions = pa.repeat(book.version, found.num_rows)
+        none = pa.nulls(found.num_rows, pa.string())
+        return found.append_column("price_version", versions).append_column("contract", none)
 
     def follow(self) -> None:
         """Look for changes from now on, every second, until the process ends."""

@@ -48,6 +48,7 @@ _ROWS = {
     "not_billed_counts": "tenant = $tenant",
     "audit": "scope.tenant = $tenant",
     "rollup_tasks_base": "tenant = $tenant",
+    "adjusted": "tenant = $tenant",
     "registry_workloads": "tenant = $tenant",
 }
 # Files beside the database that are copies of one, and of the journal.
@@ -69,20 +70,30 @@ class Erased:
 class Eraser:
     """Erases tenants, one at a time; called from any thread but the booker's."""
 
-    def __init__(self, data: Path, store: Store, journal: Journal, reader: Reader, horizon: Horizon) -> None:
+    def __init__(
+        self,
+        data: Path,
+        store: Store,
+        journal: Journal,
+        reader: Reader,
+        horizon: Horizon,
+        *,
+        alone: threading.Lock | None = None,
+    ) -> None:
+        """`alone` is held while a tenant is erased, by whoever else may not work meanwhile."""
         self._data = data
         self._store = store
         self._journal = journal
         self._reader = reader
         self._horizon = horizon
-        self._lock = threading.Lock()
+        self._alone = alone or threading.Lock()
 
     def erase(self, tenant: str, *, by: str, reason: str, now: datetime) -> Erased:
         """Delete the tenant's details, one tenant at a time. Done again it finds no rows, and finishes what was begun.
 
         Raises LookupError for a tenant of whom there is nothing, and StoreError where it cannot be done (now).
         """
-        with self._lock:
+        with self._alone:
             return self._erase(tenant, by=by, reason=reason, now=now)
 
     def _erase(self, tenant: str, *, by: str, reason: str, now: datetime) -> Erased:
@@ -132,10 +143,11 @@ class Eraser:
         with self._store.transaction() as con:
             rollups.fold(con)
             amounts, there = _amounts(con, tenant), _amounts(con, pseudonym)
+            deltas = _added(_deltas(con, tenant), _deltas(con, pseudonym))
             before = max(now, _after_the_last(con, tenant, now))
             _rename(con, tenant, pseudonym, pseudonyms)
             rows = {table: delete(con, table, test, {"tenant": tenant}) for table, test in _ROWS.items()}
-            if _amounts(con, pseudonym) != _added(amounts, there):
+            if _amounts(con, pseudonym) != _added(amounts, there) or _deltas(con, pseudonym) != deltas:
                 raise StoreError(f"the amounts of {pseudonym} are not what they were: nothing was deleted")
             deletion = Deletion(now, by, reason, DETAILS, before, pseudonym, rows, amounts)
             note(con, deletion)
@@ -182,6 +194,17 @@ def _amounts(con: duckdb.DuckDBPyConnection, tenant: str) -> dict[str, Decimal]:
         con.execute(
             "SELECT coalesce(currency, '') AS currency, sum(cost)::DECIMAL(38, 12) FROM rollup_hours_base"
             " WHERE tenant = $1 AND priced_calls > 0 GROUP BY ALL ORDER BY ALL",
+            [tenant],
+        ).fetchall()
+    )
+
+
+def _deltas(con: duckdb.DuckDBPyConnection, tenant: str) -> dict[str, Decimal]:
+    """What adjustments make of its cost, by currency."""
+    return dict(
+        con.execute(
+            "SELECT currency, sum(delta)::DECIMAL(38, 12) FROM adjustments_of_calls"
+            " WHERE tenant = $1 AND applies GROUP BY currency",
             [tenant],
         ).fetchall()
     )

@@ -23,8 +23,9 @@ from ..errors import StoreError
 from ..merging.merge import Outcome
 from ..metrics import Metrics
 from ..pricing import PriceCall
+from . import adjustments
 from .booking import Booked
-from .journal import Journal
+from .journal import Journal, Kind
 from .rows import EPOCH, Packed, numbered, unpacked
 from .store import Store
 
@@ -120,15 +121,15 @@ class Booker:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        for parts in _batches(self._journal, self._store.last_seq, self._behind):
-            if not self._book(parts):
+        for kind, parts in _batches(self._journal, self._store.last_seq, self._behind):
+            if not self._book(parts, kind=kind):
                 return
             self._behind = max(0, self._behind - sum(facts.num_rows for facts, _, _ in parts))
         self._behind = 0
         while (batch := self._take()) is not None:
             parts = [(each.packed.facts, each.first, each.taken_us) for each in batch if each.first]
             reasons = [reason for each in batch for reason in each.packed.not_billed]
-            if batch and not self._book(parts, reasons, batch[-1].taken_us):
+            if batch and not self._book(parts, reasons, batch[-1].taken_us, batch[-1].packed.kind):
                 return
             with self._changed:
                 self._waiting_size -= sum(each.packed.size for each in batch)
@@ -137,7 +138,10 @@ class Booker:
                 self._idle()
 
     def _take(self) -> list[Taken] | None:
-        """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done."""
+        """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done.
+
+        A part of a rerate is a batch of its own.
+        """
         with self._changed:
             if not self._waiting and not self._closing:
                 self._changed.wait(_IDLE_AFTER_S)
@@ -146,11 +150,19 @@ class Booker:
             batch: list[Taken] = []
             size = 0
             while self._waiting and size < MAX_BATCH_FACTS:
+                if batch and Kind.ADJUSTED in (batch[-1].packed.kind, self._waiting[0].packed.kind):
+                    break
                 batch.append(self._waiting.popleft())
                 size += batch[-1].packed.facts.num_rows
             return batch
 
-    def _book(self, parts: Sequence[Part], reasons: Sequence[NotBilled] = (), told_us: int = 0) -> bool:
+    def _book(
+        self,
+        parts: Sequence[Part],
+        reasons: Sequence[NotBilled] = (),
+        told_us: int = 0,
+        kind: Kind = Kind.FACTS,
+    ) -> bool:
         """Book until it is done; False when it cannot be and the booker is closing."""
         facts = numbered(parts) if parts else None
         told_at = EPOCH + timedelta(microseconds=told_us)
@@ -159,7 +171,10 @@ class Booker:
             try:
                 if closed:
                     self._store.reopen()
-                self._write(facts, reasons, told_at)
+                if kind is Kind.ADJUSTED and facts is not None:
+                    self._adjust(facts)
+                else:
+                    self._write(facts, reasons, told_at)
             except Exception as problem:  # noqa: BLE001 - nobody else books: it goes on, whatever it is
                 # A full disk leaves the connection usable, and readers with it; after a fatal error it must be opened
                 # anew, and as often as that fails.
@@ -203,8 +218,15 @@ class Booker:
             self._write(facts.slice(0, half), (), told_at)
             self._write(facts.slice(half), (), told_at)
             return
-        self._journal.booked = self._store.last_seq
         self._note(booked, time.perf_counter() - began)
+        self._confirm()
+
+    def _adjust(self, rows: pa.Table) -> None:
+        self._store.adjust(rows)
+        self._confirm()
+
+    def _confirm(self) -> None:
+        self._journal.booked = self._store.last_seq
         self._committed()
 
     def _note(self, booked: Booked, seconds: float) -> None:
@@ -215,6 +237,7 @@ class Booker:
         self._metrics.count("incomplete_calls", booked.states[State.INCOMPLETE])
         self._metrics.count("settled_only_calls", booked.states[State.SETTLED_ONLY])
         self._metrics.count("quarantined_calls", booked.quarantined)
+        self._metrics.count("task_ends", booked.task_ends)
 
     def _keep_up(self) -> None:
         """Fold the rollups now and then, bring the file up to date, let go of the journal that it makes needless."""
@@ -251,21 +274,27 @@ def _reconciled(store: Store, journal: Journal) -> int:
     return behind
 
 
-def _batches(journal: Journal, after: int, behind: int) -> Iterator[list[Part]]:
-    """The `behind` facts that the database lacked at the start, in batches."""
+def _batches(journal: Journal, after: int, behind: int) -> Iterator[tuple[Kind, list[Part]]]:
+    """The `behind` facts that the database lacked at the start, in batches; a part of a rerate is one by itself."""
     batch: list[Part] = []
     size = 0
     for entry in journal.entries(after):
         if behind <= 0:
             break
         behind -= entry.count
+        if entry.kind is Kind.ADJUSTED:
+            if batch:
+                yield Kind.FACTS, batch
+                batch, size = [], 0
+            yield entry.kind, [(adjustments.unpacked(entry.payload), entry.first, entry.taken_us)]
+            continue
         batch.append((unpacked(entry.payload), entry.first, entry.taken_us))
         size += entry.count
         if size >= MAX_BATCH_FACTS:
-            yield batch
+            yield Kind.FACTS, batch
             batch, size = [], 0
     if batch:
-        yield batch
+        yield Kind.FACTS, batch
 
 
 def _first_line(problem: Exception) -> str:

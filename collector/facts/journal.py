@@ -53,6 +53,8 @@ class Kind(IntEnum):
     """Facts that were taken in, as `rows` packs them."""
     BOOKED = 2
     """The database had confirmed everything up to `first`: if it knows less after a start, it lost something."""
+    ADJUSTED = 3
+    """Rows of a rerate, as `adjustments` packs them; numbered like facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Entry:
     count: int
     taken_us: int
     payload: bytes
+    kind: Kind = Kind.FACTS
 
     @property
     def last(self) -> int:
@@ -74,7 +77,6 @@ class Entry:
 class _Record:
     """As it stands on disk: the payload is checked, but not decoded, which a start need not do for what is booked."""
 
-    kind: Kind
     entry: Entry
     previous: int
 
@@ -112,14 +114,16 @@ class Journal:
         """The bytes of all segments."""
         return sum(path.stat().st_size for path in self._segments())
 
-    def append(self, entries: Sequence[tuple[bytes, int]], taken_us: int) -> list[Entry]:
-        """Number and write (payload, count) pairs, in order; on disk when this returns.
+    def append(
+        self, entries: Sequence[tuple[bytes, int]], taken_us: int, kind: Kind = Kind.FACTS
+    ) -> list[Entry]:
+        """Number and write (payload, count) pairs of one kind, in order; on disk when this returns.
 
         Raises StoreError where they cannot be written: none of them is acknowledged then, and the next call
         tries again on a new segment.
         """
         with self._lock:
-            return self._append(entries, taken_us)
+            return self._append(entries, taken_us, kind)
 
     def roll(self) -> int:
         """End the segment: what is appended from now on stands in another. The last number that was given before.
@@ -132,22 +136,21 @@ class Journal:
                 return last
             try:
                 self._begin(last + 1)
-                confirmed = Entry(self.booked, 0, 0, b"")
-                self._write(_encoded(Kind.BOOKED, confirmed, self._previous), last + 1)
+                confirmed = Entry(self.booked, 0, 0, b"", Kind.BOOKED)
+                self._write(_encoded(confirmed, self._previous), last + 1)
             except OSError as problem:
                 self._abandon()
                 self.last = last + 1
                 raise _unusable(self._folder, problem) from problem
             return last
 
-    def _append(self, entries: Sequence[tuple[bytes, int]], taken_us: int) -> list[Entry]:
+    def _append(self, entries: Sequence[tuple[bytes, int]], taken_us: int, kind: Kind) -> list[Entry]:
         made: list[Entry] = []
-        booked = self.booked
-        parts = [_encoded(Kind.BOOKED, Entry(booked, 0, taken_us, b""), self._previous)]
+        parts = [_encoded(Entry(self.booked, 0, taken_us, b"", Kind.BOOKED), self._previous)]
         number, previous = self.last, self._previous
         for payload, count in entries:
-            entry = Entry(number + 1, count, taken_us, payload)
-            parts.append(_encoded(Kind.FACTS, entry, previous))
+            entry = Entry(number + 1, count, taken_us, payload, kind)
+            parts.append(_encoded(entry, previous))
             made.append(entry)
             number = previous = entry.last
         try:
@@ -166,14 +169,14 @@ class Journal:
         self._previous = max(self._previous, number)
 
     def entries(self, after: int) -> Iterator[Entry]:
-        """Every entry with facts beyond `after`, oldest first.
+        """Every entry with facts, or rows of a rerate, beyond `after`, oldest first.
 
         Raises StoreError at a damaged record, and where records are missing between `after` and what is there.
         """
         seen = after
         for path in self._reading(after):
             for record in _records(path):
-                if record.kind is not Kind.FACTS or record.entry.last <= after:
+                if record.entry.kind is Kind.BOOKED or record.entry.last <= after:
                     continue
                 if record.previous > seen:
                     raise StoreError(
@@ -248,7 +251,7 @@ class Journal:
         for path in reversed(self._segments()):
             reached = _Reach()
             for record in _records(path, reached):
-                if record.kind is Kind.BOOKED:
+                if record.entry.kind is Kind.BOOKED:
                     self.booked = max(self.booked, record.entry.first)
                 else:
                     self._previous = max(self._previous, record.entry.last)
@@ -280,32 +283,32 @@ def _records(path: Path, reach: _Reach | None = None) -> Iterator[_Record]:
             found = _header(header)
             if found is None:
                 raise _damaged(path, place)
-            kind, length, crc, entry, previous = found
+            length, crc, entry, previous = found
             if place + _HEADER_BYTES + length > size:
                 break
             payload = file.read(length)
             if zlib.crc32(payload) != crc:
                 raise _damaged(path, place)
             place += _HEADER_BYTES + length
-            yield _Record(kind, Entry(entry.first, entry.count, entry.taken_us, payload), previous)
+            yield _Record(replace(entry, payload=payload), previous)
         if reach is not None:
             reach.torn = size - place
 
 
-def _header(data: bytes) -> tuple[Kind, int, int, Entry, int] | None:
-    """(kind, length, crc, entry without payload, previous), or None where it does not fit its checksum."""
+def _header(data: bytes) -> tuple[int, int, Entry, int] | None:
+    """(length, crc, entry without payload, previous), or None where it does not fit its checksum."""
     if zlib.crc32(data[: _BODY.size]) != int.from_bytes(data[_BODY.size :], "little"):
         return None
     magic, length, crc, kind, count, first, previous, taken_us = _BODY.unpack_from(data)
     if magic != _MAGIC or length > _MAX_PAYLOAD_BYTES:
         return None
-    return Kind(kind), length, crc, Entry(first, count, taken_us, b""), previous
+    return length, crc, Entry(first, count, taken_us, b"", Kind(kind)), previous
 
 
-def _encoded(kind: Kind, entry: Entry, previous: int) -> bytes:
+def _encoded(entry: Entry, previous: int) -> bytes:
     payload = _packed(entry.payload)
     body = _BODY.pack(
-        *(_MAGIC, len(payload), zlib.crc32(payload), kind, entry.count),
+        *(_MAGIC, len(payload), zlib.crc32(payload), entry.kind, entry.count),
         *(entry.first, previous, entry.taken_us),
     )
     return body + zlib.crc32(body).to_bytes(4, "little") + payload

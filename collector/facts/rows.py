@@ -20,6 +20,7 @@ from switchgear.usage import COUNTS, Usage
 
 from ..billing import Price
 from ..call import Call, Flag, Kind, Marks, NotBilled, Reported, State, Stated
+from . import journal
 
 __all__ = [
     "EPOCH",
@@ -31,6 +32,7 @@ __all__ = [
     "hashed",
     "numbered",
     "pack",
+    "parted",
     "table",
     "unpacked",
 ]
@@ -109,6 +111,8 @@ class Packed:
     facts: pa.Table
     """The same as the store takes them."""
     not_billed: Sequence[NotBilled] = ()
+    kind: journal.Kind = journal.Kind.FACTS
+    """Of the record in the journal. With ADJUSTED the facts are rows of a rerate (`adjustments`)."""
 
     @property
     def size(self) -> int:
@@ -213,7 +217,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
 def call_of(row: Mapping[str, Any]) -> Call:
     """The call that a row of facts, `booked` or `members` holds, with its quote where the row has one."""
     facts = {name: row[name] for name in _PLAIN}
-    counts = {name: row[name] for name in COUNTS} | {"apart": _parted(row["apart"])}
+    counts = {name: row[name] for name in COUNTS} | {"apart": parted(row["apart"])}
     quote: dict[str, Any] = {}
     if row.get("state") is not None:
         quote = {name: row[name] for name in _QUOTE} | {"state": State(row["state"])}
@@ -242,7 +246,8 @@ def _named(apart: tuple[tuple[str, int], ...]) -> str | None:
     return ",".join(f"{name}={count}" for name, count in apart) or None
 
 
-def _parted(text: str | None) -> tuple[tuple[str, int], ...]:
+def parted(text: str | None) -> tuple[tuple[str, int], ...]:
+    """`Usage.apart` of the text that is kept of it."""
     pairs = (each.partition("=") for each in (text or "").split(",") if each)
     return tuple((name, int(count)) for name, _, count in pairs)
 

@@ -12,7 +12,10 @@ import pyarrow as pa
 
 __all__ = ["MADE_OF_VIEWS", "registered", "statement"]
 
-MADE_OF_VIEWS: Mapping[str, tuple[str, ...]] = {"estimates": ("calls", "rollup_hours")}
+MADE_OF_VIEWS: Mapping[str, tuple[str, ...]] = {
+    "cost_adjusted": ("rollup_hours", "adjustments"),
+    "estimates": ("calls", "rollup_hours"),
+}
 """Documented views that read nothing but others of them, by the name of their SQL: who sees less of these sees less."""
 
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 from ..call import NotBilled
 from ..errors import StoreError
 from ..pricing import PriceCall
-from . import booking, rewriting, rollups
+from . import adjustments, booking, rewriting, rollups
 from .booking import Booked
 from .candidates import index_of
 from .index import Hashes, Index
@@ -135,6 +135,17 @@ class Store:
                 self.last_booked_at = new["booked_at"][-1].as_py().astimezone(UTC)
             self._newest = max(filter(None, (self._newest, result.newest)), default=None)
             return result
+
+    def adjust(self, rows: pa.Table) -> None:
+        """Keep one part of a rerate (`rows.numbered`), once. On disk when this returns."""
+        with self._lock:
+            new = _beyond(rows, self._seq)
+            if new is not None:
+                last = int(new["seq"][-1].as_py())
+                with self.transaction() as con:
+                    adjustments.keep(con, new)
+                    con.execute("UPDATE store SET applied_seq = $1", [last])
+                self._seq = last
 
     @contextmanager
     def standing(self) -> Iterator[duckdb.DuckDBPyConnection]:

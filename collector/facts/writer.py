@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 from ..errors import BusyError, StoreError
 from ..metrics import Metrics
@@ -123,9 +125,13 @@ class Writer:
         if with_facts:
             began = time.perf_counter()
             try:
-                entries = self._journal.append(
-                    [(packed.payload, packed.facts.num_rows) for packed in with_facts], taken_us
-                )
+                entries = [
+                    entry
+                    for kind, same in groupby(with_facts, attrgetter("kind"))
+                    for entry in self._journal.append(
+                        [(packed.payload, packed.facts.num_rows) for packed in same], taken_us, kind
+                    )
+                ]
             except StoreError as problem:
                 self._broken = True
                 return problem

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..keys.key import Key
 
-__all__ = ["VIEWS", "condition"]
+__all__ = ["VIEWS", "condition", "of_tenants"]
 
 _READING = ("read", "finance", "internal")
 
@@ -40,6 +40,7 @@ _OF_CENTRES = "cost_centre IN (SELECT cost_centre FROM {registry} WHERE %s)"
 _OF_WORKLOADS = "(%s) IN (SELECT (tenant, workload) FROM {registry} WHERE owner IN {owners})"
 
 VIEWS: Mapping[str, _View] = {
+    "adjustments": _View(by_owner="owner IN {owners}"),
     "calls": _View(by_owner="owner IN {owners}"),
     "conflicts": _View(),
     # A tenant stands there under its pseudonym, or not at all.
@@ -93,6 +94,13 @@ def condition(view: str, key: Key, registry: str) -> str | None:
     if key.owners:
         rights.append(rules.by_owner.format(owners=_listed(key.owners), registry=registry))
     return " OR ".join(f"({right})" for right in rights) or "false"
+
+
+def of_tenants(key: Key) -> str:
+    """What the rows meet that are of the key's tenants, in SQL over their `tenant`."""
+    if key.all_tenants:
+        return "true"
+    return _is_of("tenant", key.tenants) if key.tenants else "false"
 
 
 def _has_one(key: Key, scopes: Iterable[str]) -> bool:

@@ -155,6 +155,7 @@ def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(served: Serve
         "retractions": 0,
         "audit": 1,
         "rollup_tasks_base": 3,
+        "adjusted": 0,
         "registry_workloads": 1,
     }
     cost = "SELECT sum(cost)::VARCHAR FROM rollup_hours WHERE tenant = $1"

@@ -27,8 +27,10 @@ from collector.queries.visible import VIEWS, condition
 PAIRS = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
 # What each view says of the tenant and the workload of a row.
 COLUMNS = {
+    "adjustments": "tenant, workload",
     "calls": "tenant, workload",
     "conflicts": "tenant, NULL",
+    "cost_adjusted": "tenant, workload",
     "deletions": "NULL, NULL",
     "estimates": "tenant, workload",
     "merged_spans": "tenant, workload",

@@ -12,6 +12,8 @@ from otlp_samples import BASE_NS, Served, llm_span, request
 
 from analytics import registry
 from collector.erasing.deletions import Deletion, note
+from collector.facts.adjustments import ROWS, Rerate, pack
+from collector.facts.rows import numbered
 from collector.facts.store import Store
 from collector.ingest.limits import Limits
 from collector.keys.key import Key
@@ -25,6 +27,22 @@ OWNERS = ("ann", "bob", "o'neil", "%")
 _USAGE = [
     f"gen_ai.usage.{name}tokens" for name in ("input_", "output_", "cache_read.input_", "reasoning.output_")
 ]
+# The columns of an adjustment that are none of its call's.
+_MADE = {
+    "rerate": "'r'",
+    "call_seq": "seq",
+    "booked_cost": "cost",
+    "booked_currency": "currency",
+    "calls": "1",
+    "currency": "'USD'",
+    "old_cost": "cost",
+    "new_cost": "0",
+    "delta": "-coalesce(cost, 0)",
+    "old_price_version": "price_version",
+    "new_price_version": "'b2'",
+    "old_contract": "contract",
+    "new_contract": "contract",
+}
 _TOO_OLD = {name: str(BASE_NS - 60 * 86_400 * 10**9) for name in ("startTimeUnixNano", "endTimeUnixNano")}
 
 
@@ -50,7 +68,7 @@ def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
 def fill(folder: Path) -> None:
     """Put into `folder`, of each tenant and workload, a call, one too old to bill and a transition; of each tenant
     a call that two instrumentations tell of, one without usage, a span that is no call and one with other content
-    than its first; the registry with a plan for each owner; and the record of a deletion."""
+    than its first; the registry with a plan for each owner; the record of a deletion; and a rerate of every call."""
     served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
     served.http.put("/v1/registry", json=_registry()).raise_for_status()
     served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
@@ -64,8 +82,18 @@ def fill(folder: Path) -> None:
         )
     )
     served.stop()
-    with closing(Store(folder)) as store, store.transaction() as con:
-        note(con, Deletion(NOW, "retention", "old", "not_billed", NOW))
+    with closing(Store(folder)) as store:
+        with store.transaction() as con:
+            note(con, Deletion(NOW, "retention", "old", "not_billed", NOW))
+        _rerate(store)
+
+
+def _rerate(store: Store) -> None:
+    columns = ", ".join(name for name in ROWS if name not in _MADE)
+    made = ", ".join(f"{value} AS {name}" for name, value in _MADE.items())
+    rows = store.cursor().sql(f"SELECT {columns}, {made} FROM booked").to_arrow_table()
+    part = pack(rows, Rerate("r", NOW, "key", "new prices", NOW, NOW, "b2", rows.num_rows)).facts
+    store.adjust(numbered([(part, store.last_seq + 1, 0)]))
 
 
 def _registry() -> dict[str, Any]:

@@ -16,3 +16,19 @@ INSERT INTO deleted_workloads BY NAME
 SELECT getvariable('pseudonym') AS tenant, n.pseudonym AS workload, o.owner, o.cost_centre
 FROM names AS n JOIN registry_workloads AS o ON o.tenant = getvariable('tenant') AND o.workload = n.workload
 ANTI JOIN deleted_workloads AS d ON d.tenant = getvariable('pseudonym') AND d.workload = n.pseudonym;
+
+-- Its adjustments as sums by hour, in the same way; whatever else there is of them goes with its calls.
+CREATE OR REPLACE TEMP TABLE erased_adjustments AS
+SELECT a.* REPLACE (
+    getvariable('pseudonym') AS tenant, coalesce(n.pseudonym, a.workload) AS workload,
+    CASE WHEN contains(lower(a.tier), lower(getvariable('tenant'))) THEN 'deleted' ELSE a.tier END AS tier,
+    CASE WHEN contains(lower(a.provider), lower(getvariable('tenant'))) THEN 'deleted' ELSE a.provider END AS provider,
+    CASE WHEN contains(lower(a.model), lower(getvariable('tenant'))) THEN 'deleted' ELSE a.model END AS model,
+    CASE WHEN contains(lower(a.old_contract), lower(getvariable('tenant'))) THEN 'deleted' ELSE a.old_contract END AS old_contract,
+    CASE WHEN contains(lower(a.new_contract), lower(getvariable('tenant'))) THEN 'deleted' ELSE a.new_contract END AS new_contract
+)
+FROM adjustments_of_calls AS a LEFT JOIN names AS n ON n.workload = a.workload
+WHERE a.tenant = getvariable('tenant');
+INSERT INTO adjusted BY NAME FROM adjustment_sums('erased_adjustments');
+DROP TABLE erased_adjustments;
+UPDATE rerates SET reason = 'deleted' WHERE contains(lower(reason), lower(getvariable('tenant')));

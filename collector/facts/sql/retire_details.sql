@@ -1,5 +1,11 @@
 -- Delete the calls that began before the variable `before`, a midnight in UTC, with all that was made of them but their
--- sums by hour. A task that goes on after it is counted from the calls that remain.
+-- sums by hour, and those of their adjustments. A task that goes on after it is counted from the calls that remain.
+CREATE OR REPLACE TEMP VIEW retiring_adjustments AS
+FROM adjustments_of_calls WHERE call_id IS NOT NULL AND started_at < getvariable('before');
+CREATE OR REPLACE TEMP TABLE retired_adjustments AS FROM adjustment_sums('retiring_adjustments');
+DELETE FROM adjusted WHERE call_id IS NOT NULL AND started_at < getvariable('before');
+INSERT INTO adjusted BY NAME FROM retired_adjustments;
+DROP TABLE retired_adjustments;
 DELETE FROM members WHERE call_id IN (SELECT call_id FROM booked WHERE started_at < getvariable('before'));
 DELETE FROM booked WHERE started_at < getvariable('before');
 DELETE FROM retractions WHERE started_at < getvariable('before');

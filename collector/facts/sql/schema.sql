@@ -110,6 +110,44 @@ CREATE TABLE IF NOT EXISTS not_billed_counts (
     spans   BIGINT      NOT NULL
 );
 
+-- What rerates make of calls, which stay as they are in `booked`: one row for each call and currency. Where the details of
+-- the calls are gone, their sums by hour stay: without call_id, trace_id and span_id.
+CREATE TABLE IF NOT EXISTS adjusted (
+    seq               BIGINT  NOT NULL,       -- the journal's number of the row; of a sum the last one
+    rerate            VARCHAR NOT NULL,       -- it counts only once this stands in `rerates`
+    call_id           BIGINT,                 -- of `booked`,
+    call_seq          BIGINT,                 -- and which state of the call was looked at
+    booked_cost       DECIMAL(18, 12),        -- what that had
+    booked_currency   VARCHAR,
+    tenant            VARCHAR     NOT NULL,
+    workload          VARCHAR,
+    tier              VARCHAR,
+    provider          VARCHAR,
+    model             VARCHAR,
+    trace_id          VARCHAR,
+    span_id           VARCHAR,
+    started_at        TIMESTAMPTZ NOT NULL,   -- of a sum the hour
+    calls             BIGINT      NOT NULL,
+    currency          VARCHAR     NOT NULL,   -- a call whose currency changes has two rows
+    old_cost          DECIMAL(38, 12),        -- with what earlier rerates made of it; NULL: there was none in this currency
+    new_cost          DECIMAL(38, 12),        -- NULL: it costs something in another currency now
+    delta             DECIMAL(38, 12) NOT NULL,
+    old_price_version VARCHAR,
+    new_price_version VARCHAR,
+    old_contract      VARCHAR,
+    new_contract      VARCHAR
+);
+CREATE TABLE IF NOT EXISTS rerates (
+    id            VARCHAR     NOT NULL,
+    "at"          TIMESTAMPTZ NOT NULL,
+    "by"          VARCHAR     NOT NULL,       -- the id of a key
+    reason        VARCHAR     NOT NULL,
+    begins        TIMESTAMPTZ NOT NULL,       -- of the calls that began at or after it, and
+    ends          TIMESTAMPTZ NOT NULL,       -- before it
+    price_version VARCHAR     NOT NULL,
+    rows          BIGINT      NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS registry_workloads (
     tenant VARCHAR NOT NULL, workload VARCHAR NOT NULL, owner VARCHAR, cost_centre VARCHAR
 );

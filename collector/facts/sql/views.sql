@@ -35,3 +35,28 @@ SELECT b.booked_at AS "at", b.tenant, b.workload, m.trace_id, m.span_id, m.diale
        b.trace_id AS call_trace_id, b.span_id AS call_span_id
 FROM members AS m JOIN booked AS b USING (call_id)
 WHERE m.fact <> m.call_id;
+
+-- Of rerates, with the one rule for when an adjustment applies: while its call has the cost that it adjusted; where that
+-- was not known or nothing, while no other span has changed the call.
+CREATE OR REPLACE VIEW adjustments_of_calls AS
+SELECT a.*, r."at", r."by", r.reason, a.call_id IS NULL OR b.call_id IS NOT NULL AS applies
+FROM adjusted AS a JOIN rerates AS r ON r.id = a.rerate
+LEFT JOIN booked AS b ON b.call_id = a.call_id
+    AND b.cost IS NOT DISTINCT FROM a.booked_cost AND b.currency IS NOT DISTINCT FROM a.booked_currency
+    AND (b.cost > 0 OR b.seq = a.call_seq);
+
+CREATE OR REPLACE VIEW adjustments AS
+SELECT a.rerate, a."at", a."by", a.reason, a.tenant, a.workload, a.tier, o.owner, o.cost_centre, a.provider, a.model,
+       a.trace_id, a.span_id, a.started_at, a.calls, a.currency, a.old_cost, a.new_cost, a.delta,
+       a.old_price_version, a.new_price_version, a.old_contract, a.new_contract, a.applies
+FROM adjustments_of_calls AS a
+LEFT JOIN owners AS o ON o.tenant = a.tenant AND o.workload = a.workload;
+
+-- What stays of adjustments whose calls go.
+CREATE OR REPLACE MACRO adjustment_sums(source) AS TABLE
+SELECT max(seq) AS seq, rerate, tenant, workload, tier, provider, model, date_trunc('hour', started_at) AS started_at,
+       sum(calls)::BIGINT AS calls, currency, sum(old_cost)::DECIMAL(38, 12) AS old_cost,
+       sum(new_cost)::DECIMAL(38, 12) AS new_cost, sum(delta)::DECIMAL(38, 12) AS delta,
+       old_price_version, new_price_version, old_contract, new_contract
+FROM query_table(source) WHERE applies
+GROUP BY ALL;
