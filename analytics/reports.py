@@ -21,10 +21,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from collector.overflow import OVERFLOW
 from collector.reporting import Report, ReportError
 
 from .gaps import GAPS
-from .parameters import at_most, check_names, time_range
+from .parameters import at_most, check_names, instant, time_range
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,8 +38,10 @@ NOBODY = "unattributed"
 # What a user may group and filter by, and the SQL that it stands for: nothing else reaches a statement.
 DIMENSIONS: Mapping[str, str] = {
     name: name
-    for name in ("tenant", "workload", "task", "tier", "owner", "cost_centre", "provider", "model", "state")
-} | {"task": "task_id"}
+    for name in (
+        *("tenant", "workload", "task", "tier", "user", "owner", "cost_centre", "provider", "model", "state"),
+    )
+} | {"task": "task_id", "user": "end_user"}
 
 # Name of a bucket -> its length in seconds. Buckets start at whole multiples since 1970 in UTC.
 BUCKETS: Mapping[str, int] = {
@@ -52,8 +55,11 @@ BUCKETS: Mapping[str, int] = {
 }
 
 _HOUR = timedelta(hours=1)
-# What a task is filtered by as a whole.
+# What a task is filtered by as a whole, what is known of its end, and what no sum by hour knows.
 _OF_TASKS = frozenset({"tenant", "workload", "task", "owner", "cost_centre"})
+_OF_ENDS = _OF_TASKS | {"tier", "user"} | BUCKETS.keys()
+_OF_CALLS = frozenset({"task", "user"})
+_OPEN_FOR = timedelta(hours=24)
 _DEAREST_FIRST = (
     "cost DESC NULLS LAST, calls DESC, tenant, workload NULLS FIRST, task_id NULLS FIRST, details"
 )
@@ -93,7 +99,7 @@ class _Scope:
     def by_hour(self, *names: str) -> _Scope:
         """With its whole hours from the rollup, where that has what is grouped (by `names`) and filtered by."""
         start, stop = self.values["start"], self.values["stop"]
-        has_all = "task" not in self.names.union(names) and not any(
+        has_all = _OF_CALLS.isdisjoint(self.names.union(names)) and not any(
             BUCKETS.get(name, 0) % BUCKETS["hour"] for name in names
         )
         if not has_all or stop - start < _HOUR:
@@ -110,24 +116,44 @@ def spend(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     """
     _known(params, "by")
     scope = _scope(con, params)
-    names = [name.strip() for name in params.get("by", "").split(",") if name.strip()]
-    keys = {name: _group_key(name) for name in names}
-    if len(keys) < len(names):
-        raise ReportError(f"by: {params['by']!r} names something twice")
-    buckets = [name for name in keys if name in BUCKETS]
-    if len(buckets) > 1:
-        raise ReportError(f"by: one bucket at most, not {' and '.join(buckets)}")
-    columns = [f"{sql} AS {'bucket' if name in BUCKETS else name}," for name, sql in keys.items()]
-    others = [name for name in names if name not in BUCKETS]
-    order = [*(["bucket"] if buckets else []), "cost DESC NULLS LAST", "calls DESC"]
-    order += [f"{name} NULLS FIRST" for name in others]
+    groups = _groups(params)
     return _table(
         con,
         "spend",
-        scope.by_hour(*names),
-        keys=" ".join(columns),
-        grouping="GROUP BY ALL HAVING sum(calls) > 0" if keys else "",
-        order=", ".join(order),
+        scope.by_hour(*groups.names),
+        keys=groups.keys,
+        grouping="GROUP BY ALL HAVING sum(calls) > 0" if groups.names else "",
+        order=groups.order,
+    )
+
+
+def unit_costs(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """What a task, a success, 1,000 calls and a user cost, grouped `by` as in `spend`; docs/unit-costs.md defines it.
+
+    A row for each group and `part` of it: its `tasks`, its calls of no task, and those whose task cannot be told. A
+    task is the whole tree under its root. Without an end it is open while its last call is younger than 24 h at
+    `as_of` (now), else unknown.
+    """
+    _known(params, "by", "as_of")
+    scope = _scope(con, params)
+    groups = _groups(params)
+    at = instant(params, "as_of") if "as_of" in params else datetime.now(UTC)
+    scope.values.update(open_since=at - _OPEN_FOR, overflow=OVERFLOW)
+    facts = f"FROM ({scope.facts})"
+    if scope.names.union(groups.names) <= _OF_ENDS:
+        facts += f" UNION ALL BY NAME {_statement('facts_of_ends')}"
+    return _table(
+        con,
+        "unit_costs",
+        scope,
+        facts=facts,
+        keys=groups.keys,
+        names=groups.columns,
+        order=groups.order,
+        per_task=_quotient("cost", "tasks"),
+        per_success=_quotient("cost", "succeeded"),
+        per_1000_calls=_quotient("cost * 1000", "priced_calls"),
+        per_user=_quotient("users_cost", "users"),
     )
 
 
@@ -207,6 +233,7 @@ REPORTS: Mapping[str, Report] = {
     "tasks": tasks,
     "timeline": timeline,
     "trips": trips,
+    "unit_costs": unit_costs,
 }
 
 
@@ -264,6 +291,49 @@ def _group_key(name: str) -> str:
     raise ReportError(f"by: {name!r} is unknown; there are: {', '.join((*DIMENSIONS, *BUCKETS))}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """What a report is grouped by: dimensions and at most one bucket, as SQL."""
+
+    names: tuple[str, ...]
+    keys: str
+    """What to select, each with a comma after it."""
+    columns: str
+    """The same, once it is selected."""
+    order: str
+
+
+def _groups(params: Mapping[str, str]) -> _Groups:
+    names = tuple(name.strip() for name in params.get("by", "").split(",") if name.strip())
+    keys = {name: _group_key(name) for name in names}
+    if len(keys) < len(names):
+        raise ReportError(f"by: {params['by']!r} names something twice")
+    buckets = [name for name in keys if name in BUCKETS]
+    if len(buckets) > 1:
+        raise ReportError(f"by: one bucket at most, not {' and '.join(buckets)}")
+    columns = {name: "bucket" if name in BUCKETS else f'"{name}"' for name in names}
+    order = [*(["bucket"] if buckets else []), "cost DESC NULLS LAST", "calls DESC"]
+    order += [f"{columns[name]} NULLS FIRST" for name in names if name not in BUCKETS]
+    return _Groups(
+        names,
+        keys=" ".join(f"{sql} AS {columns[name]}," for name, sql in keys.items()),
+        columns=" ".join(f"{column}," for column in columns.values()),
+        order=", ".join(order),
+    )
+
+
+def _quotient(amount: str, count: str) -> str:
+    """SQL: an amount over a count, exact to 12 decimals and rounded half to even; NULL over 0.
+
+    It is divided in whole millionths of a millionth: a division of decimals is one of floats.
+    """
+    units = f"(({amount}) * 1_000_000_000_000)::HUGEINT"
+    whole, twice_rest = f"({units} // {count})", f"({units} % {count} * 2)"
+    up = f"{twice_rest} > {count} OR ({twice_rest} = {count} AND {whole} % 2 = 1)"
+    rounded = f"({whole} + CASE WHEN {up} THEN 1 ELSE 0 END)::DECIMAL(26, 0) * 0.000000000001"
+    return f"CASE WHEN {count} > 0 THEN ({rounded})::DECIMAL(38, 12) END"
+
+
 def _whole_hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
@@ -282,7 +352,9 @@ def _task_lines(scope: _Scope) -> str:
 
 
 def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **parts: str) -> pa.Table:
-    return con.sql(_sql(statement, scope, facts=scope.facts, **parts), params=scope.values).to_arrow_table()
+    return con.sql(
+        _sql(statement, scope, **{"facts": scope.facts, **parts}), params=scope.values
+    ).to_arrow_table()
 
 
 def _sql(statement: str, scope: _Scope, **parts: str) -> str:

@@ -16,7 +16,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from rich.console import Console
 
-from collector.call import Call, NotBilled
+from collector.call import Call, Kind, NotBilled
 from collector.errors import DecodeError
 from collector.otlp import JSON, PROTOBUF
 from collector.wire import dump
@@ -68,13 +68,15 @@ class Tally:
 
     def add(self, batch: Batch, rejected: int, message: str) -> None:
         """Count a batch that the collector has taken, but for `rejected` of its spans."""
-        calls = sum(isinstance(each, Call) for each in batch.billed)
+        calls = [each for each in batch.billed if isinstance(each, Call)]
+        ends = sum(call.kind is Kind.TASK for call in calls)
         unfit = sum(isinstance(each, NotBilled) and each.rejected for each in batch.billed)
         self.spans += len(batch.billed)
-        self.calls += calls - max(0, rejected - unfit)
+        self.calls += len(calls) - ends - max(0, rejected - unfit)
         self.not_billed.update(
             each.code for each in batch.billed if isinstance(each, NotBilled) and not each.rejected
         )
+        self.not_billed += Counter(task_end=ends)
         self.rejected += rejected
         if message and len(self.reasons) < _SHOWN_REASONS:
             self.reasons.append(message)

@@ -10,7 +10,7 @@ from typing import Any
 
 from analytics.documents import DocumentError
 from collector.billing import priced
-from collector.call import UNATTRIBUTED, Call, NotBilled, State
+from collector.call import UNATTRIBUTED, Call, Kind, NotBilled, State
 from collector.errors import DecodeError
 from collector.merging.merge import Outcome, Shelf
 from collector.merging.record import telling
@@ -69,12 +69,19 @@ def run(files: list[Path], prices: Path | None = None, *, as_json: bool) -> int:
 
 def _findings(seen: Sequence[Call | NotBilled], price: PriceCall) -> list[Finding]:
     shelf = Shelf()
-    outcomes = [shelf.put(each) if isinstance(each, Call) else None for each in seen]
+    outcomes = [
+        shelf.put(each) if isinstance(each, Call) and each.kind is not Kind.TASK else None for each in seen
+    ]
     records = {id(group): priced(group.record(), price) for group in shelf.groups}
     findings: list[Finding] = []
     for each, outcome in zip(seen, outcomes, strict=True):
         if isinstance(each, NotBilled):
             findings.append(Finding(each, None, each.reason))
+            continue
+        if outcome is None:
+            findings.append(
+                Finding(each, None, f"tells how a task ended ({each.outcome}): kept, and no call")
+            )
             continue
         record = records[id(shelf.group_of(each))]
         if outcome is Outcome.DUPLICATE:

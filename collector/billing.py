@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from switchgear import attributes
+from switchgear.outcome import Outcome
 
 from . import dialects
 from .call import MAX_NAME_CHARS, SETTLEMENT, UNATTRIBUTED, Call, Flag, Kind, NotBilled, Reported, State
@@ -38,15 +39,17 @@ _HTTP_ERROR = re.compile("[4-9][0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS = (
     *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
-    *(attributes.TASK_ROOT_ID, attributes.TIER, attributes.ATTEMPT, attributes.LEASE_ID),
+    *(attributes.TASK_ROOT_ID, attributes.TASK_OUTCOME, attributes.TIER, attributes.USER),
+    *(attributes.ATTEMPT, attributes.LEASE_ID),
     *(attributes.COST_AMOUNT, attributes.COST_CURRENCY, attributes.COST_SKU),
 )
 # Spans that asked no model: they may state what they cost.
 _ASKED_NO_MODEL = frozenset({"no_dialect", "wrong_kind"})
+_OUTCOMES = frozenset(Outcome)
 
 WANTED = Wanted(
     names=dialects.ATTRIBUTES.union(_OURS, (_RESENDS, _HTTP_STATUS, _ERROR_TYPE)),
-    telling=dialects.ATTRIBUTES | {attributes.COST_AMOUNT},
+    telling=dialects.ATTRIBUTES | {attributes.COST_AMOUNT, attributes.TASK_OUTCOME},
     tenant=attributes.TENANT,
     documents=dialects.DOCUMENTS,
 )
@@ -54,14 +57,15 @@ WANTED = Wanted(
 
 
 def bill(span: Span) -> Call | NotBilled:
-    """The call that `span` tells of, not yet priced, or why it is none."""
+    """The call that `span` tells of, not yet priced, or why it is none; of kind `task` the end of a task."""
     dialect = dialects.detect(span)
     try:
         result = _unknown(span) if dialect is None else _request(span, dialect)
-        if attributes.COST_AMOUNT not in span.attributes:
-            return result
-        asked = isinstance(result, Call) or result.code not in _ASKED_NO_MODEL
-        return result if asked else _purchase(span, dialect)
+        if attributes.COST_AMOUNT in span.attributes:
+            asked = isinstance(result, Call) or result.code not in _ASKED_NO_MODEL
+            return result if asked else _purchase(span, dialect)
+        ends = dialect is None and attributes.TASK_OUTCOME in span.attributes
+        return _end_of_task(span) if ends else result
     except BadValueError as problem:
         return replace(_none(span, dialect, "bad_value", str(problem)), rejected=True)
 
@@ -83,7 +87,7 @@ def price_of(call: Call, price: PriceCall) -> Price:
         return Price(State.COMPLETE, call.stated.amount, call.stated.currency, STATED)
     if call.usage is None:
         return Price(State.INCOMPLETE, None, None, None)
-    quote = price(call.provider, call.model, call.usage, call.started_at, call.service_tier)
+    quote = price(call.provider, call.model, call.usage, call.started_at, call.service_tier, call.tenant)
     state = _state(call, quote)
     return Price(state, quote.cost, quote.currency, quote.version, quote.list_cost, quote.contract)
 
@@ -150,6 +154,27 @@ def _purchase(span: Span, dialect: Dialect | None) -> Call:
     )
 
 
+def _end_of_task(span: Span) -> Call:
+    """How the task of the span ended. Raises BadValueError."""
+    outcome = span.attributes[attributes.TASK_OUTCOME]
+    if outcome not in _OUTCOMES:
+        raise BadValueError(
+            f"{attributes.TASK_OUTCOME}: {str(outcome)[:64]!r} is none; there are: {', '.join(Outcome)}"
+        )
+    ended = Call(
+        *_circumstances(span),
+        scope=_scope(span.scope_name, span.scope_version),
+        flags=_flags(span, consistent=True),
+        kind=Kind.TASK,
+        outcome=str(outcome),
+    )
+    if ended.task_id is None:
+        raise BadValueError(
+            f"{attributes.TASK_OUTCOME}: says how a task ended, and {attributes.TASK_ID} names none"
+        )
+    return ended
+
+
 def _circumstances(
     span: Span,
 ) -> tuple[
@@ -164,8 +189,9 @@ def _circumstances(
     str | None,
     str | None,
     str | None,
+    str | None,
 ]:
-    """The first facts of a call, from its tenant to its tier: who made it and when."""
+    """The first facts of a call, from its tenant to its user: who made it, when and for whom."""
     return (
         _name(span, attributes.TENANT) or UNATTRIBUTED,
         span.trace_id,
@@ -178,6 +204,7 @@ def _circumstances(
         _name(span, attributes.TASK_PARENT_ID),
         _name(span, attributes.TASK_ROOT_ID),
         _name(span, attributes.TIER),
+        _name(span, attributes.USER),
     )
 
 

@@ -1,4 +1,7 @@
-"""Call: one billable request to a model, as it is booked; and the reason where a span is none."""
+"""Call: one billable request to a model, as it is booked; and the reason where a span is none.
+
+What tells how a task ended comes the same way, as a call of kind `task` that is never booked as one.
+"""
 
 from __future__ import annotations
 
@@ -82,6 +85,8 @@ class Kind(StrEnum):
     """A request to a model, priced by the price book."""
     COST = "cost"
     """Anything else, such as a search: it costs what its span states."""
+    TASK = "task"
+    """Nothing: it tells how a task ended, and stands in no count of calls."""
 
 
 class Flag(StrEnum):
@@ -131,6 +136,8 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
     parent_task_id: str | None = None
     root_task_id: str | None = None
     tier: str | None = None
+    end_user: str | None = None
+    """For whom of the tenant's users it ran, by whatever name the agent gives them."""
     provider: str | None = None
     model: str | None = None
     """The model that answered, else the one that was asked."""
@@ -161,6 +168,8 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
     kind: Kind = Kind.LLM
     stated: Stated | None = None
     """Of a call of kind `cost`, and of no other."""
+    outcome: str | None = None
+    """Of kind `task`, and of no other: how the task ended, a value of `switchgear.outcome.Outcome`."""
     fact: int | None = None
     """The number in the journal of the fact that told of it; None for what is not on disk."""
     marks: Marks = Marks.NOTHING

@@ -43,6 +43,7 @@ _ROWS = {
     "booked": "tenant = $tenant",
     "retractions": "tenant = $tenant OR starts_with(into_key, $tenant || '/')",
     "conflicts": "tenant = $tenant",
+    "task_ends": "tenant = $tenant",
     "quarantine": "tenant = $tenant",
     "not_billed": "tenant = $tenant OR contains(reason, $tenant)",
     "not_billed_counts": "tenant = $tenant",
@@ -215,6 +216,10 @@ def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str
 
 
 def _after_the_last(con: duckdb.DuckDBPyConnection, tenant: str, now: datetime) -> datetime:
-    """The moment after the start of its last call, which may lie some minutes ahead."""
-    ((last,),) = con.execute("SELECT max(started_at) FROM booked WHERE tenant = $1", [tenant]).fetchall()
+    """The moment after the start of its last call or task, which may lie some minutes ahead."""
+    ((last,),) = con.execute(
+        "SELECT greatest((SELECT max(started_at) FROM booked WHERE tenant = $1),"
+        " (SELECT max(started_at) FROM task_ends WHERE tenant = $1))",
+        [tenant],
+    ).fetchall()
     return now if last is None else last + timedelta.resolution

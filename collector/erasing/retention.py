@@ -36,6 +36,8 @@ _TABLES = {
     "conflicts": ("conflicts", '"at"'),
     "transitions": ("audit", '"at"'),
 }
+# Of what is deleted together, when a row began or was over.
+_DETAILS = {"booked": "started_at", "task_ends": "coalesce(ended_at, started_at)"}
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,8 @@ class Retention:
     """For how many days each kind of detail is kept; docs/retention.md says what remains."""
 
     details: int = 400
-    """Calls, the spans that tell of them, and their sums by task: since the call began."""
+    """Calls, the spans that tell of them, their sums by task, and how tasks ended: since the call began, or the task
+    ended."""
     not_billed: int = 7
     """Why each span was not billed."""
     not_billed_counts: int = 90
@@ -106,10 +109,11 @@ class Sweep:
 
     def _step(self, today: datetime, now: datetime) -> bool:
         """Whether there was something to delete."""
-        before = self._reached("booked", "started_at", today - timedelta(days=self._retention.details))
-        if before is not None:
-            self._delete_details(before, now)
-            return True
+        for table, column in _DETAILS.items():
+            before = self._reached(table, column, today - timedelta(days=self._retention.details))
+            if before is not None:
+                self._delete_details(before, now)
+                return True
         for what, (table, column) in _TABLES.items():
             before = self._reached(table, column, today - timedelta(days=getattr(self._retention, what)))
             if before is not None:

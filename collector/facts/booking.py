@@ -24,8 +24,8 @@ from ..pricing import PriceCall, Quote
 from . import candidates
 from .index import Hashes, Index
 from .rollups import Changes
-from .rows import FACTS, HASHES, call_of, columns_of, table
-from .statements import registered
+from .rows import FACTS, HASHES, NOT_BOOKED, call_of, columns_of, table
+from .statements import registered, statement
 
 __all__ = ["Booked", "book", "keep_reasons"]
 
@@ -38,6 +38,7 @@ class Booked:
     states: Counter[State] = field(default_factory=Counter)
     """Of the rows that were written: new calls, and calls that became richer."""
     quarantined: int = 0
+    task_ends: int = 0
     newest: datetime | None = None
     """The latest end of a call in the batch."""
     words: list[Hashes] = field(default_factory=list)
@@ -51,10 +52,11 @@ class Booked:
 def book(con: duckdb.DuckDBPyConnection, index: Index, facts: pa.Table, price: PriceCall) -> Booked:
     """Write `facts` (as `rows.table` makes them, in the order of `seq`) inside the caller's transaction."""
     result = Booked()
-    aside = pc.is_valid(facts["quarantined"])
-    if pc.any(aside).as_py():
-        _put_aside(con, facts.filter(aside), result)
-        facts = facts.filter(pc.invert(aside))
+    for column, keep in (("quarantined", _put_aside), ("outcome", _keep_ends)):
+        aside = pc.is_valid(facts[column])
+        if pc.any(aside).as_py():
+            keep(con, facts.filter(aside), result)
+            facts = facts.filter(pc.invert(aside))
     if not facts.num_rows:
         return result
     result.newest = _newest(facts)
@@ -98,7 +100,7 @@ def keep_reasons(con: duckdb.DuckDBPyConnection, not_billed: Sequence[NotBilled]
 
 
 def _write_alone(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
-    written = rows.drop_columns("quarantined").append_column("call_id", rows["seq"])
+    written = rows.drop_columns(NOT_BOOKED).append_column("call_id", rows["seq"])
     _insert(con, "booked", written)
     result.changes.added(written)
     result.outcomes[Outcome.NEW] += rows.num_rows
@@ -156,7 +158,7 @@ class _Change:
         result.words += candidates.words_of(members, pa.array(homes, pa.int64()))
 
     def _rows(self, calls: Sequence[Call], seqs: Sequence[int]) -> pa.Table:
-        rows = _marked(calls).drop_columns("quarantined")
+        rows = _marked(calls).drop_columns(NOT_BOOKED)
         at = [self._taken_at[seq] for seq in seqs]
         return rows.append_column("seq", pa.array(seqs, pa.int64())).append_column(
             "booked_at", pa.array(at, pa.timestamp("us", "UTC"))
@@ -272,6 +274,13 @@ def _put_aside(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -
             " ANTI JOIN quarantine USING (identity_hash) ORDER BY seq"
         )
     result.quarantined += rows.num_rows
+
+
+def _keep_ends(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
+    """Keep what tells how tasks ended, each span once."""
+    with registered(con, rows=rows):
+        con.execute(statement("keep_ends"))
+    result.task_ends += rows.num_rows
 
 
 def _newest(facts: pa.Table) -> datetime:

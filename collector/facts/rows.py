@@ -26,6 +26,7 @@ __all__ = [
     "EPOCH",
     "FACTS",
     "HASHES",
+    "NOT_BOOKED",
     "Packed",
     "call_of",
     "columns_of",
@@ -55,6 +56,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "parent_task_id": pa.string(),
     "root_task_id": pa.string(),
     "tier": pa.string(),
+    "end_user": pa.string(),
     "provider": pa.string(),
     "model": pa.string(),
     "request_model": pa.string(),
@@ -83,8 +85,9 @@ _QUOTE: Mapping[str, pa.DataType] = {
     "contract": pa.string(),
 }
 HASHES = ("identity_hash", "parent_hash", "response_hash", "lease_hash")
-# Why it is kept aside; NULL for what is to be booked.
-_ASIDE: Mapping[str, pa.DataType] = {"quarantined": pa.string()}
+# Of what is not booked as a call: how a task ended, and why a call is kept aside. NULL for what is to be booked.
+_ASIDE: Mapping[str, pa.DataType] = {"outcome": pa.string(), "quarantined": pa.string()}
+NOT_BOOKED = [*_ASIDE]
 _COLUMNS: Mapping[str, pa.DataType] = {
     **FACTS,
     **_QUOTE,
@@ -210,6 +213,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
     hashes = [_hashes(call) for call in calls]
     for place, name in enumerate(HASHES):
         columns[name] = [each[place] for each in hashes]
+    columns["outcome"] = [call.outcome for call in calls]
     columns["quarantined"] = [None] * len(calls)
     return columns
 

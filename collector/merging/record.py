@@ -50,6 +50,7 @@ def merged(members: Sequence[Call]) -> Call:
         parent_task_id=_first(ordered, "parent_task_id"),
         root_task_id=_first(ordered, "root_task_id"),
         tier=_first(ordered, "tier"),
+        end_user=_first(ordered, "end_user"),
         provider=_first(ordered, "provider"),
         model=_first(ordered, "model"),
         request_model=_first(ordered, "request_model"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from otlp_samples import BASE_NS, Served, llm_span, request
+from otlp_samples import BASE_NS, Served, llm_span, request, task_end
 
 from analytics import registry
 from analytics.reports import REPORTS
@@ -54,6 +54,8 @@ def served(serve: Serve) -> Served:
     )
     served.send(request([of(NAME, 8, startTimeUnixNano="1000")]))  # quarantined
     served.send(request([of(NAME, 9, {"gen_ai.operation.name": "invoke_agent"})]))  # not billed
+    ours = {"switchgear.tenant": NAME, "switchgear.task.id": f"{NAME}/1", "switchgear.task.root_id": None}
+    served.send(request([task_end(10, ours)]))
     scope = {"tenant": NAME}
     transition = {
         "id": "1",
@@ -149,6 +151,7 @@ def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(served: Serve
         "booked": 6,
         "members": 2,
         "conflicts": 1,
+        "task_ends": 1,
         "quarantine": 1,
         "not_billed": record["rows"]["not_billed"],
         "not_billed_counts": record["rows"]["not_billed_counts"],

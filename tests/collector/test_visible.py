@@ -41,6 +41,7 @@ COLUMNS = {
     "registry": "tenant, workload",
     "rollup_hours": "tenant, workload",
     "rollup_tasks": "tenant, workload",
+    "task_ends": "tenant, workload",
     "transitions": "scope.tenant, scope.workload",
 }
 RANGE = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}

@@ -190,6 +190,23 @@ def llm_span(
     }
 
 
+def task_end(
+    number: int = 1, attributes: Mapping[str, Any] | None = None, **fields: Any
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """A hand-made span that tells how a task ended: well, as its id "t1"; `attributes` override."""
+    named = {
+        "switchgear.tenant": "acme",
+        "switchgear.workload": "writer",
+        "switchgear.task.id": "t1",
+        "switchgear.task.root_id": "t1",
+        "switchgear.task.outcome": "succeeded",
+        **(attributes or {}),
+    }
+    scope, span = llm_span(number, scope="switchgear", name="task writer", **fields)
+    ours = [{"key": key, "value": any_value(value)} for key, value in named.items() if value is not None]
+    return scope, span | {"attributes": ours}
+
+
 WORKERS = Workers()
 """The processes that all applications of a test run query in: they keep nothing, and take half a second to start."""
 atexit.register(WORKERS.close)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from otlp_samples import BASE_NS, Served, llm_span, request
+from otlp_samples import BASE_NS, Served, llm_span, request, task_end
 
 from analytics import registry
 from collector.erasing.deletions import Deletion, note
@@ -66,9 +66,10 @@ def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
 
 
 def fill(folder: Path) -> None:
-    """Put into `folder`, of each tenant and workload, a call, one too old to bill and a transition; of each tenant
-    a call that two instrumentations tell of, one without usage, a span that is no call and one with other content
-    than its first; the registry with a plan for each owner; the record of a deletion; and a rerate of every call."""
+    """Put into `folder`, of each tenant and workload, a call, one too old to bill, the end of a task and a transition;
+    of each tenant a call that two instrumentations tell of, one without usage, a span that is no call and one with
+    other content than its first; the registry with a plan for each owner; the record of a deletion; and a rerate of
+    every call."""
     served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
     served.http.put("/v1/registry", json=_registry()).raise_for_status()
     served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
@@ -140,6 +141,8 @@ def _spans() -> list[Any]:
             unknown = dict.fromkeys(_USAGE) if workload is None else {}
             spans.append(_span(100 + 1000 * number + place, tenant, workload, **unknown))
             spans.append(_span(5000 + 1000 * number + place, tenant, workload, fields=_TOO_OLD))
+            ours = {"switchgear.tenant": tenant, "switchgear.workload": workload}
+            spans.append(task_end(20_000 + 1000 * number + place, ours))
         answer = {"gen_ai.response.id": f"chatcmpl-{100 + place:08x}"}
         spans.append(_span(8000 + place, tenant, "w1", fields={"scope": "another"}, **answer))
         spans.append(_span(9000 + place, tenant, "w1", **{"gen_ai.operation.name": "invoke_agent"}))

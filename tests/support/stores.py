@@ -27,6 +27,7 @@ def empty(con: duckdb.DuckDBPyConnection) -> None:
     for table in (
         "booked",
         "members",
+        "task_ends",
         "rollup_hours_base",
         "rollup_hours_recent",
         "rollup_tasks_base",

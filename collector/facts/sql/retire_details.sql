@@ -8,6 +8,8 @@ INSERT INTO adjusted BY NAME FROM retired_adjustments;
 DROP TABLE retired_adjustments;
 DELETE FROM members WHERE call_id IN (SELECT call_id FROM booked WHERE started_at < getvariable('before'));
 DELETE FROM booked WHERE started_at < getvariable('before');
+-- An end is later than the calls of its task: it goes no earlier than the last of them.
+DELETE FROM task_ends WHERE coalesce(ended_at, started_at) < getvariable('before');
 DELETE FROM retractions WHERE started_at < getvariable('before');
 UPDATE rollup_hours_base SET details = false WHERE details AND "hour" < getvariable('before');
 CREATE OR REPLACE TEMP VIEW of_shortened_tasks AS

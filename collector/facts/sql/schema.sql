@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS booked (
     parent_task_id   VARCHAR,
     root_task_id     VARCHAR,
     tier             VARCHAR,
+    end_user         VARCHAR,                 -- for whom of the tenant's users it ran, where the agent says so
     provider         VARCHAR,
     model            VARCHAR,
     request_model    VARCHAR,
@@ -90,7 +91,29 @@ CREATE TABLE IF NOT EXISTS conflicts (
 
 -- Calls whose time cannot be right: not billed until they are sent again as history.
 CREATE TABLE IF NOT EXISTS quarantine AS
-SELECT seq, booked_at, ''::VARCHAR AS reason, * EXCLUDE (seq, booked_at, call_id) FROM booked LIMIT 0;
+SELECT seq, booked_at, ''::VARCHAR AS reason, * EXCLUDE (seq, booked_at, call_id), ''::VARCHAR AS outcome FROM booked LIMIT 0;
+
+-- How tasks ended, one row a span that tells it: no calls, and in no sum of them. Of a task that ended several times, since
+-- it went on elsewhere, the last end counts.
+CREATE TABLE IF NOT EXISTS task_ends (
+    seq            BIGINT      NOT NULL,
+    booked_at      TIMESTAMPTZ NOT NULL,
+    identity_hash  UBIGINT     NOT NULL,      -- as in `booked`
+    tenant         VARCHAR     NOT NULL,
+    workload       VARCHAR,
+    task_id        VARCHAR     NOT NULL,
+    parent_task_id VARCHAR,
+    root_task_id   VARCHAR,
+    tier           VARCHAR,
+    end_user       VARCHAR,
+    outcome        VARCHAR     NOT NULL,      -- succeeded, failed, stopped, abandoned
+    started_at     TIMESTAMPTZ NOT NULL,
+    ended_at       TIMESTAMPTZ,               -- NULL: the clock went backwards
+    trace_id       VARCHAR     NOT NULL,
+    span_id        VARCHAR     NOT NULL,
+    scope          VARCHAR     NOT NULL,
+    flags          VARCHAR
+);
 
 -- Why a span that some dialect knows was not billed, one row a span; and how many there were, of all.
 CREATE TABLE IF NOT EXISTS not_billed (

@@ -14,7 +14,7 @@ GROUP BY tenant, workload;
 -- What queries and reports read. Owner and cost centre are joined here, so that a late change is right at once.
 CREATE OR REPLACE VIEW calls AS
 SELECT b.tenant, b.workload, b.task_id, b.parent_task_id, b.root_task_id, b.tier,
-       r.owner, r.cost_centre,
+       b.end_user, r.owner, r.cost_centre,
        b.provider, b.model, b.request_model, b.response_id, b.started_at, b.ended_at,
        b.input_uncached, b.cache_read, b.cache_write_5m, b.cache_write_1h, b.output, b.reasoning, b.apart,
        b.attempts, b.state, b.cost, b.currency, b.price_version, b.list_cost, b.contract, b.service_tier,
