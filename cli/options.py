@@ -13,6 +13,7 @@ __all__ = [
     "POLICIES",
     "ApiKey",
     "CollectorUrl",
+    "ContractFile",
     "Data",
     "GrpcPort",
     "Host",
@@ -51,6 +52,16 @@ PriceFile = Annotated[
         envvar="SWITCHGEAR_PRICES",
         metavar="FILE",
         help="Your prices, over the list prices (docs/prices.md). Default: prices.yaml here, if there is one.",
+        show_default=False,
+    ),
+]
+ContractFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--contracts",
+        envvar="SWITCHGEAR_CONTRACTS",
+        metavar="FILE",
+        help="What was negotiated (docs/contracts.md). Default: contracts.yaml here, if there is one.",
         show_default=False,
     ),
 ]

@@ -19,7 +19,7 @@ from .listener import ListenError, bind, is_loopback, local_url
 from .tls import Certificate, CertificateError
 
 if TYPE_CHECKING:
-    from analytics.prices.live import LivePriceBook
+    from analytics.live import LivePrices
 
 __all__ = [
     "KEYLESS",
@@ -45,6 +45,7 @@ def collector(
     *,
     data: Path,
     prices: Path | None = None,
+    contracts: Path | None = None,
     host: str,
     port: int,
     grpc_port: int | None,
@@ -83,7 +84,7 @@ def collector(
         from collector.ingest.grpc_server import Endpoint
         from collector.service import create_app
 
-        book = _prices(prices)
+        live = _prices(prices, contracts)
         grpc = None
         if grpc_port is not None:
             # The gRPC library listens only once the event loop runs: whether it can is found out here.
@@ -91,8 +92,8 @@ def collector(
             grpc = Endpoint(host, grpc_port, certificate.pem() if certificate else None)
         return create_app(
             data=data,
-            price=book.quote,
-            price_calls=book.quotes,
+            price=live.quote,
+            price_calls=live.quotes,
             reports=reports.REPORTS,
             registry=registry,
             limits=taken,
@@ -121,6 +122,7 @@ def policies(
     *,
     policy_file: Path | None,
     prices: Path | None = None,
+    contracts: Path | None = None,
     data: Path,
     collector: str | None,
     host: str,
@@ -139,7 +141,7 @@ def policies(
         return create_app(
             policy_file=policy_path(policy_file),
             data=data,
-            price=_prices(prices).quote,
+            price=_prices(prices, contracts).quote,
             collector=collector,
             api_key=api_key,
             keyless=keyless,
@@ -205,6 +207,12 @@ def price_path(given: Path | None) -> Path | None:
     return given if given is not None else here if here.exists() else None
 
 
+def contract_path(given: Path | None) -> Path | None:
+    """The contracts to use: the file given, else `contracts.yaml` here, else none."""
+    here = Path("contracts.yaml")
+    return given if given is not None else here if here.exists() else None
+
+
 def needs_key(data: Path, api_key: str | None) -> bool:
     """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
     from collector.keys.keyring import FILE_NAME, Keyring
@@ -222,13 +230,13 @@ def refusal(host: str, *, has_key: bool) -> str | None:
     )
 
 
-def _prices(given: Path | None) -> LivePriceBook:
-    """The price book of a service, which follows its file. Raises DocumentError for a file that cannot be used."""
-    from analytics.prices.live import LivePriceBook
+def _prices(prices: Path | None, contracts: Path | None) -> LivePrices:
+    """What a service prices by, which follows its files. Raises DocumentError for a file that cannot be used."""
+    from analytics.live import LivePrices
 
-    book = LivePriceBook(price_path(given))
-    book.follow()
-    return book
+    live = LivePrices(price_path(prices), contract_path(contracts))
+    live.follow()
+    return live
 
 
 def _serve(

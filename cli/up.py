@@ -20,7 +20,7 @@ from collector.keys.keyring import PREFIX
 
 from .console import fail, misuse, note, say
 from .listener import local_url
-from .serve import KEYLESS, needs_key, policy_path, price_path, refusal
+from .serve import KEYLESS, contract_path, needs_key, policy_path, price_path, refusal
 
 __all__ = ["Service", "run"]
 
@@ -74,6 +74,7 @@ def run(
     data: Path,
     policy_file: Path | None,
     prices: Path | None = None,
+    contracts: Path | None = None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -112,6 +113,7 @@ def run(
         data=data.absolute(),
         policy_file=policy_path(policy_file).absolute(),
         prices=price_path(prices),
+        contracts=contract_path(contracts),
         host=host,
         dashboard_host=dashboard_host,
         collector_port=collector_port,
@@ -140,6 +142,7 @@ def _services(
     data: Path,
     policy_file: Path,
     prices: Path | None,
+    contracts: Path | None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -149,7 +152,10 @@ def _services(
     keyless: bool,
 ) -> tuple[Service, ...]:
     keys = ("--keyless",) if keyless else ()
-    book = ("--prices", str(prices.absolute())) if prices is not None else ()
+    book = (
+        *(("--prices", str(prices.absolute())) if prices is not None else ()),
+        *(("--contracts", str(contracts.absolute())) if contracts is not None else ()),
+    )
     grpc = ("--no-grpc",) if grpc_port is None else ("--grpc-port", str(grpc_port))
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
     dashboard = local_url(dashboard_host, dashboard_port)

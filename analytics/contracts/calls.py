@@ -41,8 +41,17 @@ class Contracts:
                     for_all = each
         return for_all
 
-    def over(self, price: PriceCall, tenant: str | None = None) -> PriceCall:
-        """The price function of a tenant's calls: list price less the discount of model and date.
+    def may_price(self, provider: str | None, tenant: str | None) -> bool:
+        """Whether there is a contract, of whatever time, that such a call may fall to."""
+        return any(
+            provider
+            and names_provider(each.provider, provider)
+            and (not each.tenants or tenant in each.tenants)
+            for each in self.contracts
+        )
+
+    def over(self, price: PriceCall) -> PriceCall:
+        """The price function of calls: list price less the discount of model and date, where a contract has one.
 
         `cost` is then the call's ContractedCost and `list_cost` its ListCost. What depends on a minute or a month
         (tiers, bursts, provisioned units, commitments) is no call's, and stands in the statement.
@@ -54,8 +63,9 @@ class Contracts:
             usage: Usage,
             at: datetime,
             service_tier: str | None = None,
+            tenant: str | None = None,
         ) -> Quote:
-            listed = price(provider, model, usage, at, service_tier)
+            listed = price(provider, model, usage, at, service_tier, tenant)
             contract = self.find(provider, tenant, at)
             if contract is None or listed.cost is None:
                 return listed

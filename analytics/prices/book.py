@@ -71,6 +71,7 @@ class PriceBook:
         usage: Usage,
         at: datetime,
         service_tier: str | None = None,
+        tenant: str | None = None,
         *,
         suggest: bool = False,
     ) -> Quote:

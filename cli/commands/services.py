@@ -11,6 +11,7 @@ from ..options import (
     POLICIES,
     ApiKey,
     CollectorUrl,
+    ContractFile,
     Data,
     GrpcPort,
     Host,
@@ -35,6 +36,7 @@ def up(
     data: Data = Path("data"),
     policy_file: PolicyFile = None,
     prices: PriceFile = None,
+    contracts: ContractFile = None,
     host: Host = LOCAL,
     dashboard_host: Annotated[
         str, typer.Option(help="Address of the dashboard, which has no sign-in of its own.")
@@ -54,6 +56,7 @@ def up(
             data=data,
             policy_file=policy_file,
             prices=prices,
+            contracts=contracts,
             host=host,
             dashboard_host=dashboard_host,
             collector_port=collector_port,
@@ -70,6 +73,7 @@ def collector(
     *,
     data: Data = Path("data"),
     prices: PriceFile = None,
+    contracts: ContractFile = None,
     host: Host = LOCAL,
     port: Port = 4318,
     grpc_port: GrpcPort = 4317,
@@ -103,6 +107,7 @@ def collector(
         serve.collector(
             data=data,
             prices=prices,
+            contracts=contracts,
             host=host,
             port=port,
             grpc_port=None if no_grpc else grpc_port,
@@ -122,6 +127,7 @@ def policies(
     *,
     policy_file: PolicyFile = None,
     prices: PriceFile = None,
+    contracts: ContractFile = None,
     data: Data = Path("data"),
     collector: CollectorUrl = COLLECTOR,
     host: Host = LOCAL,
@@ -139,6 +145,7 @@ def policies(
         serve.policies(
             policy_file=policy_file,
             prices=prices,
+            contracts=contracts,
             data=data,
             collector=collector,
             host=host,

@@ -57,6 +57,7 @@ def one_by_one(price: PriceCall) -> PriceCalls:
                 Usage(**{name: row[name] for name in COUNTS}, apart=parted(row["apart"])),
                 row["started_at"],
                 row["service_tier"],
+                row["tenant"],
             )
             for row in calls.to_pylist()
         ]

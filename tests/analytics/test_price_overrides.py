@@ -12,10 +12,10 @@ import pytest
 
 import analytics.prices
 from analytics.documents import DocumentError, read, tree_of
+from analytics.live import LivePrices
 from analytics.prices import PriceBook
 from analytics.prices.document import EntryDocument, RatesDocument
 from analytics.prices.files import parse
-from analytics.prices.live import LivePriceBook
 from cli import prices as verb
 from switchgear.usage import APART, COUNTS, Usage
 
@@ -398,7 +398,7 @@ def test_a_changed_file_is_taken_over_and_a_bad_one_leaves_the_book(
 ) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text(PRICE)
-    live = LivePriceBook(file)
+    live = LivePrices(file)
     first = live.quote("acme", "m", Usage(MILLION), AT)
     with caplog.at_level(logging.INFO, logger="switchgear"):
         file.write_text(PRICE.replace("input: 1", "input: -1"))
@@ -415,6 +415,6 @@ def test_a_changed_file_is_taken_over_and_a_bad_one_leaves_the_book(
 
 
 def test_a_service_without_a_file_has_the_book_alone() -> None:
-    live = LivePriceBook(None)
+    live = LivePrices(None)
     live.look()
     assert live.book.version == PriceBook().version

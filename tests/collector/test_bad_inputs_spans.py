@@ -27,7 +27,7 @@ import pytest
 from bad_inputs import Sample, booked, counted, fresh, refused_alone, rejected, settle, taken
 from otlp_samples import BASE_NS, PROTOBUF, Served, llm_span, request, to_protobuf
 
-from analytics.prices.live import LivePriceBook
+from analytics.live import LivePrices
 from collector.ingest.limits import Limits
 
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
@@ -293,7 +293,7 @@ def test_28_a_price_book_that_cannot_be_is_refused_whole_and_the_old_one_stays(
     }
     file = tmp_path / "prices.yaml"
     file.write_text(good)
-    book = LivePriceBook(file)
+    book = LivePrices(file)
     served = Served(tmp_path / "data", limits=Limits(), now=lambda: NOW, price=book.quote)
     try:
         versions = set()

@@ -23,9 +23,7 @@ TOTALS = Reported.INPUT | Reported.OUTPUT
 Read = Callable[..., list[tuple[Any, ...]]]
 
 
-def price(
-    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
-) -> Quote:
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
     """A cent for a token in, a dime for one out; of model "e" in euros, of model "free of price" none."""
     if model == "free of price":
         return Quote(None, None, "book")

@@ -39,9 +39,7 @@ ceilings:
 """
 
 
-def price(
-    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
-) -> Quote:
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
     cost = bill(model, usage) if model in RATES else None
     return Quote(cost, "USD" if cost is not None else None, "the fake provider's own rates")
 

@@ -28,12 +28,7 @@ class Book:
     rates: Mapping[str, tuple[int, str]]
 
     def __call__(
-        self,
-        provider: str | None,
-        model: str | None,
-        usage: Usage,
-        at: datetime,
-        service_tier: str | None = None,
+        self, provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object
     ) -> Quote:
         rate, currency = self.rates.get(model or "", (None, None))
         if rate is None:
