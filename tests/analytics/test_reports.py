@@ -36,9 +36,7 @@ REGISTRY = {
 }
 
 
-def price(
-    provider: str | None, model: str | None, usage: Usage, at: datetime, service_tier: str | None = None
-) -> Quote:
+def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
     """A ten-thousandth of a cent a token of output; the model "odd" has no price."""
     known = model != "odd"
     cost = usage.output * Decimal("0.000001") if known else None
