@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from . import attributes, hooks
 from . import threads as task_threads
-from .context import Task
+from .context import Task, run_in
 from .control import Control, Scope
 from .decision import Decision
 from .errors import ConfigError
@@ -82,10 +82,15 @@ class Runtime:
         if self.control is not None:
             self.control.unwatch(Scope.of(task))
         if task.parent_id is None and self._tracer is not None:
-            told = {**task.span_attributes, attributes.TASK_OUTCOME: outcome.value}
-            self._tracer.start_span(
-                f"task {task.workload}", attributes=told, start_time=task.started_ns
-            ).end()
+            # As a span of the task, which has just been left: else it would be tagged as one outside any.
+            told = run_in(
+                task,
+                self._tracer.start_span,
+                f"task {task.workload}",
+                attributes={attributes.TASK_OUTCOME: outcome.value},
+                start_time=task.started_ns,
+            )
+            told.end()
 
     def decision(self, task: Task) -> Decision | None:
         return self.control.decision(Scope.of(task)) if self.control is not None else None

@@ -197,6 +197,12 @@ def test_what_the_sdk_tells_of_tasks_is_divided_by(serve: Serve) -> None:
     finally:
         sg.shutdown()
         provider.shutdown()
+    ends = served.rows("SELECT task_id, workload, outcome, end_user FROM task_ends ORDER BY ALL")
+    assert ends == [
+        ["t1", "writer", "succeeded", "u-1"],
+        ["t2", "writer", "failed", "u-2"],
+        ["t3", "writer", "abandoned", "u-1"],
+    ]
     asked = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
     answer = served.http.get("/v1/reports/unit_costs", params=asked).json()
     (row,) = (dict(zip(answer["columns"], each, strict=True)) for each in answer["rows"])

@@ -242,6 +242,20 @@ def test_how_a_task_ended_is_told_once_for_its_whole_tree(
     ]
 
 
+def test_the_end_of_a_task_is_its_own_in_a_process_with_a_tenant_of_its_own(
+    configured: Callable[..., TracerProvider], spans: InMemorySpanExporter
+) -> None:
+    configured(guard=False, tenant="acme", tier="background")
+    with sg.task("report", tier="interactive", id="t-1"):
+        pass
+    ((name, told),) = ended(spans)
+    assert (name, told["switchgear.workload"], told["switchgear.tier"]) == (
+        "task report",
+        "report",
+        "interactive",
+    )
+
+
 def test_one_task_object_can_be_entered_twice() -> None:
     scope = sg.task("report", tenant="acme")
     with scope as outer, scope as inner:
