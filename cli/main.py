@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from .commands import audit, backup, contracts, demo, keys, policies, prices, services, spend, tenants, traces
+from .commands import (
+    audit,
+    backup,
+    contracts,
+    demo,
+    keys,
+    policies,
+    prices,
+    rerate,
+    services,
+    spend,
+    tenants,
+    traces,
+)
 
 __all__ = ["app", "main"]
 
@@ -50,6 +63,7 @@ app.add_typer(policies.app, name="policies", rich_help_panel=CHECK)
 app.add_typer(contracts.app, name="contracts", rich_help_panel=CHECK)
 app.command(rich_help_panel=LOOK)(spend.query)
 app.command(rich_help_panel=LOOK)(spend.review)
+app.command(rich_help_panel=LOOK)(rerate.rerate)
 app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
 
 

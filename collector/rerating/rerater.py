@@ -82,7 +82,7 @@ class Rerater:
     def progress(self, key: Key) -> dict[str, Any] | None:
         """How far the rerate is that `key` has asked for; None where none is under way."""
         work = self._work
-        if work is None or work.by != key.id:
+        if work is None or work.by != key.id or not work.of:
             return None
         return {"calls": work.calls, "of": work.of, "write": work.writes}
 

@@ -14,9 +14,14 @@ import httpx
 import pytest
 from otlp_samples import BASE_NS, Served, llm_span, request
 from repricing import EVER, Book, preview, rerate
+from stores import book as book_calls
 
 from analytics import registry
+from analytics.live import LivePrices
 from analytics.reports import REPORTS
+from collector.call import Call
+from collector.erasing.horizon import Horizon
+from collector.erasing.retention import Retention, Sweep
 from collector.facts.backup import restore
 from collector.facts.booker import Booker
 from collector.facts.journal import FOLDER, Journal
@@ -24,6 +29,8 @@ from collector.facts.store import FILE_NAME, Store
 from collector.keys.keyring import FILE_NAME as KEYS
 from collector.keys.keyring import Keyring
 from collector.metrics import Metrics
+from collector.pricing import Quote
+from switchgear.usage import Usage
 
 Serve = Callable[..., Served]
 NOW = datetime.fromtimestamp(BASE_NS / 1e9, UTC) + timedelta(hours=1)
@@ -304,10 +311,10 @@ def test_a_rerate_that_is_broken_off_counts_for_nothing_and_leaves_nothing(
     for cut in (*records[-8::2], *(place + 50 for place in records[-7::2])):
         assert adjusted(tmp_path / f"cut-{cut}", segment.name, whole[:cut]) == 0, cut
     assert adjusted(tmp_path / "whole", segment.name, whole) == 4
-    broken = serve(tmp_path / f"cut-{records[-1]}", price=book)
+    broken = serve(tmp_path / f"cut-{records[-2]}", price=book)
     assert rerate(broken)["rerate"]["adjustments"] == 4
     broken.stop()
-    with closing(Store(tmp_path / f"cut-{records[-1]}")) as store:
+    with closing(Store(tmp_path / f"cut-{records[-2]}")) as store:
         assert store.cursor().execute("SELECT count(*) FROM adjusted").fetchall() == [(4,)]
 
 
@@ -402,3 +409,50 @@ def test_whoever_has_not_finance_re_rates_nothing(
 
 def test_how_far_it_is_is_told_to_whoever_asked(as_key: Callable[..., httpx.Client]) -> None:
     assert as_key("*", "finance").get("/v1/rerate").json() == {"under_way": None}
+
+
+def test_a_hundred_thousand_calls_are_re_rated_by_the_real_book(serve: Serve, tmp_path: Path) -> None:
+    fill(tmp_path / "many", 100_000)
+    live = LivePrices()
+    served = serve(tmp_path / "many", price=live.quote, price_calls=live.quotes)
+    # Each is 400 x 0.15 + 600 x 0.075 + 50 x 0.60 in millionths of a dollar, and was booked as 0.5.
+    written = rerate(served, by=["tenant"])
+    assert (written["rerate"]["adjustments"], written["rerate"]["do_not_apply"]) == (100_000, 0)
+    assert lines(written, "tenant", "calls", "old", "new") == [("acme", 100_000, "50000", "13.5")]
+    assert served.rows("SELECT sum(cost)::VARCHAR FROM cost_adjusted WHERE adjustment IS NOT NULL") == [
+        ["-49986.500000000000"]
+    ]
+
+
+def fill(data: Path, count: int) -> None:
+    """Make so many calls of one that costs 0.5, a second apart."""
+    usage = Usage(400, cache_read=600, output=50, reasoning=20)
+    call = Call(
+        "acme", f"{1:032x}", f"{1:016x}", None, NOW, NOW, provider="openai", model="gpt-4o-mini", usage=usage
+    )
+    with closing(Store(data)) as store:
+        book_calls(store, [call], lambda *_: Quote(Decimal("0.5"), "USD", "b1"), NOW)
+        with store.transaction() as con:
+            con.execute(
+                "INSERT INTO booked SELECT one.* REPLACE (number AS seq, number AS call_id, started_at"
+                " + to_seconds(number) AS started_at) FROM booked AS one, range(2, $count + 1) AS numbers(number)",
+                {"count": count},
+            )
+            con.execute("UPDATE store SET applied_seq = $count", {"count": count})
+
+
+def test_adjustments_of_calls_that_go_by_age_remain_as_sums(
+    serve: Serve, served: Served, book: Book, tmp_path: Path
+) -> None:
+    book.become("b2", a=(3, "USD"), b=(2, "EUR"))
+    rerate(served)
+    expected = served.rows(SUMS)
+    served.stop()
+    later = NOW + timedelta(days=500)
+    with closing(Store(tmp_path / "data")) as store:
+        sweep = Sweep(store, Retention(), Horizon(store), now=lambda: later)
+        while store.cursor().execute("SELECT count(*) FROM booked").fetchall() != [(0,)]:
+            sweep()
+    again = serve(tmp_path / "data", price=book)
+    assert again.rows(SUMS) == expected
+    assert again.rows("SELECT count(*), count(trace_id), sum(calls) FROM adjustments") == [[6, 0, 6]]
