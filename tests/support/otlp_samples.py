@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import json
 import math
 import os
-import socket
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from serving import Serving, free_port
 
 from analytics.prices import PriceBook
 from collector.ingest.grpc_server import Endpoint
@@ -212,45 +209,16 @@ WORKERS = Workers()
 atexit.register(WORKERS.close)
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-class Served:
-    """The collector's application behind uvicorn in a thread of this process, on a real socket.
-
-    With `grpc` it listens for gRPC too, on `grpc_port`.
-    """
+class Served(Serving):
+    """The collector's application on a real socket, with a client of it; with `grpc` on `grpc_port` too."""
 
     def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
         self.grpc_port = free_port()
         endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
         usual = {"price": PriceBook().quote, "limits": EVER, "workers": WORKERS}
         self.app = create_app(data=data, grpc=endpoint, **{**usual, **options})
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        # asyncio, unlike uvloop, leaves it out for such a socket: each answer would wait 40 ms for an acknowledgement.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(self.app, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        if not self._ready.wait(20):
-            raise RuntimeError("the application did not start")
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
-
-    def _serve(self) -> None:
-        async def serve() -> None:
-            task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-            while not (self._server.started or task.done()):  # noqa: ASYNC110 - uvicorn sets a flag, no event
-                await asyncio.sleep(0)
-            self._ready.set()
-            await task
-
-        asyncio.run(serve())
+        super().__init__(self.app)
+        self.http = self.client()
 
     def send(self, document: Mapping[str, Any], *, protobuf: bool = False) -> httpx.Response:
         """POST an OTLP/JSON request, or the same as protobuf."""
@@ -267,7 +235,6 @@ class Served:
         return found
 
     def stop(self) -> None:
+        """End it, with its client."""
         self.http.close()
-        self._server.should_exit = True
-        self._thread.join(20)
-        self._socket.close()
+        super().stop()

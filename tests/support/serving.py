@@ -1,0 +1,104 @@
+"""Serving: an application on a real socket, behind uvicorn in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+__all__ = ["PLAIN", "Serving", "free_port", "serving"]
+
+STARTS_WITHIN_S = 20
+REQUESTS_END_WITHIN_S = 2
+
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""What clients get that speak no TLS: one that trusts somebody takes 25 ms to make."""
+
+
+class Serving:
+    """An application that answers at `url` from its start-up until `stop`."""
+
+    def __init__(self, app: Any, port: int = 0) -> None:
+        """Return once it has started. Raises RuntimeError where it does not."""
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server = _Server(app)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        if not (self._server.decided.wait(STARTS_WITHIN_S) and self._server.started):
+            raise RuntimeError("the application did not start")
+
+    def _serve(self) -> None:
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._server.decided.set()
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A client of it, to be closed."""
+        return httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=PLAIN, **options)
+
+    def stop(self) -> None:
+        """End the requests under way, then the application."""
+        self._server.end()
+        self._thread.join(STARTS_WITHIN_S)
+        self._listener.close()
+
+
+@contextmanager
+def serving(app: Any, port: int = 0) -> Iterator[Serving]:
+    """The application on a socket for the length of the block."""
+    running = Serving(app, port)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which otherwise looks ten times a second whether it shall end, and then waits a tenth of a second more:
+    a suite ends hundreds."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", access_log=False))
+        self.decided = threading.Event()
+        """Set once it has started, or will not."""
+        self._over: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
+
+    async def main_loop(self) -> None:
+        self._over, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        # It makes the headers of every answer.
+        await self.on_tick(0)
+        self.decided.set()
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Leave the main loop; from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._over.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if under_way := self.server_state.tasks:
+            _, late = await asyncio.wait(under_way, timeout=REQUESTS_END_WITHIN_S)
+            for task in late:
+                task.cancel()
+        await self.lifespan.shutdown()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
