@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from answering import answering
 
 from cli import query, review
 
-Answer = Callable[..., str]
 Verb = Callable[[str, str | None, Path], int]
 
 
@@ -25,41 +23,13 @@ def _review(url: str, key: str | None, out: Path) -> int:
     return review.run("2026-W47", out=out, collector=url, api_key=key, as_json=False)
 
 
-@pytest.fixture
-def answering() -> Iterator[Answer]:
-    """Starts a server that answers every request with the same body and status; its URL."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(body: bytes, status: int = 200) -> str:
-        class Same(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET  # noqa: N815 - http.server names it so
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Same))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
 @pytest.mark.parametrize("body", [b"<!doctype html>", b'{"status": "ok"}', b"[]", b"null"], ids=str)
 def test_what_is_no_collector_is_one_clear_line(
-    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, body: bytes
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, body: bytes
 ) -> None:
-    url = answering(body)
-    assert verb(url, None, tmp_path) == 1
+    with answering(body) as url:
+        assert verb(url, None, tmp_path) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert f"what answers at {url} is no collector" in said
 
@@ -67,10 +37,10 @@ def test_what_is_no_collector_is_one_clear_line(
 @pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
 @pytest.mark.parametrize("status", [404, 501])
 def test_the_error_page_of_another_server_is_not_repeated(
-    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, status: int
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, status: int
 ) -> None:
-    url = answering(b"<!doctype html><title>Error</title>", status)
-    assert verb(url, None, tmp_path) == 1
+    with answering(b"<!doctype html><title>Error</title>", status) as url:
+        assert verb(url, None, tmp_path) == 1
     assert (
         capsys.readouterr()
         .err.rstrip()
@@ -92,14 +62,10 @@ def test_the_error_page_of_another_server_is_not_repeated(
     ids=["none", "of the file", "root"],
 )
 def test_a_key_that_is_not_taken_is_named_and_its_secret_is_not(
-    answering: Answer,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    verb: Verb,
-    key: str | None,
-    said: str,
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: Verb, key: str | None, said: str
 ) -> None:
-    assert verb(answering(b'{"detail": "send a key"}', 401), key, tmp_path) == 1
+    with answering(b'{"detail": "send a key"}', 401) as url:
+        assert verb(url, key, tmp_path) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert "SECRET" not in line
@@ -115,10 +81,11 @@ def test_a_key_that_no_header_can_carry_is_one_clear_line(
 
 
 def test_no_amount_is_cut_to_fit_a_narrow_terminal(
-    answering: Answer, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     columns = [f"a_long_name_{place}" for place in range(20)]
     table: Mapping[str, Any] = {"columns": columns, "rows": [["75000.000001"] * 20], "watermark": None}
-    assert _query(answering(orjson.dumps(table)), None, tmp_path) == 0
+    with answering(orjson.dumps(table)) as url:
+        assert _query(url, None, tmp_path) == 0
     assert capsys.readouterr().out.count("75000.000001") == 20
