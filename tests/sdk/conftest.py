@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from answering import answering
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from serving import serving
 
 import switchgear as sg
 from cli.demo import provider as fake
@@ -48,14 +48,15 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *
 class RunningEngine:
     url: str
     runtime: Runtime
+    client: httpx.Client
 
     def budget(self, ceiling: str = "acme-hour") -> dict[str, Any]:
-        found = httpx.get(f"{self.url}/v1/budgets").json()["budgets"]
+        found = self.client.get("/v1/budgets").json()["budgets"]
         return next(budget for budget in found if budget["ceiling"] == ceiling)
 
     def force_open(self) -> None:
         body = {"ceiling": "*", "do": "open", "by": "ann", "reason": "a test"}
-        httpx.post(f"{self.url}/v1/breakers", json=body).raise_for_status()
+        self.client.post("/v1/breakers", json=body).raise_for_status()
 
 
 @contextmanager
@@ -64,22 +65,23 @@ def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
     file = data / "policies.yaml"
     file.write_text(policy)
     app = create_app(policy_file=file, data=data, price=price, collector=None)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield RunningEngine(f"http://127.0.0.1:{listener.getsockname()[1]}", app.runtime)
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving(app) as running, running.client() as client:
+        yield RunningEngine(running.url, app.runtime, client)
 
 
 @pytest.fixture
 def provider() -> Iterator[fake.Running]:
-    with fake.running() as running:
-        yield running
+    """A provider of this test's own, without limits."""
+    application = fake.Provider()
+    with serving(application) as running:
+        yield fake.Running(application, running.port)
+
+
+@pytest.fixture(scope="session")
+def sink() -> Iterator[str]:
+    """A collector that takes whatever is exported, so that nobody waits for it to come back."""
+    with answering(b"") as url:
+        yield url
 
 
 @pytest.fixture
@@ -100,14 +102,13 @@ def spans() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-def configured(spans: InMemorySpanExporter) -> Iterator[Callable[..., TracerProvider]]:
+def configured(spans: InMemorySpanExporter, sink: str) -> Iterator[Callable[..., TracerProvider]]:
     """Configure the SDK against an engine, with a tracer provider of its own; undone after the test."""
 
     def configure(policies: str = "http://127.0.0.1:9", **options: Any) -> TracerProvider:
         tracers = TracerProvider()
         tracers.add_span_processor(SimpleSpanProcessor(spans))
-        # Nothing listens on the discard port: what is exported there is lost, and here nobody misses it.
-        sg.configure(collector="http://127.0.0.1:9", policies=policies, tracer_provider=tracers, **options)
+        sg.configure(collector=sink, policies=policies, tracer_provider=tracers, **options)
         return tracers
 
     yield configure

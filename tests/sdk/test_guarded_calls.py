@@ -1,96 +1,44 @@
-"""The guard through the real provider SDKs, against a real engine and a local provider."""
+"""A guarded call is held, counted or denied whichever way a provider SDK makes it, against a real engine."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import http.server
-import json
 import pickle
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from math import inf
 from typing import Any
 
 import anthropic
-import httpx
 import openai
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from provider_clients import (
+    ANTHROPIC,
+    ANTHROPIC_COST,
+    OPENAI,
+    OPENAI_COST,
+    anthropic_call,
+    anthropic_client,
+    anthropic_stream,
+    async_anthropic_call,
+    async_anthropic_client,
+    async_anthropic_stream,
+    async_openai_call,
+    async_openai_client,
+    async_openai_stream,
+    openai_call,
+    openai_client,
+    openai_stream,
+)
 
 import switchgear as sg
 from cli.demo import provider as fake
-from switchgear.request import read
-
-# 40 characters of input make 10 tokens; the marker fixes the answer's length.
-TEXT = "Summarise this. [[demo output=50]]      "
-OPENAI = {"model": "gpt-4o", "messages": [{"role": "user", "content": TEXT}], "max_tokens": 100}
-ANTHROPIC = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": TEXT}], "max_tokens": 100}
-
-MILLION = Decimal(1_000_000)
-OPENAI_COST = (10 * Decimal("2.50") + 50 * Decimal("10.00")) / MILLION
-ANTHROPIC_COST = (10 * Decimal("1.00") + 50 * Decimal("5.00")) / MILLION
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
 Until = Callable[[Callable[[], bool], str], None]
-
-
-def openai_client(at: fake.Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=at.base_url_openai, api_key="sk-test")
-
-
-def anthropic_client(at: fake.Running) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=at.base_url_anthropic, api_key="sk-test")
-
-
-def async_openai_client(at: fake.Running) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=at.base_url_openai, api_key="sk-test")
-
-
-def async_anthropic_client(at: fake.Running) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(base_url=at.base_url_anthropic, api_key="sk-test")
-
-
-def openai_call(client: openai.OpenAI) -> None:
-    client.chat.completions.create(**OPENAI)
-
-
-def openai_stream(client: openai.OpenAI) -> None:
-    for _ in client.chat.completions.create(**OPENAI, stream=True, stream_options={"include_usage": True}):
-        pass
-
-
-def anthropic_call(client: anthropic.Anthropic) -> None:
-    client.messages.create(**ANTHROPIC)
-
-
-def anthropic_stream(client: anthropic.Anthropic) -> None:
-    with client.messages.stream(**ANTHROPIC) as stream:
-        stream.until_done()
-
-
-async def async_openai_call(client: openai.AsyncOpenAI) -> None:
-    await client.chat.completions.create(**OPENAI)
-
-
-async def async_openai_stream(client: openai.AsyncOpenAI) -> None:
-    options = {"include_usage": True}
-    async for _ in await client.chat.completions.create(**OPENAI, stream=True, stream_options=options):
-        pass
-
-
-async def async_anthropic_call(client: anthropic.AsyncAnthropic) -> None:
-    await client.messages.create(**ANTHROPIC)
-
-
-async def async_anthropic_stream(client: anthropic.AsyncAnthropic) -> None:
-    async with client.messages.stream(**ANTHROPIC) as stream:
-        await stream.until_done()
 
 
 WAYS = [
@@ -311,21 +259,6 @@ def test_near_its_ceiling_an_interactive_call_goes_out_to_the_declared_stand_in(
     assert [first.model, second.model, third.model] == ["gpt-4o", "gpt-4o-mini", "gpt-4o"]
 
 
-def test_an_engine_that_is_away_never_stops_an_agent(
-    provider: fake.Running, configured: Configure, caplog: pytest.LogCaptureFixture
-) -> None:
-    configured("http://127.0.0.1:9")
-    with sg.task("writer", tenant="acme"), openai_client(provider) as client:
-        guarded = sg.wrap(client)
-        openai_call(guarded)
-        openai_call(guarded)
-
-    assert len(provider.log().served) == 2
-    assert [r.message for r in caplog.records].count(
-        "the policy engine is away: calls go out without a hold"
-    ) == 1
-
-
 def test_a_budget_in_code_lowers_the_ceiling_of_its_task(
     provider: fake.Running, engine_of: Engines, configured: Configure
 ) -> None:
@@ -395,76 +328,6 @@ def test_a_client_of_another_kind_is_refused() -> None:
         sg.wrap({})
 
 
-@pytest.mark.parametrize("granted", [0, 1], ids=["at once", "after the grants came"])
-def test_cancelled_calls_leave_no_hold(
-    provider: fake.Running, engine_of: Engines, configured: Configure, until: Until, granted: int
-) -> None:
-    engine = engine_of()
-    configured(engine.url)
-
-    async def agent() -> None:
-        async with async_openai_client(provider) as client, sg.task("writer", tenant="acme"):
-            create = sg.wrap(client).chat.completions.create
-            calls = [asyncio.create_task(create(**OPENAI)) for _ in range(40)]
-            await asyncio.sleep(0.01)
-            # The agent's own loop is busy: grants arrive, and nobody has taken them when the calls are cancelled.
-            until(lambda: engine.budget()["calls_in_flight"] >= granted, "the engine has granted")
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
-
-    asyncio.run(agent())
-    until(lambda: engine.budget()["calls_in_flight"] == 0, "every hold is given back or settled")
-
-
-@pytest.mark.parametrize("read", [0, 1], ids=["unread", "left in the middle"])
-@pytest.mark.parametrize(
-    ("client_of", "create"),
-    [
-        (openai_client, lambda client: client.chat.completions.create(**OPENAI, stream=True)),
-        (anthropic_client, lambda client: client.messages.create(**ANTHROPIC, stream=True)),
-    ],
-    ids=["openai", "anthropic"],
-)
-def test_a_stream_that_is_dropped_without_being_closed_is_settled(
-    client_of: Any,
-    create: Any,
-    read: int,
-    provider: fake.Running,
-    engine_of: Engines,
-    configured: Configure,
-    until: Until,
-) -> None:
-    engine = engine_of()
-    configured(engine.url)
-    with sg.task("writer", tenant="acme"), client_of(provider) as client:
-        stream = create(sg.wrap(client))
-        for _ in range(read):
-            next(iter(stream))
-        assert engine.budget()["calls_in_flight"] == 1
-        del stream
-        gc.collect()
-        until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [{"usage": {"prompt_tokens": 1, "completion_tokens": 1, "prompt_tokens_details": [1]}}, {"model": 7}],
-    ids=["usage", "model"],
-)
-def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
-    odd: dict[str, Any], engine_of: Engines, configured: Configure, until: Until
-) -> None:
-    engine = engine_of()
-    configured(engine.url)
-    answer = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o", "choices": [], **odd}
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
-    with httpx.Client(transport=transport) as http, sg.task("writer", tenant="acme"):
-        client = sg.wrap(openai.OpenAI(api_key="sk-test", http_client=http))
-        assert client.chat.completions.create(**OPENAI).id == "x"
-    until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
-
-
 def test_a_denial_comes_back_from_another_process(
     provider: fake.Running, engine_of: Engines, configured: Configure
 ) -> None:
@@ -478,88 +341,3 @@ def test_a_denial_comes_back_from_another_process(
     back = pickle.loads(pickle.dumps(denied.value))  # noqa: S301 - its own
     assert isinstance(back, sg.BudgetExceeded)
     assert back.decision == denied.value.decision
-
-
-@contextmanager
-def engine_that_answers(body: bytes | None) -> Iterator[str]:
-    """An engine that answers everything with `body`, or (None) nothing at all until the end."""
-    over = threading.Event()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            if body is None:
-                over.wait()
-                return
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            over.set()
-            server.shutdown()
-            serving.join()
-
-
-def nonsense() -> list[Any]:
-    decision = {
-        "id": "d",
-        "action": "allow",
-        "reason": "",
-        "version": 1,
-        "valid_until": "2099-01-01T00:00:00Z",
-    }
-    bad = [
-        {"remaining": "much"},
-        {"caps": "none"},
-        {"action": "perhaps"},
-        {"action": "deny", "valid_until": "2099-01-01"},
-    ]
-    answers = [{"decision": {**decision, **part}, "grant": None, "etag": "e"} for part in bad]
-    return [*answers, [], None, "ok"]
-
-
-@pytest.mark.parametrize("answer", nonsense())
-def test_an_engine_that_answers_nonsense_never_stops_an_agent(
-    answer: Any, provider: fake.Running, configured: Configure
-) -> None:
-    with engine_that_answers(json.dumps(answer).encode()) as url, openai_client(provider) as client:
-        configured(url)
-        with sg.task("writer", tenant="acme"):
-            openai_call(sg.wrap(client))
-        sg.shutdown(0.2)
-    assert len(provider.log().served) == 1
-
-
-def test_an_engine_that_is_silent_holds_up_one_call_and_not_each(
-    provider: fake.Running, configured: Configure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The time-out of a question is two seconds over this.
-    monkeypatch.setattr("switchgear.control._ASK_WAIT_S", -1.5)
-    with engine_that_answers(None) as url, openai_client(provider) as client:
-        configured(url)
-        guarded = sg.wrap(client)
-        began = time.monotonic()
-        with sg.task("writer", tenant="acme"):
-            for _ in range(20):
-                openai_call(guarded)
-        took = time.monotonic() - began
-        sg.shutdown(0.2)
-    assert len(provider.log().served) == 20
-    assert took < 3
-
-
-def test_a_degraded_request_keeps_text_that_is_no_unicode() -> None:
-    content = json.dumps({**OPENAI, "messages": [{"role": "user", "content": "\ud800"}]}).encode()
-    call = read("openai", "POST", "/v1/chat/completions", content)
-    assert call is not None
-    assert json.loads(call.with_model("gpt-4o-mini")) == {**json.loads(content), "model": "gpt-4o-mini"}

@@ -1,0 +1,172 @@
+"""What goes wrong on either side of a guarded call never stops the agent, and leaves no hold behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from answering import answering
+from opentelemetry.sdk.trace import TracerProvider
+from provider_clients import (
+    ANTHROPIC,
+    OPENAI,
+    anthropic_client,
+    async_openai_client,
+    openai_call,
+    openai_client,
+)
+
+import switchgear as sg
+from cli.demo import provider as fake
+from switchgear.request import read
+
+Engines = Callable[..., Any]
+Configure = Callable[..., TracerProvider]
+Until = Callable[[Callable[[], bool], str], None]
+
+
+def test_an_engine_that_is_away_never_stops_an_agent(
+    provider: fake.Running, configured: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured("http://127.0.0.1:9")
+    with sg.task("writer", tenant="acme"), openai_client(provider) as client:
+        guarded = sg.wrap(client)
+        openai_call(guarded)
+        openai_call(guarded)
+
+    assert len(provider.log().served) == 2
+    assert [r.message for r in caplog.records].count(
+        "the policy engine is away: calls go out without a hold"
+    ) == 1
+
+
+def nonsense() -> list[Any]:
+    decision = {
+        "id": "d",
+        "action": "allow",
+        "reason": "",
+        "version": 1,
+        "valid_until": "2099-01-01T00:00:00Z",
+    }
+    bad = [
+        {"remaining": "much"},
+        {"caps": "none"},
+        {"action": "perhaps"},
+        {"action": "deny", "valid_until": "2099-01-01"},
+    ]
+    answers = [{"decision": {**decision, **part}, "grant": None, "etag": "e"} for part in bad]
+    return [*answers, [], None, "ok"]
+
+
+@pytest.mark.parametrize("answer", nonsense())
+def test_an_engine_that_answers_nonsense_never_stops_an_agent(
+    answer: Any, provider: fake.Running, configured: Configure
+) -> None:
+    with answering(json.dumps(answer).encode()) as url, openai_client(provider) as client:
+        configured(url)
+        with sg.task("writer", tenant="acme"):
+            openai_call(sg.wrap(client))
+        sg.shutdown(0.2)
+    assert len(provider.log().served) == 1
+
+
+def test_an_engine_that_is_silent_holds_up_one_call_and_not_each(
+    provider: fake.Running, configured: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The time-out of a question is two seconds over this.
+    monkeypatch.setattr("switchgear.control._ASK_WAIT_S", -1.5)
+    with answering(None) as url, openai_client(provider) as client:
+        configured(url)
+        guarded = sg.wrap(client)
+        began = time.monotonic()
+        with sg.task("writer", tenant="acme"):
+            for _ in range(20):
+                openai_call(guarded)
+        took = time.monotonic() - began
+        sg.shutdown(0.2)
+    assert len(provider.log().served) == 20
+    assert took < 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"usage": {"prompt_tokens": 1, "completion_tokens": 1, "prompt_tokens_details": [1]}}, {"model": 7}],
+    ids=["usage", "model"],
+)
+def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
+    odd: dict[str, Any], engine_of: Engines, configured: Configure, until: Until
+) -> None:
+    engine = engine_of()
+    configured(engine.url)
+    answer = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o", "choices": [], **odd}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    with httpx.Client(transport=transport) as http, sg.task("writer", tenant="acme"):
+        client = sg.wrap(openai.OpenAI(api_key="sk-test", http_client=http))
+        assert client.chat.completions.create(**OPENAI).id == "x"
+    until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
+
+
+@pytest.mark.parametrize("granted", [0, 1], ids=["at once", "after the grants came"])
+def test_cancelled_calls_leave_no_hold(
+    provider: fake.Running, engine_of: Engines, configured: Configure, until: Until, granted: int
+) -> None:
+    engine = engine_of()
+    configured(engine.url)
+
+    async def agent() -> None:
+        async with async_openai_client(provider) as client, sg.task("writer", tenant="acme"):
+            create = sg.wrap(client).chat.completions.create
+            calls = [asyncio.create_task(create(**OPENAI)) for _ in range(40)]
+            await asyncio.sleep(0.01)
+            # The agent's own loop is busy: grants arrive, and nobody has taken them when the calls are cancelled.
+            until(lambda: engine.budget()["calls_in_flight"] >= granted, "the engine has granted")
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+    asyncio.run(agent())
+    until(lambda: engine.budget()["calls_in_flight"] == 0, "every hold is given back or settled")
+
+
+@pytest.mark.parametrize("read", [0, 1], ids=["unread", "left in the middle"])
+@pytest.mark.parametrize(
+    ("client_of", "create"),
+    [
+        (openai_client, lambda client: client.chat.completions.create(**OPENAI, stream=True)),
+        (anthropic_client, lambda client: client.messages.create(**ANTHROPIC, stream=True)),
+    ],
+    ids=["openai", "anthropic"],
+)
+def test_a_stream_that_is_dropped_without_being_closed_is_settled(
+    client_of: Any,
+    create: Any,
+    read: int,
+    provider: fake.Running,
+    engine_of: Engines,
+    configured: Configure,
+    until: Until,
+) -> None:
+    engine = engine_of()
+    configured(engine.url)
+    with sg.task("writer", tenant="acme"), client_of(provider) as client:
+        stream = create(sg.wrap(client))
+        for _ in range(read):
+            next(iter(stream))
+        assert engine.budget()["calls_in_flight"] == 1
+        del stream
+        gc.collect()
+        until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
+
+
+def test_a_degraded_request_keeps_text_that_is_no_unicode() -> None:
+    content = json.dumps({**OPENAI, "messages": [{"role": "user", "content": "\ud800"}]}).encode()
+    call = read("openai", "POST", "/v1/chat/completions", content)
+    assert call is not None
+    assert json.loads(call.with_model("gpt-4o-mini")) == {**json.loads(content), "model": "gpt-4o-mini"}
