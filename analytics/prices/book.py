@@ -164,9 +164,17 @@ class PriceBook:
         ]
 
     def _similar(self, provider: str | None, model: str) -> tuple[str, ...]:
-        known = {name for _, name in self.models(provider if names_of(provider) else None)}
-        named = sorted(name for name in known if not is_pattern(name))
-        return tuple(get_close_matches(model[:64].lower(), named, n=3, cutoff=0.6))
+        """Names close to that of the model; where nobody knows the provider, those close to its own."""
+        names = names_of(provider)
+        known = {name for _, name in self.models(provider if names else None)}
+        if names and not known:
+            return _close(names[0], {name for name, _ in self.models()})
+        return _close(model, known)
+
+
+def _close(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    named = sorted(each for each in known if not is_pattern(each))
+    return tuple(get_close_matches(name[:64].lower(), named, n=3, cutoff=0.6))
 
 
 def _sheet(

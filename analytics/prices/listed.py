@@ -147,9 +147,9 @@ class Listed:
         return Place(owner, info.id, info)
 
     def models(self, provider: str | None) -> Iterator[tuple[str, str]]:
-        """Each model of a provider, or of all, as (provider, model)."""
+        """Each model of a provider, or of all, as (provider, model); none of a provider that is not in the book."""
         chosen = self._by_name(provider) if provider is not None else None
-        for each in [chosen] if chosen else self._providers:
+        for each in self._providers if provider is None else [chosen] if chosen else []:
             for info in each.models:
                 yield each.id, info.id
 

@@ -182,6 +182,11 @@ def test_an_unknown_model_comes_with_near_names() -> None:
     assert "gpt-4o-mini" in BOOK.quote("openai", "gpt-4o-minii", Usage(1), AT, suggest=True).near
 
 
+def test_an_unknown_provider_comes_with_near_names_and_has_no_models() -> None:
+    assert "openai" in BOOK.quote("opnai", "gpt-4o", Usage(1), AT, suggest=True).near
+    assert not list(BOOK.models("opnai"))
+
+
 def test_quote_prints_the_documented_shape(capsys: pytest.CaptureFixture[str]) -> None:
     usage = '{"input_uncached": 1000, "output": 500}'
     at = "2026-11-24T12:00:00Z"
