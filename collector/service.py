@@ -96,6 +96,7 @@ def create_app(
     processes = workers or Workers()
     queries = Queries(reader, processes)
     alone = threading.Lock()
+    rerater = Rerater(store, reader, writer, price, price_calls=price_calls, alone=alone)
     metrics.gauge("waiting_calls", lambda: writer.waiting)
     metrics.gauge("feed_seq", lambda: store.last_seq)
     metrics.gauge("healthy", lambda: writer.healthy)
@@ -115,6 +116,7 @@ def create_app(
         finally:
             if grpc_server:
                 await grpc_server.stop()
+            rerater.close()
             writer.close()
             feed.close()
             intake.close()
@@ -148,7 +150,7 @@ def create_app(
             reader=reader,
             queries=queries,
             eraser=Eraser(data, store, journal, reader, horizon, alone=alone),
-            rerater=Rerater(store, reader, writer, price, price_calls=price_calls, alone=alone),
+            rerater=rerater,
             intake=intake,
             metrics=metrics,
             reports=reports or {},

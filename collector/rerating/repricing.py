@@ -118,15 +118,15 @@ def _rows(calls: pa.Table, answer: pa.Table, changed: pa.ChunkedArray, moved: pa
         .append_column("new_price_version", answer["price_version"])
         .append_column("new_contract", answer["contract"])
     )
-    leaving, coming = whole.filter(moved), whole.filter(moved)
-    none = pa.nulls(leaving.num_rows, _MONEY)
+    elsewhere = whole.filter(moved)
+    none = pa.nulls(elsewhere.num_rows, _MONEY)
     leaving = _with(
-        leaving,
-        currency=leaving["old_currency"],
+        elsewhere,
+        currency=elsewhere["old_currency"],
         new_cost=none,
-        delta=pc.negate(leaving["old_cost"]),
+        delta=pc.negate(elsewhere["old_cost"]),
     )
-    coming = _with(coming, old_cost=none, delta=coming["new_cost"])
+    coming = _with(elsewhere, old_cost=none, delta=elsewhere["new_cost"])
     return pa.concat_tables([_with(each) for each in (whole.filter(staying), leaving, coming)])
 
 

@@ -78,6 +78,11 @@ class Rerater:
         self._price_calls = price_calls or one_by_one(price)
         self._alone = alone
         self._work: _Work | None = None
+        self._closing = False
+
+    def close(self) -> None:
+        """Break off what is under way: nothing of it counts."""
+        self._closing = True
 
     def progress(self, key: Key) -> dict[str, Any] | None:
         """How far the rerate is that `key` has asked for; None where none is under way."""
@@ -162,6 +167,8 @@ class Rerater:
             for low in range(first - first % _CALLS_AT_ONCE, last + 1, _CALLS_AT_ONCE):
                 bounds = {"low": low, "high": low + _CALLS_AT_ONCE - 1}
                 calls = con.sql(stretch, params={**times, **filters, **bounds}).to_arrow_table()
+                if self._closing:
+                    raise BusyError("the collector is stopping; nothing of this rerate counts")
                 if calls.num_rows:
                     yield calls
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -335,9 +337,11 @@ def adjusted(data: Path, segment: str, content: bytes) -> int:
         return int(count)
 
 
-def test_details_that_go_leave_their_adjustments_as_sums(serve: Serve, served: Served, book: Book) -> None:
+def test_a_tenant_that_is_deleted_leaves_its_adjustments_as_sums_under_its_pseudonym(
+    served: Served, book: Book, tmp_path: Path
+) -> None:
     book.become("b2", a=(3, "USD"), b=(2, "USD"))
-    rerate(served)
+    rerate(served, reason="Acme was charged too much")
     book.become("b3", a=(3, "USD"), b=(5, "USD"))
     rerate(served)
     by_owner = (
@@ -348,8 +352,47 @@ def test_details_that_go_leave_their_adjustments_as_sums(serve: Serve, served: S
     answer = served.http.delete("/v1/tenants/acme/details", params={"reason": "they left"})
     assert answer.status_code == 200, answer.text
     assert served.rows(by_owner) == expected
-    left = "SELECT tenant LIKE 'deleted-%', trace_id IS NULL, sum(calls) FROM adjustments GROUP BY ALL ORDER BY ALL"
-    assert served.rows(left) == [[False, False, 3], [True, True, 3]]
+    left = (
+        "SELECT tenant LIKE 'deleted-%', trace_id IS NULL, reason, sum(calls) FROM adjustments"
+        " GROUP BY ALL ORDER BY ALL"
+    )
+    assert served.rows(left) == [
+        [False, False, "deleted", 2],
+        [False, False, "new prices", 1],
+        [True, True, "deleted", 2],
+        [True, True, "new prices", 1],
+    ]
+    served.stop()
+    with duckdb.connect(str(tmp_path / "data" / FILE_NAME), read_only=True) as con:
+        for table in ("adjusted", "rerates"):
+            named = f"SELECT count(*) FROM {table} AS row WHERE contains(lower(row::VARCHAR), 'acme')"
+            assert con.execute(named).fetchall() == [(0,)], table
+
+
+def test_one_rerate_is_under_way_at_a_time_and_tells_whoever_asked_how_far_it_is(serve: Serve) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def price(provider: str | None, *_: object) -> Quote:
+        # The book is asked for its version before any call: only then is the rerate under way.
+        if provider is not None and booked_once:
+            asked.set()
+            go_on.wait(10)
+        return Quote(Decimal(1), "USD", "b1")
+
+    booked_once: list[bool] = []
+    served = serve(price=price)
+    served.send(request([of("acme", 1, "a")]))
+    booked_once.append(True)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(preview, served.http)
+        assert asked.wait(10)
+        under_way = {"under_way": {"calls": 0, "of": 1, "write": False}}
+        assert served.http.get("/v1/rerate").json() == under_way
+        refused = served.http.post("/v1/rerate", json=EVER)
+        assert (refused.status_code, "is under way" in refused.text) == (409, True)
+        go_on.set()
+        assert first.result()["totals"][0]["calls"] == 1
+    assert served.http.get("/v1/rerate").json() == {"under_way": None}
 
 
 @pytest.fixture
@@ -405,10 +448,6 @@ def test_whoever_has_not_finance_re_rates_nothing(
     key = as_key("*", *scopes)
     asked = [key.get("/v1/rerate"), key.post("/v1/rerate", json=EVER)]
     assert [answer.status_code for answer in asked] == [403, 403]
-
-
-def test_how_far_it_is_is_told_to_whoever_asked(as_key: Callable[..., httpx.Client]) -> None:
-    assert as_key("*", "finance").get("/v1/rerate").json() == {"under_way": None}
 
 
 def test_a_hundred_thousand_calls_are_re_rated_by_the_real_book(serve: Serve, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def preview(http: httpx.Client, **asked: Any) -> dict[str, Any]:
     return found
 
 
-def rerate(served: Served, **asked: Any) -> dict[str, Any]:
+def rerate(served: Served, reason: str = "new prices", **asked: Any) -> dict[str, Any]:
     """Look, and write what was shown."""
     shown = preview(served.http, **asked)["shown"]
-    return preview(served.http, **asked, write=True, reason="new prices", shown=shown)
+    return preview(served.http, **asked, write=True, reason=reason, shown=shown)
