@@ -58,6 +58,7 @@ class Store:
         self._path = data / FILE_NAME
         self._lock = threading.RLock()
         self._con = _open(self._path)
+        _forget_spilled(self._path)
         rewriting.begun(self._path)
         self._seq = 0
         self._index = Index()
@@ -247,6 +248,11 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
         con.close()
         raise
     return con
+
+
+def _forget_spilled(path: Path) -> None:
+    """Delete what a killed process left of work that did not fit its memory: it holds facts that may be deleted here."""
+    shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:

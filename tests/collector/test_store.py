@@ -79,6 +79,14 @@ def replayed(store: Store, size: int = 3) -> dict[str, dict[str, object]]:
     return held
 
 
+def test_what_a_killed_process_spilled_is_gone_after_a_start(tmp_path: Path) -> None:
+    spilled = tmp_path / f"{FILE_NAME}.tmp" / "duckdb_temp_block-1.block"
+    spilled.parent.mkdir()
+    spilled.write_bytes(b"facts")
+    Store(tmp_path).close()
+    assert not spilled.exists()
+
+
 def test_what_a_contract_made_of_a_call_and_what_is_priced_apart_are_kept(store: Store) -> None:
     sound = call(
         1, usage=Usage(9, output=1, apart=(("input_audio", 4), ("web_searches", 2))), service_tier="flex"
