@@ -43,8 +43,8 @@ class Quote:
 class PriceCall(Protocol):
     """Price `usage` of a model as of `at`. Provider and model are as the span names them.
 
-    `service_tier` is "batch", "flex", "priority" or what else a book has rates for; None is the standard one. `tenant` is
-    whose call it is: a contract may be for some tenants only, a list price is the same for all.
+    `service_tier` is "batch", "flex", "priority" or what else a book has rates for; None is the standard one. `tenant`
+    is whose call it is: a contract may be for some tenants only, a list price is the same for all.
     """
 
     def __call__(

@@ -39,11 +39,11 @@ _log = logging.getLogger(__name__)
 # Nothing that a reader runs may reach files or the network, whatever gets past the check of its SQL.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
-    # Its cache grows to this, beside the index and whatever is booked at the moment. A scan of 10 M calls takes no longer
-    # than with half as much again.
+    # Its cache grows to this, beside the index and whatever is booked at the moment. A scan of 10 M calls takes no
+    # longer than with half as much again.
     "memory_limit": "256MiB",
-    # Of the WAL, some 120,000 calls: a row group that is whole is written once. One at 16 MiB, the default, has a fourth
-    # of it, and is read and written again with the next; a start reads these in 0.3 s.
+    # Of the WAL, some 120,000 calls: a row group that is whole is written once. One at 16 MiB, the default, has a
+    # fourth of it, and is read and written again with the next; a start reads these in 0.3 s.
     "checkpoint_threshold": "64MiB",
     "threads": "2",
     "preserve_insertion_order": "true",
@@ -251,7 +251,7 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _forget_spilled(path: Path) -> None:
-    """Delete what a killed process left of work that did not fit its memory: it holds facts that may be deleted here."""
+    """Delete what a killed process left of work too large for its memory: facts that may be deleted by now."""
     shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
 
 
