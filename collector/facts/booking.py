@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 import duckdb
@@ -52,7 +53,7 @@ class Booked:
 def book(con: duckdb.DuckDBPyConnection, index: Index, facts: pa.Table, price: PriceCall) -> Booked:
     """Write `facts` (as `rows.table` makes them, in the order of `seq`) inside the caller's transaction."""
     result = Booked()
-    for column, keep in (("quarantined", _put_aside), ("outcome", _keep_ends)):
+    for column, keep in (("quarantined", _put_aside), ("outcome", partial(_keep_ends, index))):
         aside = pc.is_valid(facts[column])
         if pc.any(aside).as_py():
             keep(con, facts.filter(aside), result)
@@ -276,10 +277,12 @@ def _put_aside(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -
     result.quarantined += rows.num_rows
 
 
-def _keep_ends(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
+def _keep_ends(index: Index, con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked) -> None:
     """Keep what tells how tasks ended, each span once."""
+    low, high = candidates.ends_like(rows, index)
     with registered(con, rows=rows):
-        con.execute(statement("keep_ends"))
+        con.execute(statement("keep_ends"), {"low": low, "high": high})
+    result.words.append(candidates.words_of_ends(rows))
     result.task_ends += rows.num_rows
 
 

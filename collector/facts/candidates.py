@@ -23,10 +23,12 @@ from .index import CALLS_A_SEGMENT, Hashes, Index
 from .rows import HASHES, call_of, columns_of, table
 from .statements import registered, statement
 
-__all__ = ["connected", "find", "index_of", "words_of"]
+__all__ = ["connected", "ends_like", "find", "index_of", "words_of", "words_of_ends"]
 
 # Entries for parents stand beside those for spans: the same hash with other bits.
 _CHILD = np.uint64(0x9E3779B97F4A7C15)
+# What tells how a task ended has entries of its own: it is no span of a call.
+_END = np.uint64(0x165667B19E3779F9)
 # Entries for response ids hold the hour: a server that gives one id for ever must not lead to its whole history.
 _HOUR = np.uint64(0xC2B2AE3D27D4EB4F)
 _HOUR_US = 3_600_000_000
@@ -48,6 +50,8 @@ def _all_words(cursor: duckdb.DuckDBPyConnection) -> Iterator[Hashes]:
         rows = cursor.sql(f"SELECT {columns} FROM {name}").to_arrow_reader(_ROWS_AT_ONCE)  # noqa: S608 - our own names
         for batch in rows:
             yield from words_of(batch, batch["call_id"])
+    for batch in cursor.sql("SELECT seq, identity_hash FROM task_ends").to_arrow_reader(_ROWS_AT_ONCE):
+        yield words_of_ends(batch)
 
 
 def words_of(rows: pa.Table | pa.RecordBatch, call_ids: pa.ChunkedArray | pa.Array) -> list[Hashes]:
@@ -62,6 +66,19 @@ def words_of(rows: pa.Table | pa.RecordBatch, call_ids: pa.ChunkedArray | pa.Arr
             (hashed.lease, hashed.lease != 0),
         )
     ]
+
+
+def words_of_ends(rows: pa.Table | pa.RecordBatch) -> Hashes:
+    """The index's entries for what tells how tasks ended."""
+    return Index.word(_hashes(rows["identity_hash"]) ^ _END, _numbers(rows["seq"]))
+
+
+def ends_like(rows: pa.Table, index: Index) -> tuple[int, int]:
+    """Between which numbers those stand, if any, that tell of the same ends as `rows`."""
+    _, segments = index.find(_hashes(rows["identity_hash"]) ^ _END)
+    if not len(segments):
+        return 0, -1
+    return int(segments[0]) * CALLS_A_SEGMENT, (int(segments[-1]) + 1) * CALLS_A_SEGMENT - 1
 
 
 def connected(facts: pa.Table, index: Index) -> NDArray[np.bool_]:

@@ -336,6 +336,16 @@ def test_over_workloads_a_tree_counts_where_it_made_calls_or_ended(
     ]
 
 
+@pytest.mark.parametrize("name", [*DIMENSIONS])
+def test_one_task_is_one_whatever_it_is_split_by(
+    store: Store, con: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    fill(store, call(30, user="u"), end(user="u"), call(4, None, user="u"), call(5, None, model="n"))
+    tasks, *others = sorted(ask(con, by=name), key=lambda row: row["part"], reverse=True)
+    assert (tasks["part"], tasks["tasks"], tasks["succeeded"], tasks["users"]) == ("tasks", 1, 1, 1)
+    assert {(row["part"], row["tasks"]) for row in others} == {("no_task", 0)}
+
+
 def test_a_task_is_of_every_day_in_which_it_made_a_call(store: Store, con: duckdb.DuckDBPyConnection) -> None:
     fill(store, call(30, hours=1), call(4, hours=25), end(hours=25), call(2, hours=-1))
     rows = ask(con, by="day")

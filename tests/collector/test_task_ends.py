@@ -122,6 +122,15 @@ def test_the_same_span_of_another_tenant_is_another_end(serve: Serve) -> None:
     ]
 
 
+def test_an_end_that_is_sent_again_is_known_after_a_restart(serve: Serve) -> None:
+    served = serve()
+    served.send(request([llm_span(1), task_end(2)]))
+    served.stop()
+    again = serve()
+    again.send(request([task_end(2), task_end(3), task_end(3)]))
+    assert again.rows("SELECT span_id FROM task_ends ORDER BY seq") == [[f"{2:016x}"], [f"{3:016x}"]]
+
+
 def test_ends_are_booked_from_the_journal_after_a_restart(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     served.send(request([llm_span(1), task_end(2)]))
