@@ -1,43 +1,20 @@
-"""Real commands as subprocesses: started, waited for by what they say, and never left behind."""
+"""Real commands, within this process where they need none of their own; as one they are never left behind."""
 
 from __future__ import annotations
 
+import logging
 import os
-import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+from commands import TERMINAL, Run, Start, ran, starting
+from typer.testing import CliRunner
 
-WAIT_S = 60
-Start = Callable[..., "subprocess.Popen[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "cli", *arguments]
-
-
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHGEAR_")}
-    return {**ours, "COLUMNS": "200", "TERM": "dumb", **extra}
-
-
-@pytest.fixture
-def free_ports() -> Callable[[int], list[int]]:
-    """So many different ports that nobody listens on."""
-
-    def find(count: int) -> list[int]:
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        ports = [int(each.getsockname()[1]) for each in sockets]
-        for each in sockets:
-            each.close()
-        return ports
-
-    return find
+from cli.main import app
 
 
 @pytest.fixture
@@ -48,47 +25,34 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run a `switchgear` command in an empty folder to its end."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a `switchgear` command in an empty folder to its end, within this process: a new one reads all code anew."""
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
 
     def to_end(*arguments: str, env: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            _command(arguments),
-            cwd=tmp_path,
-            env=_environment(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-        )
+        without = dict.fromkeys(name for name in os.environ if name.startswith("SWITCHGEAR_"))
+        logged_to, level = root.handlers[:], root.level
+        try:
+            result = CliRunner().invoke(app, arguments, env={**without, **TERMINAL, **env})
+        finally:
+            root.handlers[:] = logged_to
+            root.setLevel(level)
+        if not isinstance(result.exception, SystemExit | None):
+            raise result.exception
+        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
     return to_end
 
 
 @pytest.fixture
+def run_apart(tmp_path: Path) -> Run:
+    """Run a `switchgear` command in an empty folder to its end, as a process of its own."""
+    return partial(ran, tmp_path)
+
+
+@pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a `switchgear` command in an empty folder; whatever still runs is ended with the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: str, env: Mapping[str, str] = {}) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            _command(arguments),
-            cwd=tmp_path,
-            env=_environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.communicate(timeout=15)
+    with starting(tmp_path) as begin:
+        yield begin

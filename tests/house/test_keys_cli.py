@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from commands import Run, Start, until_up, up_on
 from otlp_samples import llm_span, request
+from serving import PLAIN, free_ports
+from waiting import until
 
 from cli.demo.provider import running
 from collector.keys.keyring import FILE_NAME, Keyring
@@ -27,9 +31,6 @@ ceilings:
   - {name: acme-hour, scope: {tenant: acme}, limit: 5 USD, window: 1h}
   - {name: globex-hour, scope: {tenant: globex}, limit: 5 USD, window: 1h}
 """
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Start = Callable[..., "subprocess.Popen[str]"]
-Ports = Callable[[int], list[int]]
 
 
 def id_of(secret: str) -> str:
@@ -107,20 +108,13 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 @pytest.fixture
-def up(start: Start, free_ports: Ports, tmp_path: Path) -> Callable[[], dict[str, str]]:
+def up(start: Start, tmp_path: Path) -> Callable[[], dict[str, str]]:
     """Start all three services; the addresses of collector and policies as an environment."""
 
     def begin() -> dict[str, str]:
         (tmp_path / "policies.yaml").write_text(POLICY)
         ports = free_ports(4)
-        flags = ("--collector-port", "--policies-port", "--dashboard-port", "--grpc-port")
-        process = start(
-            "up", *(part for flag, port in zip(flags, ports, strict=True) for part in (flag, str(port)))
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("switchgear is up"), (
-            process.stderr and process.stderr.read()
-        )
+        until_up(start(*up_on(ports)))
         return {
             "SWITCHGEAR_COLLECTOR": f"http://127.0.0.1:{ports[0]}",
             "SWITCHGEAR_POLICIES": f"http://127.0.0.1:{ports[1]}",
@@ -131,15 +125,11 @@ def up(start: Start, free_ports: Ports, tmp_path: Path) -> Callable[[], dict[str
 
 def _get(url: str, secret: str | None = None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    return httpx.get(url, headers=headers, trust_env=False, timeout=20)
+    return httpx.get(url, headers=headers, trust_env=False, verify=PLAIN, timeout=20)
 
 
-def _until(url: str, secret: str | None, status: int) -> None:
-    """Ask again until it answers so; each request is what is waited for."""
-    for _ in range(2000):
-        if _get(url, secret).status_code == status:
-            return
-    pytest.fail(f"{url} never answered {status}")
+def _until_closed(url: str, secret: str | None) -> None:
+    until(lambda: _get(url, secret).status_code == HTTPStatus.UNAUTHORIZED, f"{url} is closed")
 
 
 def _send(urls: Mapping[str, str], secret: str, tenant: str, number: int) -> dict[str, Any]:
@@ -165,10 +155,7 @@ def _spent(urls: Mapping[str, str], secret: str) -> dict[str, Decimal]:
 
 def _until_counted(urls: Mapping[str, str], secret: str, ceiling: str) -> None:
     """Wait until the policies have read from the collector's feed what was spent under a ceiling."""
-    for _ in range(2000):
-        if _spent(urls, secret)[ceiling]:
-            return
-    pytest.fail(f"{ceiling} counts nothing: the policies do not follow the feed")
+    until(lambda: _spent(urls, secret)[ceiling], f"{ceiling} counts what the feed tells")
 
 
 def _tenants(run: Run, urls: Mapping[str, str], secret: str) -> list[list[str]]:
@@ -224,8 +211,8 @@ def test_with_keys_each_sees_and_books_its_own_and_the_services_go_on(
     assert _spent(urls, viewer) == {"acme-hour": served.cost, "task budget": served.cost}
 
     keyring.revoke(id_of(viewer), now=datetime.now(UTC))
-    _until(f"{collector}/v1/registry", viewer, 401)
-    _until(f"{policies}/v1/budgets", viewer, 401)
+    _until_closed(f"{collector}/v1/registry", viewer)
+    _until_closed(f"{policies}/v1/budgets", viewer)
     assert _get(f"{policies}/v1/budgets", operator).status_code == 200
 
 
@@ -236,7 +223,7 @@ def test_the_first_key_closes_running_services_and_keeps_them_together(
     collector, policies = urls["SWITCHGEAR_COLLECTOR"], urls["SWITCHGEAR_POLICIES"]
     assert _get(f"{collector}/v1/registry").status_code == _get(f"{policies}/v1/budgets").status_code == 200
     admin = create(keyring, "*", "admin")
-    _until(f"{collector}/v1/registry", None, 401)
-    _until(f"{policies}/v1/budgets", None, 401)
+    _until_closed(f"{collector}/v1/registry", None)
+    _until_closed(f"{policies}/v1/budgets", None)
     assert _send(urls, admin, "globex", 1) == {}
     _until_counted(urls, admin, "globex-hour")

@@ -6,18 +6,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run, Start, listening
+from serving import free_ports
 
 from cli.demo.provider import running
 from policies.files import load
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Start = Callable[..., "subprocess.Popen[str]"]
-Ports = Callable[[int], list[int]]
 
 
 def _blocks(document: str, language: str) -> list[str]:
@@ -49,7 +47,7 @@ def test_the_example_policy_file_uses_every_setting_and_is_fine() -> None:
 
 
 def test_the_readme_agent_runs_and_its_call_is_booked_once_at_its_cost(
-    start: Start, run: Run, free_ports: Ports, tmp_path: Path
+    start: Start, run: Run, tmp_path: Path
 ) -> None:
     collector, policies = free_ports(2)
     urls = {
@@ -61,9 +59,7 @@ def test_the_readme_agent_runs_and_its_call_is_booked_once_at_its_cost(
         start("serve", "policies", "--port", str(policies), env=urls),
     ]
     for service in services:
-        assert service.stderr is not None
-        while "listens on" not in service.stderr.readline():
-            assert service.poll() is None
+        listening(service)
     with running() as provider:
         agent = subprocess.run(
             [sys.executable, str(ROOT / "examples" / "agent.py")],

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Start = Callable[..., "subprocess.Popen[str]"]
-Ports = Callable[[int], list[int]]
+from commands import Run, Start, listening, ran, starting
+from serving import free_ports
 
 BAD_POLICY = """\
 version: 1
@@ -47,17 +46,17 @@ def _service(name: str, port: int, tmp_path: Path) -> tuple[str, ...]:
 def test_a_taken_port_is_one_line_that_names_port_and_flag(
     run: Run, taken_port: int, tmp_path: Path, name: str
 ) -> None:
-    line = _one_line(run(*_service(name, taken_port, tmp_path)), 1)
-    assert line.startswith(f"switchgear: {name}: port {taken_port} on 127.0.0.1 is taken")
-    assert "--port" in line
+    asked = _service(name, taken_port, tmp_path)
+    taken = f"switchgear: {name}: port {taken_port} on 127.0.0.1 is taken by another process; "
+    assert _one_line(run(*asked), 1) == f"{taken}stop it or choose another with --port"
+    # Whoever typed `up` has another flag for it.
+    assert _one_line(run(*asked, "--supervised"), 1) == f"{taken}stop it or choose another with --{name}-port"
 
 
-def test_a_taken_port_for_grpc_is_one_line_that_names_port_and_flag(
-    run: Run, free_ports: Ports, taken_port: int
-) -> None:
+def test_a_taken_port_for_grpc_is_one_line_that_names_port_and_flag(run_apart: Run, taken_port: int) -> None:
     (port,) = free_ports(1)
     ports = ("--port", str(port), "--grpc-port", str(taken_port))
-    line = _one_line(run("serve", "collector", *ports), 1)
+    line = _one_line(run_apart("serve", "collector", *ports), 1)
     assert line.startswith(f"switchgear: collector: port {taken_port} on 127.0.0.1 is taken")
     assert "--grpc-port" in line
 
@@ -94,42 +93,26 @@ def test_an_address_of_another_machine_cannot_be_listened_on(run: Run, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["collector", "policies"])
-def test_a_data_folder_that_cannot_be_written_is_one_line(
-    run: Run, free_ports: Ports, tmp_path: Path, name: str
-) -> None:
+def test_a_data_folder_that_cannot_be_written_is_one_line(run_apart: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("no folder")
     (port,) = free_ports(1)
-    line = _one_line(run("serve", name, "--port", str(port), "--data", str(tmp_path / "file" / "data")), 1)
-    assert str(tmp_path / "file") in line
-
-
-def test_a_second_collector_on_one_file_is_one_line(
-    run: Run, start: Start, free_ports: Ports, tmp_path: Path
-) -> None:
-    first, second = free_ports(2)
-    running = start(*_service("collector", first, tmp_path))
-    assert running.stderr is not None
-    while "listens on" not in running.stderr.readline():
-        assert running.poll() is None
-    # It listens before it is ready: this request waits until the file is open.
-    httpx.get(f"http://127.0.0.1:{first}/readyz", timeout=30, trust_env=False).raise_for_status()
-    line = _one_line(run(*_service("collector", second, tmp_path)), 1)
-    assert "switchgear.duckdb" in line
+    answer = run_apart("serve", name, "--port", str(port), "--data", str(tmp_path / "file" / "data"))
+    assert str(tmp_path / "file") in _one_line(answer, 1)
 
 
 def test_a_bad_policy_file_stops_the_service_with_file_line_and_reason(
-    run: Run, free_ports: Ports, tmp_path: Path
+    run_apart: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.yaml").write_text(BAD_POLICY)
     (port,) = free_ports(1)
-    line = _one_line(run(*_service("policies", port, tmp_path), "--policy-file", "bad.yaml"), 1)
+    line = _one_line(run_apart(*_service("policies", port, tmp_path), "--policy-file", "bad.yaml"), 1)
     assert "bad.yaml:4: ceilings[0].limit:" in line
     assert 'write "500 USD"' in line
 
 
 @pytest.mark.parametrize("service", ["collector", "policies"])
 def test_a_bad_price_file_stops_the_service_with_file_line_and_reason(
-    run: Run, free_ports: Ports, tmp_path: Path, service: str
+    run: Run, tmp_path: Path, service: str
 ) -> None:
     entry = "  - {provider: acme, models: [m], currency: USD, input: -1}\n"
     # Without an option it is the file of this name where the service is started.
@@ -159,25 +142,45 @@ def test_policies_check_of_no_file_is_misuse(run: Run) -> None:
     assert "none.yaml" in _one_line(run("policies", "check", "none.yaml"), 2)
 
 
-def test_query_without_a_collector_says_how_to_start_one(run: Run, free_ports: Ports) -> None:
+def test_query_without_a_collector_says_how_to_start_one(run: Run) -> None:
     (port,) = free_ports(1)
     line = _one_line(run("query", "select 1", "--collector", f"http://127.0.0.1:{port}"), 1)
     assert "switchgear up" in line
 
 
-def test_a_service_says_loudly_that_it_has_no_key(start: Start, free_ports: Ports, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
-    running = start(*_service("collector", port, tmp_path))
-    assert running.stderr is not None
-    assert "no API key is set" in running.stderr.readline()
-    assert f"http://127.0.0.1:{port}" in running.stderr.readline()
+@dataclass(frozen=True)
+class Keyless:
+    """A collector without a key, and what it said until it listened."""
+
+    port: int
+    folder: Path
+    said: list[str]
 
 
-def test_a_service_listens_before_it_is_ready(start: Start, free_ports: Ports, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
+    folder, (port,) = tmp_path_factory.mktemp("keyless"), free_ports(1)
+    with starting(folder) as start:
+        yield Keyless(port, folder, listening(start(*_service("collector", port, folder))))
+
+
+def test_a_service_says_loudly_that_it_has_no_key(keyless: Keyless) -> None:
+    warning, where = keyless.said
+    assert "no API key is set" in warning
+    assert f"http://127.0.0.1:{keyless.port}" in where
+
+
+def test_a_service_listens_before_it_is_ready(start: Start, tmp_path: Path) -> None:
     """A client that connects early waits for an answer; it is not refused."""
     (port,) = free_ports(1)
-    running = start(*_service("collector", port, tmp_path), env={"SWITCHGEAR_API_KEY": "k"})
-    assert running.stderr is not None
-    assert "listens on" in running.stderr.readline()
+    listening(start(*_service("policies", port, tmp_path)))
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         pass
+
+
+def test_a_second_collector_on_one_file_is_one_line(keyless: Keyless) -> None:
+    # It listens before it is ready: this request waits until the file is open.
+    httpx.get(f"http://127.0.0.1:{keyless.port}/readyz", timeout=30, trust_env=False).raise_for_status()
+    (port,) = free_ports(1)
+    line = _one_line(ran(keyless.folder, *_service("collector", port, keyless.folder)), 1)
+    assert "switchgear.duckdb" in line

@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import httpx
+from commands import Run, Start, listening
 from otlp_samples import PROTOBUF, llm_span, request, to_protobuf
+from serving import free_ports
 
-Start = Callable[..., "subprocess.Popen[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Ports = Callable[[int], list[int]]
 Post = Callable[[bytes], bool]
 STOPS_WITHIN_S = 10
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 SPANS_A_REQUEST = 20
-ENOUGH_REQUESTS = 40
+ENOUGH_REQUESTS = 15
 """Acknowledged by each protocol before the signal."""
 
 
@@ -62,21 +61,19 @@ def over_grpc(port: int) -> Post:
     return lambda body: call(body, timeout=30) is not None
 
 
-def listening(process: subprocess.Popen[str], port: int) -> None:
-    """Return once the collector answers."""
-    assert process.stderr is not None
-    while "listens on" not in process.stderr.readline():
-        assert process.poll() is None
+def started(start: Start, port: int, *flags: str) -> subprocess.Popen[str]:
+    """A collector that answers."""
+    process = start("serve", "collector", "--port", str(port), *flags)
+    listening(process)
     httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30, trust_env=False).raise_for_status()
+    return process
 
 
 def test_sigterm_under_load_ends_in_ten_seconds_and_loses_nothing_acknowledged(
-    start: Start, run: Run, free_ports: Ports
+    start: Start, run: Run
 ) -> None:
     http, grpc_port = free_ports(2)
-    flags = ("serve", "collector", "--port", str(http), "--grpc-port", str(grpc_port))
-    process = start(*flags)
-    listening(process, http)
+    process = started(start, http, "--grpc-port", str(grpc_port))
     posts: Iterator[Post] = (over(port) for over, port in 2 * ((over_http, http), (over_grpc, grpc_port)))
     loads = [Load(post, 1 + 1_000_000 * number) for number, post in enumerate(posts)]
     for load in loads:
@@ -91,7 +88,7 @@ def test_sigterm_under_load_ends_in_ten_seconds_and_loses_nothing_acknowledged(
     for load in loads:
         load.thread.join(30)
 
-    listening(start(*flags), http)
+    started(start, http, "--no-grpc")
     sql = "select span_id from calls"
     asked_for = run("query", sql, "--json", "--collector", f"http://127.0.0.1:{http}")
     assert asked_for.returncode == 0, asked_for.stderr

@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from commands import Run, Start, listening
+from serving import free_ports
 
-Start = Callable[..., "subprocess.Popen[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Ports = Callable[[int], list[int]]
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
@@ -42,19 +40,13 @@ def _pair(folder: Path, chain: str, key: str) -> tuple[str, ...]:
     return ("--tls-cert", str(folder / chain), "--tls-key", str(folder / key))
 
 
-def _listening(process: subprocess.Popen[str], url: str) -> None:
-    assert process.stderr is not None
-    while url not in (line := process.stderr.readline()):
-        assert line, "it ended without listening"
-
-
 def test_a_collector_with_a_certificate_takes_http_and_grpc_over_tls_only(
-    start: Start, run: Run, free_ports: Ports, certificates: Path
+    start: Start, run: Run, certificates: Path
 ) -> None:
     port, grpc_port = free_ports(2)
     ports = ("--port", str(port), "--grpc-port", str(grpc_port))
     process = start("serve", "collector", *ports, *_pair(certificates, "own.pem", "own.key"))
-    _listening(process, f"https://127.0.0.1:{port}")
+    assert f"https://127.0.0.1:{port}" in listening(process)[-1]
     trust = ssl.create_default_context(cafile=certificates / "own.pem")
     url = f"https://127.0.0.1:{port}/readyz"
     assert httpx.get(url, verify=trust, timeout=30, trust_env=False).status_code == 200
@@ -74,16 +66,14 @@ def test_a_collector_with_a_certificate_takes_http_and_grpc_over_tls_only(
         channel.unary_unary(TRACES)(b"", timeout=30)
 
 
-def test_the_policies_are_served_over_tls_by_the_environment(
-    start: Start, free_ports: Ports, certificates: Path
-) -> None:
+def test_the_policies_are_served_over_tls_by_the_environment(start: Start, certificates: Path) -> None:
     (port,) = free_ports(1)
     named = {
         "SWITCHGEAR_TLS_CERT": str(certificates / "own.pem"),
         "SWITCHGEAR_TLS_KEY": str(certificates / "own.key"),
     }
     process = start("serve", "policies", "--port", str(port), env=named)
-    _listening(process, f"https://127.0.0.1:{port}")
+    assert f"https://127.0.0.1:{port}" in listening(process)[-1]
     trust = ssl.create_default_context(cafile=certificates / "own.pem")
     url = f"https://127.0.0.1:{port}/healthz"
     assert httpx.get(url, verify=trust, timeout=30, trust_env=False).status_code == 200

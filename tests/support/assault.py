@@ -29,6 +29,7 @@ CHECKS = (
     "allow_header_conformance",
 )
 # Without these a request may wait for news that does not come, and most reports would be asked for by no name.
+SETTINGS_NAME = "schemathesis.toml"
 SETTINGS = """
 [parameters]
 "query.wait" = 0
@@ -52,6 +53,7 @@ class Report:
 @contextmanager
 def services(folder: Path) -> Iterator[Sequence[Server]]:
     """Collector and policies on a fresh folder, both ready."""
+    (folder / SETTINGS_NAME).write_text(SETTINGS)
     collector = Collector(folder / "data")
     port = str(free_port())
     policies = Server(
@@ -73,12 +75,10 @@ def services(folder: Path) -> Iterator[Sequence[Server]]:
 
 
 def assault(service: Server, folder: Path, *, phases: str, cases: int, seed: int) -> Report:
-    """Send up to `cases` requests to each operation of the service; `folder` takes what schemathesis writes."""
-    settings = folder / "schemathesis.toml"
-    settings.write_text(SETTINGS)
+    """Send up to `cases` requests to each operation of the service; `folder` is that of `services`."""
     ran = subprocess.run(
         [
-            *(Path(sys.executable).with_name("schemathesis"), "--config-file", settings),
+            *(Path(sys.executable).with_name("schemathesis"), "--config-file", folder / SETTINGS_NAME),
             *("run", f"{service.url}/openapi.json", "--phases", phases, "--checks", ",".join(CHECKS)),
             *("--max-examples", str(cases), "--seed", str(seed), "--continue-on-failure", "--no-color"),
         ],

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from serving import Serving, free_port
+from serving import Serving, free_ports
 
 from analytics.prices import PriceBook
 from collector.ingest.grpc_server import Endpoint
@@ -213,7 +213,7 @@ class Served(Serving):
     """The collector's application on a real socket, with a client of it; with `grpc` on `grpc_port` too."""
 
     def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
-        self.grpc_port = free_port()
+        (self.grpc_port,) = free_ports(1)
         endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
         usual = {"price": PriceBook().quote, "limits": EVER, "workers": WORKERS}
         self.app = create_app(data=data, grpc=endpoint, **{**usual, **options})

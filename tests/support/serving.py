@@ -7,13 +7,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
 import uvicorn
 
-__all__ = ["PLAIN", "Serving", "free_port", "serving"]
+__all__ = ["PLAIN", "Serving", "free_ports", "serving"]
 
 STARTS_WITHIN_S = 20
 REQUESTS_END_WITHIN_S = 2
@@ -98,7 +98,8 @@ class _Server(uvicorn.Server):
         await self.lifespan.shutdown()
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nobody listens on now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(probe.getsockname()[1]) for probe in probes]
