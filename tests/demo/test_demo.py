@@ -14,6 +14,8 @@ from cli.demo.workload import TENANTS
 from policies.files import load
 
 POLICIES = "policies.yaml"
+# Of the time in which tasks arrive: enough of them for the account's limit and a ceiling to be passed.
+SCALE = 0.15
 
 
 def packaged():
@@ -39,7 +41,7 @@ def test_what_cannot_be_broken_is_misuse(capsys):
 
 
 def test_the_scene_passes_its_own_checks(capsys):
-    code = run(seed=7, serve=False, sabotage=None, as_json=True, scale=0.3)
+    code = run(seed=7, serve=False, sabotage=None, as_json=True, scale=SCALE)
     result = json.loads(capsys.readouterr().out)
     assert [check["passed"] for check in result["checks"]] == [True] * 3, result["checks"]
     assert code == 0
@@ -58,6 +60,6 @@ def test_a_taken_dashboard_port_is_found_before_the_scene_plays(capsys):
 @pytest.mark.parametrize(("sabotage", "failing"), [("ceiling", 0), ("count", 2), ("price", 2)])
 def test_a_broken_run_fails_the_check_that_it_breaks(sabotage, failing, capsys):
     assert sabotage in SABOTAGES
-    assert run(seed=7, serve=False, sabotage=sabotage, as_json=True, scale=0.3) == 1
+    assert run(seed=7, serve=False, sabotage=sabotage, as_json=True, scale=SCALE) == 1
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert checks[failing]["passed"] is False

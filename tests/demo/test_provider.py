@@ -17,10 +17,17 @@ PROMPT = "[[demo output=300 cached=40 reasoning=20]] " + "x" * 357  # 400 charac
 CACHING = "[[demo output=50 cached=30 write_5m=20 write_1h=10]] " + "x" * 347
 
 
-@pytest.fixture
-def provider():
+@pytest.fixture(scope="module")
+def served():
     with running() as running_provider:
         yield running_provider
+
+
+@pytest.fixture
+def provider(served):
+    """The provider of this room, with an empty log."""
+    served.reset()
+    return served
 
 
 def openai_of(provider, **more):
