@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from otlp_samples import BASE_NS, Served, llm_span, request, to_protobuf
+from otlp_samples import BASE_NS, Served, llm_span, request, task_end, to_protobuf
 
 from cli import import_
 from collector.ingest.limits import Limits
@@ -72,6 +72,16 @@ def test_spans_too_old_for_an_agent_need_the_flag(
     code, tally = imported(capsys, served, tmp_path / "a.json", history=True)
     assert (code, tally["calls"], tally["rejected"]) == (0, 2, 0)
     assert served.rows("SELECT count(*) FROM calls") == [[2]]
+
+
+def test_the_end_of_a_task_is_taken_and_is_no_call(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = serve()
+    (tmp_path / "a.json").write_text(json.dumps(request([llm_span(1), task_end(2)])))
+    code, tally = imported(capsys, served, tmp_path / "a.json")
+    assert (code, tally["spans"], tally["calls"], tally["not_billed"]) == (0, 2, 1, {"task_end": 1})
+    assert served.rows("SELECT task_id, outcome FROM task_ends") == [["t1", "succeeded"]]
 
 
 def test_a_person_reads_what_was_taken_and_why_the_rest_was_not(
