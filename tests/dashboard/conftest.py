@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,8 +16,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_samples import WORKERS, llm_span, request
+from serving import PLAIN, free_ports, serving
+from waiting import until
 
 import dashboard
 from analytics import registry, reports
@@ -75,101 +73,58 @@ class House:
     policies: str
 
 
-@contextmanager
-def serving(app: Any, port: int = 0) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-        )
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            wait_for(lambda: server.started, "the service to start")
-            yield url
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def wait_for(done: Callable[[], Any], what: str, within_s: float = 15) -> None:
-    """Ask until `done`, the longest `within_s`: what is waited for runs in another thread or process."""
-    end = time.monotonic() + within_s
-    while not done():
-        if time.monotonic() > end:
-            pytest.fail(f"waited {within_s} s for {what}")
-        threading.Event().wait(0.05)
-
-
 def make_collector(data: Path) -> Any:
-    return collector_app(data=data, price=PriceBook().quote, reports=reports.REPORTS, registry=registry)
+    return collector_app(
+        data=data, price=PriceBook().quote, reports=reports.REPORTS, registry=registry, workers=WORKERS
+    )
 
 
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     with ExitStack() as stack:
-        collector = stack.enter_context(serving(make_collector(folder / "collector")))
+        collector = stack.enter_context(serving(make_collector(folder / "collector"))).url
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "policies.yaml"
         file.write_text(POLICY)
         app = policies_app(
             policy_file=file, data=folder / "policies", price=PriceBook().quote, collector=collector
         )
-        yield House(collector, stack.enter_context(serving(app)))
+        yield House(collector, stack.enter_context(serving(app)).url)
 
 
-def spans(now: datetime) -> bytes:
-    request = ExportTraceServiceRequest()
-    scope = request.resource_spans.add().scope_spans.add()
-    scope.scope.name = "test"
-    number = 0
-    for tenant, workload, tier, provider, model, calls, output in SCENE:
-        for place in range(calls):
-            number += 1
-            start = now - timedelta(seconds=20 + place * 13)
-            span = scope.spans.add(
-                trace_id=number.to_bytes(16, "big"),
-                span_id=number.to_bytes(8, "big"),
-                name=f"chat {model}",
-                kind=3,
-                start_time_unix_nano=int(start.timestamp() * 1e9),
-                end_time_unix_nano=int((start + timedelta(seconds=2)).timestamp() * 1e9),
-            )
-            attributes: dict[str, Any] = {
-                "gen_ai.operation.name": "chat",
+def calls(now: datetime) -> dict[str, Any]:
+    """SCENE as an OTLP/JSON request: of each workload a call every 13 seconds, the last 20 seconds ago."""
+    made = []
+    for tenant, workload, tier, provider, model, count, output in SCENE:
+        for place in range(count):
+            unknown = tenant == "bluebird-retail" and place == 0
+            task = f"{workload[:7]}-{place // 6:03d}" if workload else None
+            named = {
                 "gen_ai.provider.name": provider,
                 "gen_ai.request.model": model,
                 "gen_ai.response.model": model,
-                "gen_ai.usage.input_tokens": 4000,
-                "gen_ai.usage.output_tokens": output,
+                "gen_ai.response.id": None,
+                "gen_ai.usage.input_tokens": None if unknown else 4000,
+                "gen_ai.usage.cache_read.input_tokens": None,
+                "gen_ai.usage.output_tokens": None if unknown else output,
+                "gen_ai.usage.reasoning.output_tokens": None,
                 "switchgear.tenant": tenant,
                 "switchgear.tier": tier,
+                "switchgear.workload": workload,
+                "switchgear.task.id": task,
+                "switchgear.task.root_id": task,
             }
-            if workload:
-                task = f"{workload[:7]}-{place // 6:03d}"
-                attributes |= {
-                    "switchgear.workload": workload,
-                    "switchgear.task.id": task,
-                    "switchgear.task.root_id": task,
-                }
-            if tenant == "bluebird-retail" and place == 0:
-                del attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]
-            for key, value in attributes.items():
-                entry = span.attributes.add(key=key)
-                if isinstance(value, int):
-                    entry.value.int_value = value
-                else:
-                    entry.value.string_value = value
-    return bytes(request.SerializeToString())
+            began_ns = int((now - timedelta(seconds=20 + place * 13)).timestamp() * 1e9)
+            times = {"startTimeUnixNano": str(began_ns), "endTimeUnixNano": str(began_ns + 2 * 10**9)}
+            made.append(llm_span(len(made) + 1, named, **times))
+    return request(made)
 
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Services that hold SCENE, seen by the engine."""
     with house(tmp_path_factory.mktemp("full")) as running:
-        headers = {"content-type": "application/x-protobuf"}
-        sent = httpx.post(f"{running.collector}/v1/traces", content=spans(datetime.now(UTC)), headers=headers)
-        sent.raise_for_status()
+        httpx.post(f"{running.collector}/v1/traces", json=calls(datetime.now(UTC))).raise_for_status()
 
         def seen() -> bool:
             owners = httpx.get(f"{running.collector}/v1/registry").json()["workloads"]
@@ -177,7 +132,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             ((told,),) = httpx.post(f"{running.collector}/v1/query", json=question).json()["rows"]
             return bool(owners) and told >= 2
 
-        wait_for(seen, "the engine to trip and to tell the collector its owners and transitions")
+        until(seen, "the engine has tripped and told the collector its owners and transitions")
         yield running
 
 
@@ -191,8 +146,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @contextmanager
 def dashboard_for(running: House) -> Iterator[str]:
     """The dashboard as its own process, as `switchgear serve dashboard` runs it; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     app = Path(dashboard.__file__).with_name("app.py")
     environment = os.environ | {
         "SWITCHGEAR_COLLECTOR": running.collector,
@@ -202,7 +156,7 @@ def dashboard_for(running: House) -> Iterator[str]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: _healthy(url), "the dashboard to be healthy", within_s=30)
+        until(lambda: _healthy(url), "the dashboard is healthy", within_s=30)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
@@ -211,7 +165,7 @@ def dashboard_for(running: House) -> Iterator[str]:
 
 def _healthy(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/_stcore/health", trust_env=False).is_success
+        return httpx.get(f"{url}/_stcore/health", trust_env=False, verify=PLAIN).is_success
     except httpx.HTTPError:
         return False
 
@@ -249,22 +203,17 @@ class PassingCollector:
         self.url = ""
 
     def start(self) -> None:
-        self.url = self._running.enter_context(serving(make_collector(self._data), self._port))
-        self._port = int(self.url.rpartition(":")[2])
+        running = self._running.enter_context(serving(make_collector(self._data), self._port))
+        self.url, self._port = running.url, running.port
 
     def stop(self) -> None:
         self._running.close()
 
 
-@pytest.fixture
-def passing_collector(tmp_path: Path) -> Callable[[], Any]:
-    @contextmanager
-    def passing() -> Iterator[PassingCollector]:
-        collector = PassingCollector(tmp_path / "passing")
-        collector.start()
-        try:
-            yield collector
-        finally:
-            collector.stop()
-
-    return passing
+@pytest.fixture(scope="session")
+def passing_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PassingCollector]:
+    """It is there, and has seen nothing."""
+    collector = PassingCollector(tmp_path_factory.mktemp("passing"))
+    collector.start()
+    yield collector
+    collector.stop()

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 import dashboard
 from cli import review as review_verb
+from dashboard import look
 
 APP = Path(dashboard.__file__).with_name("app.py")
 FIRST_LOOK_MS = 20_000
@@ -100,13 +101,14 @@ def test_the_review_of_an_empty_week_says_so_and_is_written(
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator[BrowserContext]:
+    """One for all visits: it keeps what all pages load."""
     with sync_playwright() as play:
-        browser = play.chromium.launch(
+        running = play.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        yield browser
-        browser.close()
+        yield running.new_context(viewport={"width": 1440, "height": 1000})
+        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +117,19 @@ def address(full: Any, dashboard_of: Any) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def quiet(bare: Any, dashboard_of: Any, passing_collector: Any) -> Iterator[str]:
+    """A dashboard of services that have seen nothing, and whose collector may go away."""
+    with dashboard_of(replace(bare, collector=passing_collector.url)) as url:
+        yield url
+
+
 class Visit:
     """A page that notes every request that leaves this machine, and every error."""
 
-    def __init__(self, browser: Browser, url: str, scheme: str = "light") -> None:
-        self.page: Page = browser.new_page(viewport={"width": 1440, "height": 1000}, color_scheme=scheme)  # type: ignore[arg-type]
+    def __init__(self, browser: BrowserContext, url: str, scheme: Literal["light", "dark"] = "light") -> None:
+        self.page: Page = browser.new_page()
+        self.page.emulate_media(color_scheme=scheme)
         self.strangers: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self._note(request.url))
@@ -154,25 +164,35 @@ class Visit:
         assert self.errors == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_pages_are_drawn_and_ask_no_stranger(
-    browser: Browser, address: str, pictures: Path, scheme: str
+def test_live_is_drawn_and_follows_the_reader_into_the_dark(
+    browser: BrowserContext, address: str, pictures: Path
 ) -> None:
-    live = Visit(browser, address, scheme)
+    live = Visit(browser, address)
     live.see("northwind-hour")
     live.settle()
-    live.keep(pictures, f"live-{scheme}")
+    live.keep(pictures, "live-light")
+    live.page.emulate_media(color_scheme="dark")
+    ink = f"rgb({', '.join(str(part) for part in bytes.fromhex(look.dark.soft[1:]))})"
+    live.page.wait_for_function(
+        "ink => document.querySelector('.js-plotly-plot .xtick text')?.style.fill === ink",
+        arg=ink,
+        timeout=FIRST_LOOK_MS,
+    )
+    live.keep(pictures, "live-dark")
     live.leave()
-    showback = Visit(browser, f"{address}/showback?range=1h", scheme)
+
+
+def test_the_showback_is_drawn_in_the_dark(browser: BrowserContext, address: str, pictures: Path) -> None:
+    showback = Visit(browser, f"{address}/showback?range=1h", "dark")
     showback.see("Where it goes")
     showback.settle()
-    showback.page.get_by_text("Owners").first.wait_for()
-    showback.keep(pictures, f"showback-{scheme}")
+    showback.see("Owners")
+    showback.keep(pictures, "showback-dark")
     showback.leave()
 
 
 def test_a_hostile_name_is_text_wherever_it_stands(
-    browser: Browser, address: str, pictures: Path, hostile: str
+    browser: BrowserContext, address: str, pictures: Path, hostile: str
 ) -> None:
     query = httpx.QueryParams({"range": "1h", "tenant": hostile, "workload": hostile})
     visit = Visit(browser, f"{address}/showback?{query}")
@@ -184,11 +204,14 @@ def test_a_hostile_name_is_text_wherever_it_stands(
     visit.leave()
 
 
-def test_the_csv_of_a_table_is_the_report(
-    browser: Browser, address: str, tmp_path: Path, full: Any, hostile: str
+def test_the_showback_is_drawn_and_the_csv_of_a_table_is_the_report(
+    browser: BrowserContext, address: str, tmp_path: Path, pictures: Path, hostile: str
 ) -> None:
     visit = Visit(browser, f"{address}/showback?range=1h")
     visit.see("Tenants")
+    visit.settle()
+    visit.see("Owners")
+    visit.keep(pictures, "showback-light")
     with visit.page.expect_download() as download:
         visit.page.get_by_test_id("stDownloadButton").get_by_role("button").first.click()
     file = tmp_path / "tenants.csv"
@@ -199,34 +222,31 @@ def test_the_csv_of_a_table_is_the_report(
     visit.leave()
 
 
-def test_nothing_yet_is_said_kindly(browser: Browser, bare: Any, dashboard_of: Any, pictures: Path) -> None:
-    with dashboard_of(bare) as url:
-        live = Visit(browser, url)
-        live.see("No spend in the last 15 minutes.")
-        live.keep(pictures, "live-empty")
-        live.page.goto(f"{url}/showback")
-        live.see("No calls in this range.")
-        live.keep(pictures, "showback-empty")
-        live.leave()
+def test_nothing_yet_is_said_kindly(browser: BrowserContext, quiet: str, pictures: Path) -> None:
+    live = Visit(browser, quiet)
+    live.see("No spend in the last 15 minutes.")
+    live.keep(pictures, "live-empty")
+    live.page.goto(f"{quiet}/showback")
+    live.see("No calls in this range.")
+    live.keep(pictures, "showback-empty")
+    live.leave()
 
 
 def test_a_collector_that_went_and_came_back_needs_no_reload(
-    browser: Browser, bare: Any, dashboard_of: Any, passing_collector: Any, pictures: Path
+    browser: BrowserContext, quiet: str, passing_collector: Any, pictures: Path
 ) -> None:
     away = "The collector is not answering."
-    with passing_collector() as collector:
-        house = replace(bare, collector=collector.url)
-        with dashboard_of(house) as url:
-            live = Visit(browser, url)
-            live.see("none yet")
-            collector.stop()
-            live.see(away)
-            live.see("Shown below is what it said")
-            live.keep(pictures, "live-away")
-            showback = Visit(browser, f"{url}/showback")
-            showback.see(away)
-            collector.start()
-            live.page.get_by_text(away).wait_for(state="detached", timeout=FIRST_LOOK_MS)
-            showback.see("No calls in this range.")
-            showback.leave()
-            live.leave()
+    live = Visit(browser, quiet)
+    live.see("none yet")
+    passing_collector.stop()
+    live.see(away)
+    live.see("Shown below is what it said")
+    live.keep(pictures, "live-away")
+    # Of a range that nobody has asked for yet: what was just asked is not asked again.
+    showback = Visit(browser, f"{quiet}/showback?range=1h")
+    showback.see(away)
+    passing_collector.start()
+    live.page.get_by_text(away).wait_for(state="detached", timeout=FIRST_LOOK_MS)
+    showback.see("No calls in this range.")
+    showback.leave()
+    live.leave()

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import uvicorn
 
+from cli.drain import WRITES_END_AFTER_S, Drain
+
 __all__ = ["PLAIN", "Serving", "free_ports", "serving"]
 
 STARTS_WITHIN_S = 20
-REQUESTS_END_WITHIN_S = 2
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """What clients get that speak no TLS: one that trusts somebody takes 25 ms to make."""
@@ -68,7 +69,8 @@ class _Server(uvicorn.Server):
     a suite ends hundreds."""
 
     def __init__(self, app: Any) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", access_log=False))
+        self._drain = Drain(app)
+        super().__init__(uvicorn.Config(self._drain, log_level="warning", access_log=False))
         self.decided = threading.Event()
         """Set once it has started, or will not."""
         self._over: asyncio.Event
@@ -91,10 +93,10 @@ class _Server(uvicorn.Server):
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        if under_way := self.server_state.tasks:
-            _, late = await asyncio.wait(under_way, timeout=REQUESTS_END_WITHIN_S)
-            for task in late:
-                task.cancel()
+        if self.server_state.tasks:
+            # Whoever waits for news is told to come again, as by a service that stops.
+            self._drain.begin()
+            await asyncio.wait(self.server_state.tasks, timeout=WRITES_END_AFTER_S + 1)
         await self.lifespan.shutdown()
 
 
