@@ -78,7 +78,7 @@ CEILING = (
         ("version: 1\nversion: 1\n", 'p.yaml:2: not YAML that can be used: found duplicate key "version"'),
         ("version: 1\n\x00", "p.yaml:1: not YAML that can be used"),
         ("version: !!float w\n", "p.yaml:1: not YAML that can be used"),
-        ("[" * 5000, "p.yaml:1: not YAML that can be used"),
+        ("[" * 1000, "p.yaml:1: not YAML that can be used: maximum recursion depth exceeded"),
         ("currency: USD\n", "p.yaml:1: version: is missing"),
         ("version: 2\n", "p.yaml:1: version: Input should be 1 (it is 2)"),
         ("version: 1\ncurrency: dollars\n", "p.yaml:2: currency:"),
