@@ -65,7 +65,7 @@ class Usage:
     apart: tuple[tuple[str, int], ...] = ()
     """(name in `APART`, count > 0), by name: what of the counts above has a rate of its own, and what is no token.
 
-    Given in any order, and with zeros, it is kept in order and without.
+    Given in any order, with zeros, or as the lists that JSON has, it is kept in order, without, and as tuples.
     """
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Usage:
             and 0 <= self.reasoning <= self.output <= MAX_TOKENS_PER_CALL
         ):
             self._refuse()
-        if self.apart:
+        if self.apart != ():
             object.__setattr__(self, "apart", _in_order(self))
 
     def _refuse(self) -> None:
