@@ -429,6 +429,9 @@ def usage(counts: Any) -> Any:
             "cacheDetails 5m 70 + cacheDetails 1h 30: more than cacheWriteInputTokens, 99",
         ),
         ("aws", usage({**CONVERSE, "cacheDetails": [{"ttl": "1d"}]}), "a ttl of '1d' is none of 5m, 1h"),
+        ("aws", usage({**CONVERSE, "cacheDetails": [{"ttl": []}]}), "a ttl of [] is none of 5m, 1h"),
+        ("google", [{"usageMetadata": GEMINI}], "body: a list is no response, nor an event of one"),
+        ("openai", None, "body: a NoneType is no response"),
         (
             "google",
             {"usageMetadata": {**GEMINI, "promptTokenCount": 599}},

@@ -18,7 +18,8 @@ def read(holder: Json) -> Usage | None:
     written = count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
     split = {"5m": 0, "1h": 0}
     for detail in listed(usage, "cacheDetails"):
-        if (ttl := detail.get("ttl")) not in split:
+        ttl = detail.get("ttl")
+        if not isinstance(ttl, str) or ttl not in split:
             raise UsageError(f"cacheDetails: a ttl of {ttl!r} is none of {', '.join(split)}")
         split[ttl] += count(detail, "inputTokens")
     unsplit = rest("cacheWriteInputTokens", written, {f"cacheDetails {ttl}": n for ttl, n in split.items()})

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from . import anthropic, bedrock, cohere, google, mistral, openai
 from .body import Json, holders
-from .counts import Usage
+from .counts import Usage, UsageError
 
 __all__ = ["from_response"]
 
@@ -56,9 +56,14 @@ def from_response(provider: str, body: Json) -> Usage | None:
     """The usage in a provider's response body, or in the last event of a streamed one; None where it has none.
 
     Any name by which spans, or the price book, know the provider will do. Raises UsageError where a count is
-    impossible, ValueError for a provider that it does not know. Where each provider counts what: `docs/usage.md`.
+    impossible or the body no object, ValueError for a provider that it does not know. Where each provider counts
+    what: `docs/usage.md`.
     """
     readers = _readers(provider)
+    if not isinstance(body, Mapping):
+        raise UsageError(
+            f"body: a {type(body).__name__} is no response, nor an event of one; give each by itself"
+        )
     for holder in holders(body):
         for read in readers:
             if (usage := read(holder)) is not None:
