@@ -86,7 +86,7 @@ def check(file: Path, *, as_json: bool) -> int:
     if not file.is_file():
         return misuse(f"{file}: there is no such file; name a price file")
     counts = dict.fromkeys(("prices", "corrections", "exchange"), 0)
-    errors: list[str] = []
+    errors: list[str] | None = None
     try:
         found = load(file)
     except DocumentError as problem:
@@ -99,14 +99,14 @@ def check(file: Path, *, as_json: bool) -> int:
             "exchange": len(found.exchange),
         }
     if as_json:
-        say(json.dumps({"file": str(file), **counts, "errors": errors}, indent=2))
-    elif errors:
+        say(json.dumps({"file": str(file), **counts, "errors": errors or []}, indent=2))
+    elif errors is not None:
         for line in errors:
             note(line)
     else:
         said = f"{counts['prices']} prices, {counts['corrections']} corrections, {counts['exchange']} exchange rates"
         say(f"{file}: fine: {said}")
-    return FAILED if errors else 0
+    return 0 if errors is None else FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,9 @@ def book(prices: Path | None) -> PriceBook:
 
 def _usage(text: str) -> Usage:
     try:
-        counts = json.loads(text)
+        counts = json.loads(text, object_pairs_hook=_once)
+    except QuestionError:
+        raise
     # Too many digits or brackets are a ValueError and a RecursionError.
     except (ValueError, RecursionError) as problem:
         raise QuestionError(
@@ -176,6 +178,17 @@ def _usage(text: str) -> Usage:
             raise QuestionError(f"--usage: {name} = {value!r} is not a whole number")
     apart = tuple((name, count) for name, count in counts.items() if name in APART)
     return Usage(**{name: count for name, count in counts.items() if name in COUNTS}, apart=apart)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in counts:
+            raise QuestionError(
+                f"--usage: {plain(name)!r} stands there twice, {counts[name]!r} and {value!r}"
+            )
+        counts[name] = value
+    return counts
 
 
 def _instant(at: str | None) -> datetime:

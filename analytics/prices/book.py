@@ -24,7 +24,7 @@ from ..patterns import is_pattern
 from .entries import Entry, Overrides, best
 from .exchange import Exchange
 from .files import parse
-from .listed import CURRENCY, STANDARD, VERSION, Listed, Place, names_of
+from .listed import CURRENCY, STANDARD, VERSION, Listed, Place, bare, names_of
 from .rates import Rates, Sheet, filled
 from .schedule import Schedule, scheduled
 
@@ -135,8 +135,11 @@ class PriceBook:
 
     def _asked(self, provider: str | None, model: str) -> _Asked:
         names = names_of(provider)
-        place = self._listed.find(names[0] if names else None, model)
-        called = tuple(dict.fromkeys((model.lower(), *([place.model] if place else ()))))
+        written = dict.fromkeys((model, bare(names, model)))
+        places = (self._listed.find(names[0] if names else None, each) for each in written)
+        place = next((found for found in places if found is not None), None)
+        known_as = [place.model] if place else []
+        called = tuple(dict.fromkeys((*(each.lower() for each in written), *known_as)))
         if names:
             known = self._listed.provider(names[0])
             billers = frozenset({*names, *([known] if known else ())})

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from switchgear.usage import APART, COUNTS
+from switchgear.usage import APART, COUNTS, MAX_TOKENS_PER_CALL
 
 from .entries import Change, Entry, Terms, Window
 from .listed import names_of
@@ -23,6 +23,7 @@ __all__ = [
     "ExchangeDocument",
     "PriceDocument",
     "RatesDocument",
+    "said",
     "window_of",
 ]
 
@@ -30,13 +31,23 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _MONEY = re.compile(r"(?P<amount>\S+)\s+(?P<currency>\S+)")
 # As many digits as a float of a YAML file holds faithfully.
 _FAITHFUL_DIGITS = 15
+# Of a rate per million a millionth is for one token, and 1e-12 the least that a stored cost holds.
+_MOST_DECIMALS = 18
+_MOST_EXCHANGED = 10**9
+
+
+def said(value: Any) -> str:
+    """A value as an error repeats it. Lists and mappings by their kind alone: aliases nest them without end."""
+    if isinstance(value, list | Mapping):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return repr(value)
 
 
 def _number(value: Any) -> Decimal:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a number")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"{said(value)} is not a number")  # noqa: TRY004 - pydantic wants ValueError
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -45,6 +56,8 @@ def _number(value: Any) -> Decimal:
         raise ValueError(f'"{value}" is not a finite number')
     if isinstance(value, float) and len(number.as_tuple().digits) > _FAITHFUL_DIGITS:
         raise ValueError(f"{value} has more digits than a plain number keeps; write it in quotes")
+    if len(number.as_tuple().digits) - 1 - number.adjusted() > _MOST_DECIMALS:
+        raise ValueError(f"a number has at most {_MOST_DECIMALS} decimals")
     return number
 
 
@@ -77,7 +90,7 @@ def _instant(value: Any) -> datetime:
             raise ValueError(f'"{value}" is not a date; write 2026-01-01, or 2026-01-01T16:00:00Z') from None
     if not isinstance(value, datetime):
         if not isinstance(value, date):
-            raise ValueError(f"{value!r} is not a date; write 2026-01-01")  # noqa: TRY004 - as above
+            raise ValueError(f"{said(value)} is not a date; write 2026-01-01")  # noqa: TRY004 - as above
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value.utcoffset() != timedelta(0):
         raise ValueError(f"{value.isoformat()} is not UTC; write its UTC time and a Z: 2026-01-01T16:00:00Z")
@@ -86,13 +99,13 @@ def _instant(value: Any) -> datetime:
 
 def _day(value: Any) -> date:
     if isinstance(value, datetime) or not isinstance(value, date | str):
-        raise ValueError(f"{value} is not a day; write 2026-01-01")  # noqa: TRY004 - as above
+        raise ValueError(f"{said(value)} is not a day; write 2026-01-01")  # noqa: TRY004 - as above
     return _instant(value).date()
 
 
 def _pattern(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 128 or "[" in value:
-        raise ValueError(f"{value!r} is no name of a model, nor a pattern with * and ?")
+        raise ValueError(f"{said(value)} is no name of a model, nor a pattern with * and ?")
     return value.lower()
 
 
@@ -111,7 +124,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[list[Pattern], BeforeValidator(_several), Field(min_length=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Start = Annotated[int, Field(gt=0)]
+Start = Annotated[int, Field(gt=0, le=4 * MAX_TOKENS_PER_CALL)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Hours = Annotated[str, Field(pattern=f"^{_HOURS.pattern}$")]
 
@@ -194,9 +207,14 @@ class EntryDocument(SteppedDocument):
     source: str | None = None
     reason: str | None = None
 
-    def named_tiers(self) -> dict[str, ChangeDocument]:
+    def common_tiers(self) -> dict[str, ChangeDocument]:
+        """Those with a field of their own."""
         common = {"batch": self.batch, "flex": self.flex, "priority": self.priority}
-        return {name: each for name, each in (common | self.tiers).items() if each is not None}
+        return {name: each for name, each in common.items() if each is not None}
+
+    def named_tiers(self) -> dict[str, ChangeDocument]:
+        """All by their names, in lower case as calls are looked up."""
+        return self.common_tiers() | {name.lower(): each for name, each in self.tiers.items()}
 
     def entry(self) -> Entry:
         terms = self.terms()
@@ -219,7 +237,7 @@ class ExchangeDocument(_Strict):
     from_: Currency = Field(alias="from")
     to: Currency
     since: Day
-    rate: Annotated[Decimal, BeforeValidator(_number), Field(gt=0)]
+    rate: Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=_MOST_EXCHANGED)]
 
 
 class PriceDocument(_Strict):

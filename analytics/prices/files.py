@@ -18,7 +18,7 @@ from ..patterns import is_pattern, may_share
 from .document import FIELDS, UNITS, EntryDocument, ExchangeDocument, PriceDocument, window_of
 from .entries import Overrides, Window
 from .exchange import ExchangeRate
-from .listed import CURRENCY, names_of
+from .listed import CURRENCY, STANDARD, names_of
 
 __all__ = ["PriceFile", "load", "parse"]
 
@@ -59,6 +59,7 @@ def parse(text: str, *, name: str) -> PriceFile:
 
 Errors = Iterator[tuple[Location, str]]
 _Item = TypeVar("_Item", bound=BaseModel)
+_Placed = tuple[int, EntryDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def _unlike_each_other(sound: _Sound) -> Errors:
             for unit in each.per:
                 if unit not in UNITS:
                     yield (*where, "per", unit), f"nothing is counted by that; there are: {', '.join(UNITS)}"
+            yield from _tiers(where, each)
             for hours in each.hours:
                 if window_of(hours).start == window_of(hours).end:
                     yield (
@@ -121,6 +123,16 @@ def _unlike_each_other(sound: _Sound) -> Errors:
                 )
 
 
+def _tiers(where: Location, each: EntryDocument) -> Errors:
+    seen = set(each.common_tiers())
+    for name in each.tiers:
+        if name.lower() in STANDARD:
+            yield (*where, "tiers", name), "that is no tier of its own; its rates are those of the entry"
+        if name.lower() in seen:
+            yield (*where, "tiers", name), f'the tier "{name.lower()}" stands here twice'
+        seen.add(name.lower())
+
+
 def _whole(where: Location, each: EntryDocument, *, has_rates: bool) -> Errors:
     """What a price is missing to be whole."""
     if not has_rates:
@@ -138,12 +150,7 @@ def _whole(where: Location, each: EntryDocument, *, has_rates: bool) -> Errors:
 def _overlapping(sound: _Sound) -> Errors:
     """Entries of which two would hold for one model at one time; and a model in two currencies."""
     for kind, entries in sound.entries.items():
-        for (first, one), (second, other) in combinations(entries.items(), 2):
-            if names_of(one.provider)[:1] != names_of(other.provider)[:1]:
-                continue
-            named = _both_name(one, other)
-            if named is None:
-                continue
+        for (first, one), (second, other), named in _alike(entries):
             if _while(one, other):
                 yield (
                     (kind, second, "models"),
@@ -156,14 +163,27 @@ def _overlapping(sound: _Sound) -> Errors:
                 )
 
 
-def _both_name(one: EntryDocument, other: EntryDocument) -> str | None:
-    """A model that both name alike: by its name, or by patterns of which neither is closer."""
-    for first in one.models:
-        for second in other.models:
-            alike = may_share(first, second) if is_pattern(first) and is_pattern(second) else first == second
-            if alike:
-                return second
-    return None
+def _alike(entries: Mapping[int, EntryDocument]) -> Iterator[tuple[_Placed, _Placed, str]]:
+    """Two entries of a provider, and a model that both name alike: by name, or by patterns, of which none is closer.
+
+    Entries are met by what they name, since a file may have thousands.
+    """
+    named: dict[tuple[str, str], list[_Placed]] = {}
+    patterned: dict[str, list[tuple[str, _Placed]]] = {}
+    told: set[tuple[int, int]] = set()
+    for place, each in entries.items():
+        provider = next(iter(names_of(each.provider)), "")
+        for model in dict.fromkeys(each.models):
+            if is_pattern(model):
+                before = [p for pattern, p in patterned.get(provider, ()) if may_share(pattern, model)]
+                patterned.setdefault(provider, []).append((model, (place, each)))
+            else:
+                before = list(named.get((provider, model), ()))
+                named.setdefault((provider, model), []).append((place, each))
+            for earlier in before:
+                if earlier[0] != place and (earlier[0], place) not in told:
+                    told.add((earlier[0], place))
+                    yield earlier, (place, each), model
 
 
 def _while(one: EntryDocument, other: EntryDocument) -> bool:

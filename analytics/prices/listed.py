@@ -20,7 +20,7 @@ from genai_prices.types import (
 
 from .rates import MILLION, REQUEST, Rate, Rates
 
-__all__ = ["CURRENCY", "STANDARD", "VERSION", "Listed", "Place", "names_of"]
+__all__ = ["CURRENCY", "STANDARD", "VERSION", "Listed", "Place", "bare", "names_of"]
 
 CURRENCY = "USD"
 VERSION = f"genai-prices {version('genai-prices')}"
@@ -176,6 +176,18 @@ def names_of(provider: str | None) -> tuple[str, ...]:
         return ()
     candidates = (name, name.partition(".")[0], name.replace("_", "-"))
     return tuple(dict.fromkeys(_ALIASES.get(each, each) for each in candidates))
+
+
+def bare(provider: tuple[str, ...], model: str) -> str:
+    """The model's name without the path of the interface that has it, or the provider itself, before it.
+
+    "models/gemini-2.5-pro", "publishers/google/models/gemini-2.5-pro"; "openai/gpt-4o" of OpenAI, not of OpenRouter.
+    """
+    _, path, name = model.rpartition("models/")
+    if path:
+        return name
+    owner, _, name = model.partition("/")
+    return name if name and owner.lower() in provider else model
 
 
 def _context(service_tier: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,29 @@ def test_a_tier_holds_before_the_book_learned_of_it_where_the_price_was_the_same
     assert found.quote("openai", "o3", Usage(MILLION), datetime(2025, 6, 1, tzinfo=UTC), "flex").cost is None
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "rate"),
+    [
+        ("anthropic", "claude-3-5-haiku-20241022", "batch", "0.40"),
+        ("anthropic", "claude-opus-4-1", "batch", "7.50"),
+        ("anthropic", "claude-sonnet-4-5", "batch", "1.50"),
+        ("openai", "text-embedding-3-small", "batch", "0.01"),
+        ("openai", "text-embedding-3-large", "batch", "0.065"),
+        ("groq", "llama-3.3-70b-versatile", "flex", "0.59"),
+    ],
+    ids=["withdrawn", "withdrawn, without a date", "sold", "small", "large", "flex as on demand"],
+)
+def test_tiers_that_the_list_does_not_have_are_those_that_were_published(
+    provider: str, model: str, tier: str, rate: str
+) -> None:
+    assert PriceBook().quote(provider, model, Usage(MILLION // 10), AT, tier).cost == Decimal(rate) / 10
+
+
+def test_a_tier_is_found_however_the_file_and_the_call_spell_it(book: Book) -> None:
+    found = book(entry("input: 1, tiers: {OverNight: 0.5}"))
+    assert found.quote("acme", "m", Usage(MILLION), AT, "overNIGHT").cost == Decimal("0.5")
+
+
 def test_every_entry_of_the_package_names_its_source_and_reason() -> None:
     files = sorted((Path(analytics.prices.__file__).parent / "overrides").glob("*.yaml"))
     assert files
@@ -280,6 +304,11 @@ def after(more: str) -> str:
         (entry('input: "3 EUR"'), '"3 EUR" names a currency of its own'),
         (entry("input: 0.12345678901234567"), "write it in quotes"),
         (entry("input: 2000000"), "2000000 is more than any rate"),
+        (entry('input: "1e-400"'), "prices[0].input: a number has at most 18 decimals"),
+        (entry("input: [1]"), "prices[0].input: a list is not a number"),
+        (entry("input: 1, above: {999999999999: {input: 2}}"), "prices[0].above[999999999999]"),
+        (entry("input: 1, batch: 0.5, tiers: {Batch: 0.4}"), 'tiers.Batch: the tier "batch" stands here twice'),
+        (entry("input: 1, tiers: {Standard: 0.4}"), "prices[0].tiers.Standard: that is no tier of its own"),
         (entry("inputs: 1"), "p.yaml:3: prices[0].inputs: no such setting here"),
         (PRICE.replace("currency: USD, ", ""), "p.yaml:3: prices[0].currency: is missing"),
         (PRICE.replace("USD", "dollars"), "p.yaml:3: prices[0].currency:"),
@@ -314,6 +343,7 @@ def after(more: str) -> str:
         ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 0}]\n", "p.yaml:2: exchange[0].rate"),
         ("version: 1\nexchange: [{from: EUR, to: EUR, since: 2026-01-01, rate: 1}]\n", "EUR is worth itself"),
         ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01T01:00:00Z, rate: 1}]\n", "is not a day"),
+        ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 1e300}]\n", "2: exchange[0].rate"),
         (HOUSE + "  - {from: USD, to: EUR, since: 2026-11-24, rate: 2}\n", "have a rate of that day: exchange[1]"),
         ("version: 2\n", "p.yaml:1: version: Input should be 1"),
     ],
@@ -323,6 +353,19 @@ def test_a_bad_file_is_refused_with_file_line_and_reason(text: str, says: str) -
         parse(text, name="p.yaml")
     assert says in str(refused.value)
     assert all(line.startswith("p.yaml:") for line in str(refused.value).splitlines())
+
+
+NESTED = "a: &a [x, x]\n" + "".join(
+    f"{later}: &{later} [{', '.join([f'*{earlier}'] * 9)}]\n" for earlier, later in pairwise("abcdefghijkl")
+)
+"""A list that nests lists by aliases: written out, it would have 2 * 9**11 words."""
+
+
+@pytest.mark.parametrize("field", ["input: *l", "input: 1, from: *l", "input: 1, batch: *l"])
+def test_what_aliases_nest_without_end_is_refused_and_not_written_out(field: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        parse(NESTED + entry(field), name="p.yaml")
+    assert len(str(refused.value)) < 2000
 
 
 def test_entries_that_follow_each_other_do_not_overlap() -> None:

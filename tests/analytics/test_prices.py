@@ -148,6 +148,36 @@ def test_the_provider_may_be_named_as_spans_name_it(provider: str | None) -> Non
     assert quote.cost == Decimal("0.00015")
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "cost"),
+    [
+        ("gcp.gemini", "models/gemini-2.5-flash", "0.0003"),
+        ("gcp.vertex_ai", "publishers/google/models/gemini-2.5-flash", "0.0003"),
+        ("openai", "openai/gpt-4o-mini", "0.00015"),
+        ("groq", "openai/gpt-oss-120b", "0.00015"),
+        ("openrouter", "openai/gpt-4o-mini", "0.00015"),
+        ("openai", "models/", None),
+        ("openai", "openai/", None),
+        ("groq", "acme/gpt-oss-120b", None),
+    ],
+    ids=[
+        "interface",
+        "publisher",
+        "provider",
+        "part of the name",
+        "an aggregator's name",
+        "path alone",
+        "provider alone",
+        "another's",
+    ],
+)
+def test_the_model_may_be_named_with_the_path_that_it_is_called_by(
+    provider: str, model: str, cost: str | None
+) -> None:
+    quote = BOOK.quote(provider, model, Usage(1000), AT)
+    assert quote.cost == (None if cost is None else Decimal(cost))
+
+
 def test_models_of_one_maker_at_another_provider_have_that_providers_price() -> None:
     model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
     assert BOOK.quote("aws.bedrock", model, Usage(1000), AT).cost is not None
@@ -231,6 +261,7 @@ def test_a_time_without_a_zone_is_taken_as_utc_and_that_is_said(capsys: pytest.C
         ('{"output": -1}', None, "output: -1"),
         ('{"output": 1.5}', None, "output = 1.5"),
         ('{"output": true}', None, "output = True"),
+        ('{"output": 1, "output": 2}', None, "'output' stands there twice, 1 and 2"),
         ("{}", "yesterday", "--at 'yesterday'"),
         ("{}", "0001-01-01T00:00:00+14:00", "--at '0001-01-01"),
         ('{"output": ' + "9" * 5000 + "}", None, "--usage is no JSON"),
