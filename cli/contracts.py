@@ -25,6 +25,8 @@ __all__ = ["check", "explain"]
 _TOKENS = tuple(name for name in COUNTS if name != "reasoning")
 _COLUMNS = ("at", "provider", "model", "tenant", *_TOKENS, "list_cost", "currency")
 _NEEDED = _COLUMNS[:3]
+# Of tokens and of money: far more than any minute has, and few enough that their sums are exact.
+_MOST = 10**15
 Row = Mapping[str, Any]
 _Read = TypeVar("_Read")
 
@@ -123,14 +125,13 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     """The rows with their numbers from 1: objects of a JSON list, or lines of CSV after the header."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = json.loads(text) if path.suffix == ".json" else csv.DictReader(text.splitlines())
-        if path.suffix == ".json" and not (
-            isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-        ):
-            raise UsageFileError(f"{path}: a list of objects is expected")
-        yield from enumerate(rows, start=1)
-    except (OSError, csv.Error, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as problem:
+        rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
+    # No text, no JSON and numbers of too many digits are each a ValueError.
+    except (OSError, csv.Error, ValueError, RecursionError) as problem:
         raise UsageFileError(f"{path}: cannot be read: {problem}") from None
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise UsageFileError(f"{path}: a list of objects is expected")
+    yield from enumerate(rows, start=1)
 
 
 def _value(where: str, name: str, row: Row, read: Callable[[str], _Read]) -> _Read:
@@ -149,14 +150,14 @@ def _instant(text: str) -> datetime:
 
 def _count(text: str) -> int:
     count = int(text)
-    if count < 0:
-        raise ValueError("negative")
+    if not 0 <= count <= _MOST:
+        raise ValueError("negative, or more than a minute can have")
     return count
 
 
 def _amount(text: str) -> Decimal:
     amount = Decimal(text)
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= _MOST:
         raise ValueError("no amount")
     return amount
 

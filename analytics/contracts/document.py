@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from switchgear.money import Money
 
+from ..prices.document import said
 from ..prices.listed import names_of
 from .terms import Basis, Measure, Method, Overflow
 
@@ -29,27 +31,41 @@ __all__ = [
 ]
 
 
+# What a stored amount can hold.
+_MOST_DECIMALS = 12
+# Years in which any zone's midnight is a date in UTC too.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
+
+def _quoted(value: Any) -> str:
+    return said(value) if isinstance(value, list | Mapping) else f'"{value}"'
+
+
 def _share(value: Any) -> Decimal:
-    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", str(value))
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", value) if isinstance(value, str) else None
     if match is None or Decimal(match[1]) > 100:
-        raise ValueError(f'"{value}" is no share of the price; write "15%", with at most six decimals')
+        raise ValueError(f'{_quoted(value)} is no share of the price; write "15%", with at most six decimals')
     return Decimal(match[1]) / 100
 
 
 def _money(value: Any) -> Money:
     if not isinstance(value, str):
-        raise ValueError(f'{value!r} has no currency; write "{value} USD"')  # noqa: TRY004 - pydantic wants ValueError
+        amount = value if isinstance(value, int | float) else 500
+        raise ValueError(f'{said(value)} has no currency; write "{amount} USD"')  # noqa: TRY004 - pydantic wants ValueError
     money = Money.parse(value)
     if money.amount < 0:
         raise ValueError(f'"{value}" is negative; write what is paid as a positive amount')
+    if len(money.amount.as_tuple().digits) - 1 - money.amount.adjusted() > _MOST_DECIMALS:
+        raise ValueError(f"an amount has at most {_MOST_DECIMALS} decimals")
     return money
 
 
 def _number(value: Any) -> Decimal:
     """The number as the file writes it: what YAML reads as a float is never calculated with."""
-    if re.fullmatch(r"\d{1,4}(?:\.\d{1,6})?", str(value)) is None or Decimal(str(value)) > 1000:
-        raise ValueError(f'"{value}" is no number from 0 to 1000, with at most six decimals')
-    return Decimal(str(value))
+    text = str(value) if isinstance(value, str | int | float) else ""
+    if re.fullmatch(r"\d{1,4}(?:\.\d{1,6})?", text) is None or Decimal(text) > 1000:
+        raise ValueError(f"{_quoted(value)} is no number from 0 to 1000, with at most six decimals")
+    return Decimal(text)
 
 
 def _day(value: Any) -> date:
@@ -58,7 +74,9 @@ def _day(value: Any) -> date:
     except ValueError:
         day = None
     if not isinstance(day, date) or isinstance(day, datetime):
-        raise ValueError(f'"{value}" is no day; write 2026-11-01')  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"{_quoted(value)} is no day; write 2026-11-01")  # noqa: TRY004 - pydantic wants ValueError
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise ValueError(f"{day} is not in this age; write a day from {_FIRST_YEAR} to {_LAST_YEAR}")
     return day
 
 
@@ -74,10 +92,10 @@ def _zone(value: Any) -> tzinfo:
     if value == "UTC":
         return UTC
     try:
-        return ZoneInfo(str(value))
+        return ZoneInfo(value if isinstance(value, str) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            f'"{value}" is no time zone; write a name such as "Europe/Berlin", or "UTC"'
+            f'{_quoted(value)} is no time zone; write a name such as "Europe/Berlin", or "UTC"'
         ) from None
 
 
@@ -86,7 +104,7 @@ def _volume(value: Any) -> Money | int:
         return int(value)
     if isinstance(value, str):
         return _money(value)
-    raise ValueError(f"{value!r} is no volume; write tokens such as 1000000, or money such as 5000 USD")
+    raise ValueError(f"{said(value)} is no volume; write tokens such as 1000000, or money such as 5000 USD")
 
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]

@@ -154,6 +154,13 @@ OPEN = "{multiplier: 2}"
             "bands[0].up_to: 10 is not above 10",
         ),
         (with_terms("bursts:", burst("{multiplier: true}")), '"True" is no number from 0 to 1000'),
+        (with_terms("bursts:", burst("{multiplier: [2]}")), "a list is no number from 0 to 1000"),
+        (with_terms("discounts: [{discount: [5]}]"), "discounts[0].discount: a list is no share"),
+        (with_terms("commitment: {monthly: '1e-400 USD'}"), "monthly: an amount has at most 12 decimals"),
+        (with_terms("commitment: {monthly: [5]}"), "monthly: a list has no currency"),
+        (with_terms("zone: {a: b}"), "zone: a mapping is no time zone"),
+        (SMALL.replace("from:", "until: 9999-12-31, from:"), "until: 9999-12-31 is not in this age"),
+        (SMALL.replace("2026-01-01", "0001-01-01"), "from: 0001-01-01 is not in this age"),
         (
             with_terms("bursts:", burst(OPEN), "provisioned:", UNITS),
             'c.yaml:9: contracts[0].bursts[0].models: some model fits "u" as well',

@@ -119,6 +119,8 @@ CALL = "at,provider,model,output\n2026-11-24T12:00:00Z,openai,gpt-4o,1\n"
         ("2026-11", CALL.replace(",1\n", ",1e3\n"), "row 1: output cannot be '1e3'"),
         ("2026-11", CALL.replace(",1\n", ",1,2\n"), "row 1: no column 'None'"),
         ("2026-11", PRICED.replace("2.00", "nan"), "row 1: list_cost cannot be 'nan'"),
+        ("2026-11", PRICED.replace("2.00", "1e999999"), "row 1: list_cost cannot be '1e999999'"),
+        ("2026-11", CALL.replace(",1\n", f",{10**60}\n"), "row 1: output cannot be '1000"),
         ("2026-11", PRICED.replace("USD", "EUR", 1), "costs EUR, and the contract is in USD"),
         ("2026-11", CALL.replace(",1\n", f",{10**9}\n"), "output: 1000000000 tokens"),
     ],
@@ -131,7 +133,11 @@ def test_usage_that_cannot_be_read_is_one_clear_line_and_exit_2(
     assert says in said
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[1]", "[" * 100_000], ids=["cut", "object", "numbers", "deep"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", "[1]", "[" * 100_000, '[{"output": ' + "9" * 5000 + "}]"],
+    ids=["cut", "object", "numbers", "deep", "long number"],
+)
 def test_json_that_is_no_list_of_rows_is_one_clear_line(
     file: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
