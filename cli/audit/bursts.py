@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -181,12 +182,19 @@ def _terms(question: Question) -> _Terms | None:
 
 def _band(text: str, committed_tpm: int) -> Band:
     try:
-        threshold, multiplier = (Decimal(part) for part in text.split(":"))
-        if threshold >= 1 and multiplier >= 1 and (threshold + multiplier).is_finite():
+        threshold, multiplier = (_factor(part) for part in text.split(":"))
+        if threshold >= 1 and multiplier >= 1:
             return Band(threshold * committed_tpm, multiplier - 1)
-    except (ValueError, InvalidOperation):
+    except ValueError:
         pass
-    raise MisuseError(f"--band {text[:64]!r}: write AT:TIMES, both from 1 on, such as 1.0:1.5")
+    raise MisuseError(f"--band {text[:64]!r}: write AT:TIMES, both from 1 to a million, such as 1.0:1.5")
+
+
+def _factor(text: str) -> Decimal:
+    """A number up to a million, with at most six decimals: what is calculated with it stays exact."""
+    if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", text.strip(), re.ASCII) is None or Decimal(text) > 1_000_000:
+        raise ValueError("no such number")
+    return Decimal(text)
 
 
 def _contracted(path: Path, name: str | None) -> _Terms:
@@ -218,11 +226,11 @@ def _weights(shares: Sequence[str], method: Method) -> dict[str, Decimal]:
     for text in shares:
         tenant, sign, number = text.rpartition("=")
         try:
-            weight = Decimal(number)
-        except InvalidOperation:
-            weight = Decimal("nan")
-        if not (tenant and sign and weight.is_finite() and weight >= 0):
-            raise MisuseError(f"--share {text[:64]!r}: write TENANT=WEIGHT, such as acme=3")
+            weight = _factor(number)
+        except ValueError:
+            tenant = ""
+        if not (tenant and sign):
+            raise MisuseError(f"--share {text[:64]!r}: write TENANT=WEIGHT up to a million, such as acme=3")
         weights[tenant] = weight
     if method is Method.FIXED and not any(weights.values()):
         raise MisuseError("--method fixed divides by the weights given: --share acme=3 --share globex=1")

@@ -17,6 +17,8 @@ import httpx
 import polars as pl
 import pyarrow as pa
 
+from switchgear.usage import MAX_TOKENS_PER_CALL
+
 from ..answers import key_refused, reason, stranger
 from ..console import note
 
@@ -112,6 +114,11 @@ def _typed(table: pl.DataFrame, name: str) -> pl.DataFrame:
     for amount in (*COUNTS, "cost"):
         if len(below := typed.filter(pl.col(amount) < 0)):
             raise MisuseError(f"{name}: {amount} = {below[amount][0]} must not be below 0")
+    for count in COUNTS:
+        if len(above := typed.filter(pl.col(count) > MAX_TOKENS_PER_CALL)):
+            raise MisuseError(
+                f"{name}: {count} = {above[count][0]}; a call has at most {MAX_TOKENS_PER_CALL} tokens"
+            )
     return typed
 
 
