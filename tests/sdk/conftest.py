@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -113,17 +111,3 @@ def configured(spans: InMemorySpanExporter, sink: str) -> Iterator[Callable[...,
 
     yield configure
     sg.shutdown(timeout_s=0.2)
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool], str], None]:
-    """Wait for what another thread or process brings about: `until(lambda: ..., "what should come")`."""
-
-    def wait(condition: Callable[[], bool], what: str, timeout_s: float = 5.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        pause = threading.Event()
-        while not condition():
-            assert time.monotonic() < deadline, f"within {timeout_s} s: {what}"
-            pause.wait(0.01)
-
-    return wait

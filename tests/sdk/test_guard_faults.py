@@ -22,6 +22,7 @@ from provider_clients import (
     openai_call,
     openai_client,
 )
+from waiting import until
 
 import switchgear as sg
 from cli.demo import provider as fake
@@ -29,7 +30,6 @@ from switchgear.request import read
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
-Until = Callable[[Callable[[], bool], str], None]
 
 
 def test_an_engine_that_is_away_never_stops_an_agent(
@@ -101,7 +101,7 @@ def test_an_engine_that_is_silent_holds_up_one_call_and_not_each(
     ids=["usage", "model"],
 )
 def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
-    odd: dict[str, Any], engine_of: Engines, configured: Configure, until: Until
+    odd: dict[str, Any], engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of()
     configured(engine.url)
@@ -115,7 +115,7 @@ def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
 
 @pytest.mark.parametrize("granted", [0, 1], ids=["at once", "after the grants came"])
 def test_cancelled_calls_leave_no_hold(
-    provider: fake.Running, engine_of: Engines, configured: Configure, until: Until, granted: int
+    provider: fake.Running, engine_of: Engines, configured: Configure, granted: int
 ) -> None:
     engine = engine_of()
     configured(engine.url)
@@ -151,7 +151,6 @@ def test_a_stream_that_is_dropped_without_being_closed_is_settled(
     provider: fake.Running,
     engine_of: Engines,
     configured: Configure,
-    until: Until,
 ) -> None:
     engine = engine_of()
     configured(engine.url)

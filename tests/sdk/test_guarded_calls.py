@@ -32,13 +32,13 @@ from provider_clients import (
     openai_client,
     openai_stream,
 )
+from waiting import until
 
 import switchgear as sg
 from cli.demo import provider as fake
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
-Until = Callable[[Callable[[], bool], str], None]
 
 
 WAYS = [
@@ -92,7 +92,6 @@ def test_a_call_is_held_and_then_counted_at_what_it_cost(
     provider: fake.Running,
     engine_of: Engines,
     configured: Configure,
-    until: Until,
 ) -> None:
     engine = engine_of(limit="100")
     configured(engine.url)
@@ -142,7 +141,6 @@ def test_a_denial_known_locally_needs_no_round_trip(
     provider: fake.Running,
     engine_of: Engines,
     configured: Configure,
-    until: Until,
 ) -> None:
     engine = engine_of(limit="100")
     configured(engine.url)
@@ -203,7 +201,6 @@ def test_each_attempt_has_its_own_hold_and_the_span_says_which(
     engine_of: Engines,
     configured: Configure,
     spans: InMemorySpanExporter,
-    until: Until,
 ) -> None:
     engine = engine_of()
     tracer = configured(engine.url).get_tracer("tests")
@@ -225,7 +222,7 @@ def test_each_attempt_has_its_own_hold_and_the_span_says_which(
 
 
 def test_a_stream_that_is_left_early_counts_at_its_hold(
-    provider: fake.Running, engine_of: Engines, configured: Configure, until: Until
+    provider: fake.Running, engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of()
     configured(engine.url)
@@ -242,7 +239,7 @@ def test_a_stream_that_is_left_early_counts_at_its_hold(
 
 
 def test_near_its_ceiling_an_interactive_call_goes_out_to_the_declared_stand_in(
-    provider: fake.Running, engine_of: Engines, configured: Configure, until: Until
+    provider: fake.Running, engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of(limit="0.0300", ladder="[{at: 1%, do: degrade}]")
     configured(engine.url)
