@@ -35,7 +35,10 @@ def read(path: Path) -> str:
     """The text of a file. Raises DocumentError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DocumentError(f"{path}:{line}: cannot be read: {error}") from None
+    except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error}") from None
 
 
@@ -43,16 +46,20 @@ def tree_of(text: str, name: str) -> CommentedMap:
     """What the text of the file `name` holds, with the place of each part. Raises DocumentError."""
     try:
         tree = YAML(typ="rt").load(StringIO(text))
-    except DuplicateKeyError:
-        twice = [f'{name}:{line}: {_UNUSABLE}: found duplicate key "{key}"' for line, key in _twice(text)]
-        raise DocumentError("\n".join(twice)) from None
     except MarkedYAMLError as error:
+        twice = _twice(text) if isinstance(error, DuplicateKeyError) else ()
+        told = [f'{name}:{line}: {_UNUSABLE}: found duplicate key "{key}"' for line, key in twice]
+        # Keys that are spelt in two ways, 1000 and 1_000, are known to the parser alone.
+        if told:
+            raise DocumentError("\n".join(told)) from None
         mark = error.problem_mark
         line = mark.line + 1 if mark is not None else 1
         raise DocumentError(f"{name}:{line}: {_UNUSABLE}: {_one_line(error.problem)}") from None
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        # Tags, keys and characters that the parser trips over without saying where.
+    except RecursionError as error:
         raise DocumentError(f"{name}:1: {_UNUSABLE}: {_one_line(error)}") from None
+    except (YAMLError, ValueError, TypeError) as error:
+        # Dates, tags, keys and characters that the parser trips over without saying where.
+        raise DocumentError(f"{name}:{_tripped(text)}: {_UNUSABLE}: {_one_line(error)}") from None
     if not isinstance(tree, CommentedMap):
         raise DocumentError(f'{name}:1: the file holds no mapping; it starts with "version: 1"')
     return tree
@@ -95,10 +102,38 @@ def _twice(text: str) -> Iterator[tuple[int, str]]:
     return iter(sorted(found))
 
 
+def _tripped(text: str) -> int:
+    """The line of the first value that cannot be read by itself, such as the date 2026-02-30; 1 where none is found."""
+    try:
+        waiting: list[Node | None] = [YAML(typ="rt").compose(StringIO(text))]
+    except (YAMLError, ValueError, RecursionError):
+        return 1
+    lines, seen = [], set()
+    while waiting:
+        node = waiting.pop()
+        # Aliases lead to a node again.
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, SequenceNode):
+            waiting.extend(node.value)
+        elif isinstance(node, MappingNode):
+            waiting.extend(part for pair in node.value for part in pair)
+        elif node.style is None:
+            try:
+                YAML(typ="rt").load(StringIO(node.value))
+            except (YAMLError, ValueError, TypeError):
+                lines.append(node.start_mark.line + 1)
+    return min(lines, default=1)
+
+
 def _line_of(tree: Any, where: Location) -> int:
     """The 1-based line of the deepest part of `where` that the file has."""
     line, node = 1, tree
     for part in where:
+        # What bears a tag, such as !!python/object, has no places.
+        if getattr(node, "lc", None) is None or node.lc.data is None:
+            return line
         if isinstance(node, CommentedMap) and part in node:
             line = node.lc.key(part)[0] + 1
         elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
