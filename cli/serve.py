@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ KEYLESS = (
     "make one with: switchgear keys create, or set SWITCHGEAR_API_KEY, to require one"
 )
 _ENDS_WITHIN_S = 8
+_SWITCH_S = 0.0005
 
 
 def collector(
@@ -292,6 +294,9 @@ def _serve(
 def _run(app: Any, listener: Any, certificate: Certificate | None) -> int:
     from .drain import Server
 
+    # A thread that comes back from a socket or the disk waits this long for the interpreter. With the usual 5 ms the
+    # collector took in a fourth fewer spans a second, its processes and disk idle meanwhile.
+    sys.setswitchinterval(_SWITCH_S)
     server = Server(app, tls=certificate.context() if certificate else None)
 
     def stop(*_: object) -> None:

@@ -117,10 +117,16 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
 
 
+async def _booked(parts: Parts, within_s: float) -> None:
+    """Return when all is booked that was acknowledged by now, or when time is over."""
+    parts.writer.hurry()
+    await parts.feed.wait(parts.writer.acknowledged - 1, within_s)
+
+
 def _add_reading(app: FastAPI, parts: Parts) -> None:
     async def caught_up() -> None:
         """Let whoever had its spans acknowledged find them: until they are booked, or a second has passed."""
-        await parts.feed.wait(parts.writer.acknowledged - 1, CATCH_UP_S)
+        await _booked(parts, CATCH_UP_S)
 
     @app.get("/v1/feed", tags=["facts"], response_class=Response)
     async def feed(
@@ -220,7 +226,7 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/rerate", tags=["prices"], response_class=Response, dependencies=DOCUMENTED)
     async def rerate(asked: Asked, request: Request) -> Response:
         """What calls would cost by the price book that is loaded; with `write`, as adjustments of them."""
-        await parts.feed.wait(parts.writer.acknowledged - 1, CATCH_UP_S)
+        await _booked(parts, CATCH_UP_S)
         return _json(await asyncio.to_thread(parts.rerater.rerate, asked, key_of(request.scope), parts.now()))
 
     @app.get("/v1/rerate", tags=["prices"], response_class=Response)
@@ -231,7 +237,7 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/backups", tags=["backup"], response_class=Response)
     async def backup() -> Response:
         """Copy what is booked, and the keys, into a new folder beside the data; taking spans goes on meanwhile."""
-        await parts.feed.wait(parts.writer.acknowledged - 1, MAX_WAIT_S)
+        await _booked(parts, MAX_WAIT_S)
         now = parts.now()
         folder = parts.data / "backups" / f"{now:%Y%m%dT%H%M%S.%fZ}"
         manifest = await asyncio.to_thread(take, parts.store, parts.data, folder, now)

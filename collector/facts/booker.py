@@ -37,6 +37,8 @@ MAX_UNFOLDED = 32_768
 """Rows of the rollups that readers add up themselves until they are folded."""
 _RETRY_S = (0.1, 2.0)
 _IDLE_AFTER_S = 1.0
+# How long more may gather: so many times what the last batch took, and so long at most.
+_GATHERS, _GATHERS_AT_MOST_S = 3.0, 0.25
 _COUNTED = {
     Outcome.NEW: "booked_calls",
     Outcome.TWIN: "merged_spans",
@@ -88,6 +90,7 @@ class Booker:
         self._waiting_size = 0
         self._changed = threading.Condition()
         self._closing = False
+        self._hurried = False
         self._broken = False
         self._checkpointed_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="collector-book", daemon=True)
@@ -112,6 +115,12 @@ class Booker:
             self._waiting_size += sum(each.packed.size for each in taken)
             self._changed.notify()
 
+    def hurry(self) -> None:
+        """Book what waits without letting more gather: somebody asks for it."""
+        with self._changed:
+            self._hurried = bool(self._waiting)
+            self._changed.notify()
+
     def close(self, timeout_s: float) -> None:
         """Book what waits and stop; what cannot be booked in time stays in the journal."""
         with self._changed:
@@ -127,6 +136,7 @@ class Booker:
             self._behind = max(0, self._behind - sum(facts.num_rows for facts, _, _ in parts))
         self._behind = 0
         while (batch := self._take()) is not None:
+            began = time.monotonic()
             parts = [(each.packed.facts, each.first, each.taken_us) for each in batch if each.first]
             reasons = [reason for each in batch for reason in each.packed.not_billed]
             if batch and not self._book(parts, reasons, batch[-1].taken_us, batch[-1].packed.kind):
@@ -136,6 +146,8 @@ class Booker:
             self._keep_up()
             if not batch:
                 self._idle()
+            else:
+                self._gather(time.monotonic() - began)
 
     def _take(self) -> list[Taken] | None:
         """What has gathered, up to a batch's limit; empty when nothing comes for a while; None when closed and done.
@@ -147,6 +159,7 @@ class Booker:
                 self._changed.wait(_IDLE_AFTER_S)
             if not self._waiting and self._closing:
                 return None
+            self._hurried = False
             batch: list[Taken] = []
             size = 0
             while self._waiting and size < MAX_BATCH_FACTS:
@@ -155,6 +168,18 @@ class Booker:
                 batch.append(self._waiting.popleft())
                 size += batch[-1].packed.facts.num_rows
             return batch
+
+    def _gather(self, took_s: float) -> None:
+        """Let more gather, for a while that goes by how long the last batch took.
+
+        A batch costs some 30 ms of CPU whatever is in it. Booked one by one, requests would take all of a core, and
+        those who send them would wait for it.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closing or self._hurried or self._waiting_size >= MAX_BATCH_FACTS,
+                min(took_s * _GATHERS, _GATHERS_AT_MOST_S),
+            )
 
     def _book(
         self,

@@ -87,6 +87,10 @@ class Writer:
             self._changed.notify()
         return request.done
 
+    def hurry(self) -> None:
+        """Book what is acknowledged as soon as can be: somebody asks for it."""
+        self._booker.hurry()
+
     def close(self, timeout_s: float = 30.0) -> None:
         """Take nothing new, write and book what waits, and stop."""
         with self._changed:

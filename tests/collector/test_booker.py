@@ -172,6 +172,38 @@ def test_a_fault_in_writing_costs_its_requests_and_not_the_next_ones(
     assert booked(tmp_path) == (1, 2)
 
 
+def test_what_gathers_for_one_batch_is_booked_at_once_when_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.facts.booker._GATHERS", 1e9)
+    monkeypatch.setattr("collector.facts.booker._GATHERS_AT_MOST_S", 600.0)
+    batches: list[int] = []
+    committed = threading.Condition()
+    original = Store.book
+
+    def counted(store: Store, facts: pa.Table, *arguments: Any) -> Booked:
+        result = original(store, facts, *arguments)
+        with committed:
+            batches.append(facts.num_rows)
+            committed.notify()
+        return result
+
+    monkeypatch.setattr(Store, "book", counted)
+    with working(tmp_path) as writer:
+        writer.submit(pack([call(1)])).result(20)
+        with committed:
+            assert committed.wait_for(lambda: batches == [1], 20)
+        for number in (2, 3):
+            writer.submit(pack([call(number)])).result(20)
+        assert batches == [1]
+        writer.hurry()
+        with committed:
+            assert committed.wait_for(lambda: batches == [1, 2], 20)
+        writer.submit(pack([call(4)])).result(20)
+    # An end waits for nobody either.
+    assert batches == [1, 2, 1]
+
+
 def test_reasons_that_wait_take_room_as_facts_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collector.facts.writer.MAX_WAITING", 10)
     go_on = threading.Event()
