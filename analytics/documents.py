@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = ["DocumentError", "Location", "read", "refused", "tree_of", "validated"]
 
@@ -119,7 +119,7 @@ def _tripped(text: str) -> int:
             waiting.extend(node.value)
         elif isinstance(node, MappingNode):
             waiting.extend(part for pair in node.value for part in pair)
-        elif node.style is None:
+        elif isinstance(node, ScalarNode) and node.style is None:
             try:
                 YAML(typ="rt").load(StringIO(node.value))
             except (YAMLError, ValueError, TypeError):
