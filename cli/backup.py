@@ -13,6 +13,7 @@ import httpx
 from collector.errors import StoreError
 
 from .answers import key_refused, stranger
+from .client import connect
 from .console import fail, misuse, say
 
 __all__ = ["backup", "restore"]
@@ -23,17 +24,17 @@ _WITHIN_S = 600.0
 
 def backup(*, collector: str, api_key: str | None, as_json: bool) -> int:
     """Have a running collector copy its data into a new folder beside it, and print where; the exit code."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        answer = httpx.post(
-            f"{collector.rstrip('/')}/v1/backups", headers=headers, timeout=_WITHIN_S, trust_env=False
-        )
+        with connect(collector, api_key, timeout_s=_WITHIN_S) as client:
+            answer = client.post("/v1/backups")
         found: dict[str, Any] = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return fail(
             f"backup: no collector answers at {collector} ({problem}); "
             "without a running one, copying its data folder is a backup"
         )
+    except UnicodeEncodeError:
+        return misuse("backup: SWITCHGEAR_API_KEY holds a character that no key has")
     except ValueError:
         return fail(f"backup: {stranger(collector)}")
     if answer.status_code == httpx.codes.UNAUTHORIZED:

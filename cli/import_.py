@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from collector.otlp import JSON, PROTOBUF
 from collector.wire import dump
 
 from .answers import key_refused
+from .client import connect
 from .console import FAILED, fail, misuse, plain, say
 from .traces import Part, billed, parts
 
@@ -92,17 +92,11 @@ class RefusedError(Exception):
 
 def run(files: Sequence[Path], *, collector: str, api_key: str | None, history: bool, as_json: bool) -> int:
     """Send every span of `files`; 0 when all were taken, 1 when some or all were not, 2 for a file that is no OTLP."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    headers |= {"Switchgear-History": "true"} if history else {}
     tally = Tally()
     status = Console(stderr=True).status("reading")
     try:
-        trusted = ssl.create_default_context()
-        with (
-            status,
-            httpx.Client(base_url=collector, timeout=_TIMEOUT_S, verify=trusted, trust_env=False) as client,
-        ):
-            client.headers.update(headers)
+        with status, connect(collector, api_key, timeout_s=_TIMEOUT_S) as client:
+            client.headers.update({"Switchgear-History": "true"} if history else {})
             for file in files:
                 for batch in _batches(file):
                     tally.add(batch, *_send(client, batch))

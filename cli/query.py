@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from .answers import key_refused, reason, stranger
+from .client import connect
 from .console import fail, misuse, plain, say
 
 __all__ = ["run"]
@@ -32,15 +32,8 @@ def run(question: str, *, given: Sequence[str], collector: str, api_key: str | N
     is_report = _REPORT.fullmatch(question.strip()) is not None
     if params and not is_report:
         return misuse("--with belongs to a report; write the values of a statement into the statement")
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        with httpx.Client(
-            base_url=collector,
-            headers=headers,
-            timeout=_OUR_TIMEOUT_S,
-            verify=ssl.create_default_context(),
-            trust_env=False,
-        ) as client:
+        with connect(collector, api_key, timeout_s=_OUR_TIMEOUT_S) as client:
             answer = _ask(client, question.strip(), params, is_report=is_report)
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return fail(f"query: no collector answers at {collector} ({problem}); start one with: switchgear up")

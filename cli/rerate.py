@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 
 from .answers import key_refused, reason, stranger
+from .client import connect
 from .console import FAILED, fail, misuse, note, plain, say
 from .durations import instant
 
@@ -73,15 +73,8 @@ def run(
         asked = question.document()
     except ValueError as problem:
         return misuse(f"rerate: {problem}")
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        with httpx.Client(
-            base_url=collector,
-            headers=headers,
-            timeout=_WITHIN_S,
-            verify=ssl.create_default_context(),
-            trust_env=False,
-        ) as client:
+        with connect(collector, api_key, timeout_s=_WITHIN_S) as client:
             return _rerate(client, asked, reason, as_json=as_json)
     except _NoAnswerError as problem:
         return problem.code

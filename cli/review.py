@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +20,7 @@ from analytics.reports import iso_week
 from analytics.review import Review, compute
 
 from .answers import key_refused, reason, stranger
+from .client import connect
 from .console import fail, misuse, say
 
 __all__ = ["run"]
@@ -51,15 +51,8 @@ def run(week: str, *, out: Path, collector: str, api_key: str | None, as_json: b
         start, _ = iso_week(week)
     except ValueError as problem:
         return misuse(f"review: --week {problem}")
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        with httpx.Client(
-            base_url=collector,
-            headers=headers,
-            timeout=_TIMEOUT_S,
-            verify=ssl.create_default_context(),
-            trust_env=False,
-        ) as client:
+        with connect(collector, api_key, timeout_s=_TIMEOUT_S) as client:
             facts = _fetch(client, week)
     except _RefusedError as problem:
         return fail(f"review: {problem}")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from .answers import key_refused, stranger
+from .client import connect
 from .console import fail, misuse, note, plain, say
 
 __all__ = ["delete_details"]
@@ -26,15 +27,10 @@ def delete_details(
             f"tenants delete-details: this deletes every call of {plain(tenant)} for good and keeps only amounts under "
             "a pseudonym; say --yes to do it"
         )
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        answer = httpx.delete(
-            f"{collector.rstrip('/')}/v1/tenants/{quote(tenant, safe='')}/details",
-            params={"reason": reason},
-            headers=headers,
-            timeout=_WITHIN_S,
-            trust_env=False,
-        )
+        with connect(collector, api_key, timeout_s=_WITHIN_S) as client:
+            path = f"/v1/tenants/{quote(tenant, safe='')}/details"
+            answer = client.delete(path, params={"reason": reason})
         found: dict[str, Any] = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return fail(f"tenants: no collector answers at {collector} ({problem})")

@@ -8,7 +8,6 @@ price) and `currency`. Rows come in order of time.
 from __future__ import annotations
 
 import io
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow as pa
 from switchgear.usage import MAX_TOKENS_PER_CALL
 
 from ..answers import key_refused, reason, stranger
+from ..client import connect
 from ..console import note
 
 __all__ = ["COUNTS", "AuditError", "MisuseError", "booked", "from_file", "instant"]
@@ -52,15 +52,8 @@ def instant(option: str, text: str) -> datetime:
 
 def booked(start: datetime, end: datetime, *, collector: str, api_key: str | None) -> pl.DataFrame:
     """The calls that a collector has booked in [start, end), as far as the key sees them. Raises AuditError."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        with httpx.Client(
-            base_url=collector,
-            headers=headers,
-            timeout=_TIMEOUT_S,
-            verify=ssl.create_default_context(),
-            trust_env=False,
-        ) as client:
+        with connect(collector, api_key, timeout_s=_TIMEOUT_S) as client:
             pages = list(_pages(client, start, end))
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         raise AuditError(
