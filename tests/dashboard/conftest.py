@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from otlp_samples import WORKERS, llm_span, request
-from serving import PLAIN, free_ports, serving
+from serving import PLAIN, Serving, free_ports
 from waiting import until
 
 import dashboard
@@ -82,14 +82,14 @@ def make_collector(data: Path) -> Any:
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     with ExitStack() as stack:
-        collector = stack.enter_context(serving(make_collector(folder / "collector"))).url
+        collector = stack.enter_context(Serving(make_collector(folder / "collector"))).url
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "policies.yaml"
         file.write_text(POLICY)
         app = policies_app(
             policy_file=file, data=folder / "policies", price=PriceBook().quote, collector=collector
         )
-        yield House(collector, stack.enter_context(serving(app)).url)
+        yield House(collector, stack.enter_context(Serving(app)).url)
 
 
 def calls(now: datetime) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class PassingCollector:
         self.url = ""
 
     def start(self) -> None:
-        running = self._running.enter_context(serving(make_collector(self._data), self._port))
+        running = self._running.enter_context(Serving(make_collector(self._data), self._port))
         self.url, self._port = running.url, running.port
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ from answering import answering
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from serving import serving
+from serving import Serving
 
 import switchgear as sg
 from cli.demo import provider as fake
@@ -63,7 +63,7 @@ def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
     file = data / "policies.yaml"
     file.write_text(policy)
     app = create_app(policy_file=file, data=data, price=price, collector=None)
-    with serving(app) as running, running.client() as client:
+    with Serving(app) as running, running.client() as client:
         yield RunningEngine(running.url, app.runtime, client)
 
 
@@ -71,7 +71,7 @@ def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
 def provider() -> Iterator[fake.Running]:
     """A provider of this test's own, without limits."""
     application = fake.Provider()
-    with serving(application) as running:
+    with Serving(application) as running:
         yield fake.Running(application, running.port)
 
 

@@ -6,16 +6,15 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Self
 
 import httpx
 import uvicorn
 
 from cli.drain import WRITES_END_AFTER_S, Drain
 
-__all__ = ["PLAIN", "Serving", "free_ports", "serving"]
+__all__ = ["PLAIN", "Serving", "free_ports"]
 
 STARTS_WITHIN_S = 20
 
@@ -43,6 +42,12 @@ class Serving:
         finally:
             self._server.decided.set()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def client(self, **options: Any) -> httpx.Client:
         """A client of it, to be closed."""
         return httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=PLAIN, **options)
@@ -52,16 +57,6 @@ class Serving:
         self._server.end()
         self._thread.join(STARTS_WITHIN_S)
         self._listener.close()
-
-
-@contextmanager
-def serving(app: Any, port: int = 0) -> Iterator[Serving]:
-    """The application on a socket for the length of the block."""
-    running = Serving(app, port)
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 class _Server(uvicorn.Server):
