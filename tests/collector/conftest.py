@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from otlp_samples import SHARED, Recording, Served
+from owned import fill
+
+from collector.facts.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +47,28 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     yield begin
     for served in started:
         served.stop()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A collector that the tests of a room share: each looks at what is of a tenant of its own."""
+    with Served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the facts of several tenants and owners; who opens it changes nothing in it."""
+    folder = tmp_path_factory.mktemp("owned")
+    fill(folder)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of this test's own."""
+    with closing(Store(tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from otlp_samples import PROTOBUF, Served, llm_span, request
+from serving import PLAIN
 
 from analytics import registry, reports
 from collector.guard import RULES
@@ -45,11 +46,21 @@ def transition(tenant: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def served(serve: Callable[..., Served], tmp_path: Path) -> Served:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("two tenants")
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[Served]:
     """A collector with a call, a transition, a workload and a plan of each of two tenants."""
-    served = serve(tmp_path, api_key=ROOT, reports=reports.REPORTS, registry=registry)
-    served.http.headers["Authorization"] = f"Bearer {ROOT}"
+    with Served(folder, api_key=ROOT, reports=reports.REPORTS, registry=registry) as running:
+        running.http.headers["Authorization"] = f"Bearer {ROOT}"
+        fill(running)
+        yield running
+
+
+def fill(served: Served) -> None:
     spans = [
         llm_span(1, {"switchgear.tenant": "acme", "switchgear.workload": "w"}),
         llm_span(
@@ -73,19 +84,17 @@ def served(serve: Callable[..., Served], tmp_path: Path) -> Served:
     audit = {"transitions": [transition("acme"), transition(OTHER)]}
     assert served.http.post("/v1/audit", json=audit).status_code == 200
     assert served.http.put("/v1/registry", json=REGISTRY).status_code == 200
-    return served
 
 
 @pytest.fixture
-def as_key(served: Served, tmp_path: Path) -> Iterator[Client]:
+def as_key(served: Served, folder: Path) -> Iterator[Client]:
     """A client with a key of these tenants and scopes."""
-    keyring = Keyring(tmp_path / FILE_NAME)
+    keyring = Keyring(folder / FILE_NAME)
     clients: list[httpx.Client] = []
 
     def client(tenants: str, *scopes: str) -> httpx.Client:
         _, secret = keyring.create(tenants.split(), scopes, now=datetime.now(UTC))
-        headers = {"Authorization": f"Bearer {secret}"}
-        clients.append(httpx.Client(base_url=served.url, headers=headers, timeout=20, trust_env=False))
+        clients.append(served.client(headers={"Authorization": f"Bearer {secret}"}))
         served.app.access.refresh()
         return clients[-1]
 
@@ -103,16 +112,15 @@ def test_every_route_stands_in_the_table_and_needs_one_of_its_scopes(served: Ser
     found = _routes(served.http)
     beside = {"GET /openapi.json", "POST /v1/metrics", "POST /v1/logs"}
     assert {f"{method} {path}" for method, path in found} | beside == set(RULES.table)
-    stranger = as_key("*", "decide")
+    stranger, nobody = as_key("*", "decide"), as_key("*", "decide")
+    del nobody.headers["Authorization"]
     for method, path in found:
         needs = RULES.table[f"{method} {path}"]
         assert "decide" not in needs
         url = path.replace("{name}", "spend")
         statuses = [
-            httpx.request(method, served.url + url, trust_env=False).status_code,
-            httpx.request(
-                method, f"{served.url}{url}?api_key={ROOT}&key={ROOT}", trust_env=False
-            ).status_code,
+            nobody.request(method, url).status_code,
+            nobody.request(method, f"{url}?api_key={ROOT}&key={ROOT}").status_code,
             stranger.request(method, url).status_code,
         ]
         assert statuses == ([200] * 3 if not needs else [401, 401, 403]), f"{method} {path}"
@@ -221,13 +229,14 @@ def test_an_exporter_without_the_right_is_told_in_its_own_encoding(
 ) -> None:
     headers = {"Content-Type": PROTOBUF}
     if scope is None:
-        answer = httpx.post(f"{served.url}/v1/traces", headers=headers, trust_env=False)
+        answer = httpx.post(f"{served.url}/v1/traces", headers=headers, trust_env=False, verify=PLAIN)
     else:
         answer = as_key("acme", scope).post("/v1/traces", headers=headers)
     assert (answer.status_code, Status.FromString(answer.content).code) == (status, code)
 
 
-def test_a_registry_that_is_sent_again_under_its_key_is_stored_once(served: Served) -> None:
+def test_a_registry_that_is_sent_again_under_its_key_is_stored_once(serve: Callable[..., Served]) -> None:
+    served = serve(registry=registry)
     headers = {"Idempotency-Key": "r1"}
     first = served.http.put("/v1/registry", json=REGISTRY, headers=headers)
     served.http.put("/v1/registry", json={"workloads": [], "plans": []})

@@ -42,9 +42,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One collector for all of them, whose clock stands: what one leaves behind must not harm the next."""
-    running = Served(tmp_path_factory.mktemp("bad"), limits=Limits(), now=lambda: NOW)
-    yield running
-    running.stop()
+    with Served(tmp_path_factory.mktemp("bad"), limits=Limits(), now=lambda: NOW) as running:
+        yield running
 
 
 def ns(at: datetime) -> str:

@@ -34,13 +34,6 @@ Serve = Callable[..., Served]
 Keyed = Callable[..., tuple[Served, list[httpx.Client]]]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    running = Served(tmp_path_factory.mktemp("names"))
-    yield running
-    running.stop()
-
-
 @pytest.fixture
 def keyed(serve: Serve, tmp_path: Path) -> Iterator[Keyed]:
     """Starts a collector that knows keys for `acme` with these scopes: it, for the operator, and a client of each."""

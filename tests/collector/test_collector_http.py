@@ -23,11 +23,10 @@ from collector.reporting import ReportError
 Serve = Callable[..., Served]
 
 
-def test_an_unknown_model_is_unpriced_and_never_free(serve: Serve) -> None:
-    served = serve()
+def test_an_unknown_model_is_unpriced_and_never_free(served: Served) -> None:
     model = {"gen_ai.request.model": "llm-9000", "gen_ai.response.model": "llm-9000"}
-    assert served.send(request([llm_span(1, model)])).status_code == 200
-    assert served.rows("SELECT state, cost FROM calls") == [["unpriced", None]]
+    assert served.send(request([llm_span(1, {"switchgear.tenant": "unpriced", **model})])).status_code == 200
+    assert served.rows("SELECT state, cost FROM calls WHERE tenant = 'unpriced'") == [["unpriced", None]]
 
 
 def test_the_feed_wakes_at_the_commit(serve: Serve) -> None:
@@ -69,9 +68,8 @@ def test_the_feed_is_read_page_by_page_to_its_end(serve: Serve) -> None:
     assert served.http.get("/v1/feed?after=99").json()["next"] == 5
 
 
-def test_a_query_answers_in_json_and_in_arrow(serve: Serve) -> None:
-    served = serve()
-    served.send(request([llm_span(1), llm_span(2, {"switchgear.tenant": "globex"})]))
+def test_a_query_answers_in_json_and_in_arrow(served: Served) -> None:
+    served.send(request([llm_span(2), llm_span(3, {"switchgear.tenant": "globex"})]))
     sql = "SELECT tenant, cost, started_at, input_uncached FROM calls WHERE tenant = $1"
     answer = served.http.post("/v1/query", json={"sql": sql, "params": ["acme"]}).json()
     assert answer["columns"] == ["tenant", "cost", "started_at", "input_uncached"]
@@ -97,8 +95,8 @@ def test_a_query_answers_in_json_and_in_arrow(serve: Serve) -> None:
     ],
     ids=str,
 )
-def test_a_query_that_may_not_run_is_a_problem_document(serve: Serve, body: Any) -> None:
-    answer = serve().http.post("/v1/query", json=body)
+def test_a_query_that_may_not_run_is_a_problem_document(served: Served, body: Any) -> None:
+    answer = served.http.post("/v1/query", json=body)
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == 422
@@ -108,19 +106,19 @@ def test_a_query_that_may_not_run_is_a_problem_document(serve: Serve, body: Any)
 @pytest.mark.parametrize(
     "value", ["DATE '12000-01-01'", "TIMESTAMP 'infinity'", "TIMESTAMPTZ '12000-01-01'"], ids=str
 )
-def test_a_time_that_json_cannot_hold_is_a_problem_document(serve: Serve, value: str) -> None:
-    answer = serve().http.post("/v1/query", json={"sql": f"SELECT {value} AS late"})
+def test_a_time_that_json_cannot_hold_is_a_problem_document(served: Served, value: str) -> None:
+    answer = served.http.post("/v1/query", json={"sql": f"SELECT {value} AS late"})
     assert answer.status_code == 422
     assert "late: " in answer.json()["detail"]
 
 
-def test_a_map_of_any_key_is_an_object(serve: Serve) -> None:
-    answer = serve().http.post("/v1/query", json={"sql": "SELECT MAP {1: 2}, MAP {DATE '2026-01-01': 3}"})
+def test_a_map_of_any_key_is_an_object(served: Served) -> None:
+    answer = served.http.post("/v1/query", json={"sql": "SELECT MAP {1: 2}, MAP {DATE '2026-01-01': 3}"})
     assert answer.json()["rows"] == [[{"1": 2}, {"2026-01-01": 3}]]
 
 
-def test_an_answer_of_too_many_rows_is_refused(serve: Serve) -> None:
-    answer = serve().http.post("/v1/query", json={"sql": "SELECT * FROM range(200000)"})
+def test_an_answer_of_too_many_rows_is_refused(served: Served) -> None:
+    answer = served.http.post("/v1/query", json={"sql": "SELECT * FROM range(200000)"})
     assert "more than 100000 rows" in answer.json()["detail"]
 
 
@@ -150,8 +148,7 @@ def test_reports_and_the_registry_are_what_was_passed_in(serve: Serve) -> None:
     assert served.http.get("/v1/registry").json() == document
 
 
-def test_transitions_are_kept_once_by_their_id(serve: Serve) -> None:
-    served = serve()
+def test_transitions_are_kept_once_by_their_id(served: Served) -> None:
     transition = {
         "id": "t1",
         "at": "2026-11-24T06:00:00Z",
@@ -194,8 +191,7 @@ def test_with_a_key_only_health_is_open(serve: Serve) -> None:
     assert served.http.get("/v1/feed?wait=5").json()["next"] == 1
 
 
-def test_routes_that_are_not_there_are_problem_documents(serve: Serve) -> None:
-    served = serve()
+def test_routes_that_are_not_there_are_problem_documents(served: Served) -> None:
     answer = served.http.get("/v1/nothing")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert served.http.put("/v1/query").status_code == 405

@@ -6,12 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from bad_inputs import counted
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -21,7 +22,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from otlp_samples import JSON, Served
 
-Serve = Callable[..., Served]
 KEY = "a key of this test"
 HEADERS = {"authorization": f"Bearer {KEY}"}
 NPM = Path(__file__).with_name("npm")
@@ -52,13 +52,14 @@ OTEL_EXAMPLE = """
 """The example of the specification; npm/export.mjs makes what `agent_spans` makes."""
 
 
-def agent_spans() -> list[Any]:
+def agent_spans(tenant: str) -> list[Any]:
     """One agent span over three calls of 1,000 tokens in and 100 out."""
     made = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(made))
     tracer = provider.get_tracer("agent", "1")
-    with tracer.start_as_current_span("agent", attributes={"gen_ai.operation.name": "invoke_agent"}):
+    named = {"gen_ai.operation.name": "invoke_agent", "switchgear.tenant": tenant}
+    with tracer.start_as_current_span("agent", attributes=named):
         for number in range(3):
             with tracer.start_as_current_span("chat", kind=trace.SpanKind.CLIENT) as span:
                 span.set_attributes(
@@ -69,27 +70,28 @@ def agent_spans() -> list[Any]:
                         "gen_ai.response.id": f"chatcmpl-{number}",
                         "gen_ai.usage.input_tokens": 1000,
                         "gen_ai.usage.output_tokens": 100,
-                        "switchgear.tenant": "acme",
+                        "switchgear.tenant": tenant,
                     }
                 )
     provider.shutdown()
     return list(made.get_finished_spans())
 
 
-@pytest.fixture
-def served(serve: Serve) -> Served:
-    """A collector for HTTP and gRPC that needs a key."""
-    begun = serve(grpc=True, api_key=KEY)
-    begun.http.headers["Authorization"] = f"Bearer {KEY}"
-    return begun
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A collector for HTTP and gRPC that needs a key; each exporter sends for a tenant of its own."""
+    with Served(tmp_path_factory.mktemp("served"), grpc=True, api_key=KEY) as running:
+        running.http.headers["Authorization"] = f"Bearer {KEY}"
+        yield running
 
 
-def check_booked(served: Served) -> None:
+def check_booked(served: Served, tenant: str) -> None:
     """The three calls are booked, the agent is not."""
     # Three calls of 1,000 x 0.15 + 100 x 0.60 per million.
-    assert served.rows("SELECT count(*), sum(cost) FROM calls") == [[3, "0.00063"]]
-    metrics = served.http.get("/metrics").text
-    assert 'switchgear_collector_not_billed_spans_total{reason="wrong_kind"} 1' in metrics
+    booked = "SELECT count(*), sum(cost) FROM calls WHERE tenant = $1"
+    assert served.rows(booked, [tenant]) == [[3, "0.00063"]]
+    others = "SELECT code, sum(spans) FROM not_billed_counts WHERE tenant = $1 GROUP BY code"
+    assert served.rows(others, [tenant]) == [["wrong_kind", 1]]
 
 
 def over_http(served: Served, compression: Compression) -> SpanExporter:
@@ -114,10 +116,11 @@ def over_grpc(served: Served, compression: grpc.Compression) -> SpanExporter:
 def test_what_the_python_exporters_send_is_booked(
     served: Served, exporter: Callable[[Served, Any], SpanExporter], compression: Any
 ) -> None:
+    tenant = f"python {exporter.__name__} {compression}"
     sending = exporter(served, compression)
-    assert sending.export(agent_spans()) is SpanExportResult.SUCCESS
+    assert sending.export(agent_spans(tenant)) is SpanExportResult.SUCCESS
     sending.shutdown()
-    check_booked(served)
+    check_booked(served, tenant)
 
 
 @pytest.fixture(scope="session")
@@ -153,9 +156,10 @@ def npm_folder() -> Path:
 def test_what_the_npm_exporters_send_is_booked(
     served: Served, npm_folder: Path, protocol: str, compression: str
 ) -> None:
+    tenant = f"npm {protocol} {compression}"
     url = f"http://127.0.0.1:{served.grpc_port}" if protocol == "grpc" else f"{served.url}/v1/traces"
     done = subprocess.run(
-        ["node", "export.mjs", protocol, url, compression],
+        ["node", "export.mjs", protocol, url, tenant, compression],
         cwd=npm_folder,
         env={**os.environ, "SWITCHGEAR_API_KEY": KEY},
         capture_output=True,
@@ -163,12 +167,12 @@ def test_what_the_npm_exporters_send_is_booked(
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("exported\n", "")
-    check_booked(served)
+    check_booked(served, tenant)
 
 
 def test_the_example_of_the_specification_is_taken_and_holds_no_call(served: Served) -> None:
+    counts = ("accepted_spans", {}), ("not_billed_spans", {"reason": "no_dialect"})
+    before = [counted(served.http, name, **labels) for name, labels in counts]
     answer = served.http.post("/v1/traces", content=OTEL_EXAMPLE, headers={"Content-Type": JSON})
     assert (answer.status_code, answer.json()) == (200, {})
-    metrics = served.http.get("/metrics").text
-    assert "switchgear_collector_accepted_spans_total 1.0" in metrics
-    assert 'switchgear_collector_not_billed_spans_total{reason="no_dialect"} 1' in metrics
+    assert [counted(served.http, name, **labels) for name, labels in counts] == [one + 1 for one in before]

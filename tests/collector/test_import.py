@@ -31,10 +31,10 @@ def imported(
 
 
 def test_json_lines_and_protobuf_are_imported_once_however_often_they_are_sent(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    served = serve()
-    documents = [request([llm_span(number), llm_span(number + 100, TOOL)]) for number in (1, 2, 3, 4)]
+    ours = {"switchgear.tenant": "in many forms"}
+    documents = [request([llm_span(n, ours), llm_span(n + 100, TOOL)]) for n in (1, 2, 3, 4)]
     lines = "\n".join(map(json.dumps, documents[1:]))
     (tmp_path / "whole.json").write_text(json.dumps(documents[0], indent=2))
     (tmp_path / "lines.jsonl").write_text(lines)
@@ -46,17 +46,17 @@ def test_json_lines_and_protobuf_are_imported_once_however_often_they_are_sent(
     # Nine documents of two spans, one of which is a tool: 3 lines, 3 lines, and three files of one.
     code, tally = imported(capsys, served, *files)
     assert (code, tally["spans"], tally["calls"], tally["not_billed"]) == (0, 18, 9, {"wrong_kind": 9})
-    assert served.rows("SELECT count(*) FROM calls") == [[4]]
+    assert served.rows("SELECT count(*) FROM calls WHERE tenant = 'in many forms'") == [[4]]
 
 
 def test_a_large_document_is_sent_in_requests_of_a_handy_size(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    served = serve()
-    (tmp_path / "a.json").write_text(json.dumps(request([llm_span(number) for number in range(1, 1201)])))
+    ours = {"switchgear.tenant": "large"}
+    (tmp_path / "a.json").write_text(json.dumps(request([llm_span(n, ours) for n in range(1, 1201)])))
     _, tally = imported(capsys, served, tmp_path / "a.json")
     assert (tally["spans"], tally["calls"]) == (1200, 1200)
-    assert served.rows("SELECT count(*) FROM calls") == [[1200]]
+    assert served.rows("SELECT count(*) FROM calls WHERE tenant = 'large'") == [[1200]]
 
 
 def test_spans_too_old_for_an_agent_need_the_flag(
@@ -75,9 +75,8 @@ def test_spans_too_old_for_an_agent_need_the_flag(
 
 
 def test_the_end_of_a_task_is_taken_and_is_no_call(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    served = serve()
     (tmp_path / "a.json").write_text(json.dumps(request([llm_span(1), task_end(2)])))
     code, tally = imported(capsys, served, tmp_path / "a.json")
     assert (code, tally["spans"], tally["calls"], tally["not_billed"]) == (0, 2, 1, {"task_end": 1})
@@ -85,12 +84,12 @@ def test_the_end_of_a_task_is_taken_and_is_no_call(
 
 
 def test_a_person_reads_what_was_taken_and_why_the_rest_was_not(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = llm_span(3, {"gen_ai.usage.input_tokens": -1})
     (tmp_path / "a.json").write_text(json.dumps(request([llm_span(1), llm_span(2, TOOL), bad])))
     code = import_.run(
-        [tmp_path / "a.json"], collector=serve().url, api_key=None, history=False, as_json=False
+        [tmp_path / "a.json"], collector=served.url, api_key=None, history=False, as_json=False
     )
     out = capsys.readouterr().out
     assert code == 1
@@ -111,10 +110,10 @@ def test_a_person_reads_what_was_taken_and_why_the_rest_was_not(
     ids=["noise", "cut", "a bad line", "no list", "cut gzip"],
 )
 def test_a_file_that_is_no_otlp_is_one_clear_line_and_exit_2(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
 ) -> None:
     (tmp_path / "a.bin").write_bytes(content)
-    code = import_.run([tmp_path / "a.bin"], collector=serve().url, api_key=None, history=False, as_json=True)
+    code = import_.run([tmp_path / "a.bin"], collector=served.url, api_key=None, history=False, as_json=True)
     captured = capsys.readouterr()
     assert (code, captured.out) == (2, "")
     [line] = captured.err.splitlines()
