@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from stores import book, empty
+from stores import call as stored_call
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
@@ -56,14 +57,11 @@ def call(
     model: str = "m",
     tier: str | None = "batch",
 ) -> Call:
-    number = next(_ids)
     start = MONDAY + timedelta(hours=hours)
-    return Call(
+    return stored_call(
+        next(_ids),
+        start,
         tenant=tenant,
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        started_at=start,
         ended_at=start + timedelta(seconds=2),
         workload=workload,
         task_id=task,
@@ -72,9 +70,6 @@ def call(
         provider="openai",
         model=model,
         usage=None if output is None else Usage(10, 5, 0, 0, output, 0),
-        reported=Reported.NOTHING if output is None else ~Reported.NOTHING,
-        dialect="otel",
-        scope="test@1",
     )
 
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from stores import book, empty
+from stores import call as stored_call
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS
@@ -65,14 +66,11 @@ def call(
     attempts: int = 1,
     root: str | None = None,
 ) -> Call:
-    number = next(_ids)
     start = MONDAY + timedelta(hours=hours)
-    return Call(
+    return stored_call(
+        next(_ids),
+        start,
         tenant=tenant,
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        started_at=start,
         ended_at=start + timedelta(seconds=2),
         workload=workload,
         task_id=task,
@@ -81,10 +79,7 @@ def call(
         provider="openai",
         model=model,
         usage=None if output is None else Usage(output=output),
-        reported=Reported.NOTHING if output is None else ~Reported.NOTHING,
         attempts=attempts,
-        dialect="otel",
-        scope="test@1",
     )
 
 

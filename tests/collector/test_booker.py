@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from otlp_samples import Served, llm_span, request
 from stores import book
+from stores import call as stored_call
 
 from analytics.prices import PriceBook
-from collector.call import Call, NotBilled, Reported
+from collector.call import Call, NotBilled
 from collector.errors import BusyError, StoreError
 from collector.facts.booker import Booker
 from collector.facts.booking import Booked
@@ -39,20 +40,8 @@ Serve = Callable[..., Served]
 
 
 def call(number: int) -> Call:
-    return Call(
-        tenant="acme",
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        started_at=NOW,
-        ended_at=NOW + timedelta(seconds=1),
-        provider="openai",
-        model="gpt-4o-mini",
-        usage=Usage(number, output=1),
-        reported=Reported.INPUT | Reported.OUTPUT,
-        dialect="otel-genai",
-        scope="x@1",
-    )
+    over = NOW + timedelta(seconds=1)
+    return stored_call(number, NOW, ended_at=over, provider="openai", model="gpt-4o-mini")
 
 
 def booked(data: Path) -> tuple[int, Decimal]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from stores import book
+from stores import call as stored_call
 
 from collector.call import Call, Kind, Reported, Stated
 from collector.facts.store import Store
@@ -19,7 +19,6 @@ from collector.queries.reader import Reader
 from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-TOTALS = Reported.INPUT | Reported.OUTPUT
 Read = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -32,18 +31,8 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *
 
 
 def call(number: int, usage: Usage | None = None, **fields: Any) -> Call:
-    named: dict[str, Any] = {"tenant": "acme", "workload": "w", "model": "m", "started_at": NOW, **fields}
-    return Call(
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        ended_at=None,
-        usage=usage,
-        reported=named.pop("reported", TOTALS if usage is not None else Reported.NOTHING),
-        dialect="otel-genai",
-        scope=f"s{number}@1",
-        **named,
-    )
+    named = {"workload": "w", "ended_at": None, "scope": f"s{number}@1", **fields}
+    return stored_call(number, NOW, usage=usage, **named)
 
 
 # What is known. In cents: 110 and 310 of acme's w, 400 of its v, 1,180 of globex: of two, three and four calls.
@@ -56,13 +45,6 @@ KNOWN = [
 OF_WORKLOAD = Decimal(110 + 310) / 100 / 2
 OF_TENANT = Decimal(110 + 310 + 400) / 100 / 3
 OF_MODEL = Decimal(110 + 310 + 400 + 1180) / 100 / 4
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

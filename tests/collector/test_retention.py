@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import pytest
-from msgspec.structs import replace
-from stores import book
+from stores import book, rows
+from stores import call as stored_call
 
 from analytics.reports import REPORTS
-from collector.call import Call, NotBilled, Reported
+from collector.call import Call, NotBilled
 from collector.erasing.horizon import Horizon
 from collector.erasing.retention import Retention, Sweep
 from collector.facts import rollups
@@ -33,35 +32,10 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *
     return Quote(Decimal(usage.output) / 1000, "USD", "by hand")
 
 
-def call(number: int, age: timedelta, **fields: object) -> Call:
-    made = Call(
-        tenant="acme",
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        started_at=NOW - age,
-        ended_at=NOW - age,
-        workload="writer",
-        task_id="t-1",
-        model="m",
-        usage=Usage(10, output=number),
-        reported=Reported.INPUT | Reported.OUTPUT,
-        dialect="otel-genai",
-        scope="x@1",
-    )
-    return replace(made, **fields)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path)
-    yield opened
-    opened.close()
-
-
-def rows(store: Store, sql: str) -> list[tuple[object, ...]]:
-    found: list[tuple[object, ...]] = store.cursor().execute(sql).fetchall()
-    return found
+def call(number: int, age: timedelta, **fields: Any) -> Call:
+    """Call `number`, of `number` tokens out, which is `age` old."""
+    named = {"workload": "writer", "task_id": "t-1", "usage": Usage(10, output=number), **fields}
+    return stored_call(number, NOW - age, **named)
 
 
 def swept(store: Store, retention: Retention, now: datetime = NOW) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
-from stores import book
+from stores import book, call, rows
 
 from collector.call import Call, Reported
 from collector.facts import rollups
@@ -31,39 +30,18 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *
     return Quote(usage.output * Decimal("0.000000000001"), "EUR" if model == "euro" else "USD", "by hand")
 
 
-def span(number: int, **fields: object) -> Call:
-    """Span `number`, alone in its trace."""
-    made = Call(
-        tenant="acme",
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        parent_span_id=None,
-        started_at=NOW,
-        ended_at=NOW + timedelta(seconds=1),
-        workload="writer",
-        task_id="t-1",
-        root_task_id="t-1",
-        tier="batch",
-        provider="openai",
-        model="m",
-        usage=Usage(1000, output=number),
-        reported=Reported.INPUT | Reported.OUTPUT,
-        dialect="otel-genai",
-        scope="x@1",
-    )
-    return replace(made, **fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path)
-    yield opened
-    opened.close()
-
-
-def rows(store: Store, sql: str) -> list[tuple[object, ...]]:
-    found: list[tuple[object, ...]] = store.cursor().execute(sql).fetchall()
-    return found
+def span(number: int, **fields: Any) -> Call:
+    """Span `number`, alone in its trace, of `number` tokens out."""
+    named: dict[str, Any] = {
+        "ended_at": NOW + timedelta(seconds=1),
+        "workload": "writer",
+        "task_id": "t-1",
+        "root_task_id": "t-1",
+        "tier": "batch",
+        "provider": "openai",
+        "usage": Usage(1000, output=number),
+    }
+    return call(number, NOW, **{**named, **fields})
 
 
 HOURS = """
@@ -170,7 +148,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(spans, max_size=16), st.randoms())
 def test_rollups_are_the_sums_of_the_calls_after_any_batches_and_folds(
     made: Sequence[Call], random: Random
