@@ -111,7 +111,7 @@ def shown(parts: Iterable[Sequence[Call]]) -> set[tuple[frozenset[str], Usage | 
     return {(frozenset(span.key for span in telling(part)), merged(part).usage) for part in parts}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds, st.data())
 def test_neither_order_nor_batches_change_a_call(world: list[Call], data: st.DataObject) -> None:
     expected = calls_of(world)
@@ -132,7 +132,7 @@ def test_neither_order_nor_batches_change_a_call(world: list[Call], data: st.Dat
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds, st.data())
 def test_spans_sent_again_change_nothing(world: list[Call], data: st.DataObject) -> None:
     shelf = Shelf()
@@ -144,7 +144,7 @@ def test_spans_sent_again_change_nothing(world: list[Call], data: st.DataObject)
     assert shown(group.members for group in shelf.groups) == before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds)
 def test_no_two_tenants_share_a_call(world: list[Call]) -> None:
     for tellers, _ in calls_of(world):
@@ -152,7 +152,7 @@ def test_no_two_tenants_share_a_call(world: list[Call]) -> None:
         assert len({span.tenant for span in part} - {UNATTRIBUTED}) <= 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds, st.data())
 def test_the_store_holds_the_calls_of_whatever_it_is_sent(world: list[Call], data: st.DataObject) -> None:
     sent = [*data.draw(st.permutations(world)), *data.draw(st.permutations(world))]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otlp_samples import WORKERS
-from owned import TENANTS, fill
+from owned import TENANTS
 
 from collector.facts.store import Store
 from collector.keys.key import EVERYTHING
@@ -134,10 +135,8 @@ def test_a_condition_that_is_too_deep_becomes_no_sql() -> None:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    folder = tmp_path_factory.mktemp("owned")
-    fill(folder)
-    with closing(Store(folder)) as store, closing(Reader(store)) as opened:
+def reader(owned: Path) -> Iterator[Reader]:
+    with closing(Store(owned)) as store, closing(Reader(store)) as opened:
         yield opened
 
 
@@ -191,12 +190,19 @@ SHAPES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.fixture(scope="module")
+def queries(reader: Reader) -> Iterator[Queries]:
+    with closing(Queries(reader, WORKERS)) as opened:
+        yield opened
+
+
+@settings(max_examples=30, deadline=None)
 @given(shape=SHAPES, one=WHERE, other=WHERE)
-def test_the_answer_is_the_store_s_own(reader: Reader, shape: str, one: str, other: str) -> None:
+def test_the_answer_is_the_store_s_own(
+    reader: Reader, queries: Queries, shape: str, one: str, other: str
+) -> None:
     sql = f"SELECT * FROM ({shape.format(one, other)}) ORDER BY ALL"
     with reader.cursor() as con:
         expected = [list(row) for row in con.execute(sql).fetchall()]
-    with closing(Queries(reader, WORKERS)) as queries:
-        answer = asyncio.run(queries.answer(Question(sql, [], "json", None), EVERYTHING))
+    answer = asyncio.run(queries.answer(Question(sql, [], "json", None), EVERYTHING))
     assert json.loads(answer)["rows"] == expected

@@ -7,13 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otlp_samples import WORKERS
-from owned import NOW, OWNERS, TENANTS, WORKLOADS, fill, is_visible
+from owned import NOW, OWNERS, TENANTS, WORKLOADS, is_visible
 
 from analytics.gaps import GAPS
 from analytics.reports import REPORTS
@@ -67,10 +68,8 @@ keys = st.builds(
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    folder = tmp_path_factory.mktemp("owned")
-    fill(folder)
-    with closing(Store(folder)) as store, closing(Reader(store)) as opened:
+def reader(owned: Path) -> Iterator[Reader]:
+    with closing(Store(owned)) as store, closing(Reader(store)) as opened:
         yield opened
 
 
@@ -97,7 +96,7 @@ def everything(queries: Queries) -> list[list[Any]]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(key=keys)
 def test_a_key_sees_of_every_view_what_is_its_own_and_nothing_else(
     queries: Queries, everything: list[list[Any]], key: Key
@@ -112,29 +111,26 @@ def _is_visible(view: str, tenant: str | None, workload: str | None, key: Key) -
     return is_visible(key, tenant, workload)
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("name", REPORTS)
+@settings(max_examples=5, deadline=None)
 @given(key=keys)
-def test_a_report_counts_what_the_key_sees(reader: Reader, key: Key) -> None:
+def test_a_report_counts_what_the_key_sees(reader: Reader, name: str, key: Key) -> None:
     visible = [pair for pair in PAIRS if is_visible(key, *pair)]
     with reader.cursor_of(key) as con:
-        for name, report in REPORTS.items():
-            table = report(con, PARAMETERS.get(name, RANGE))
-            if name == "incomplete":
-                assert set(
-                    zip(*(table[each].to_pylist() for each in ("tenant", "workload")), strict=True)
-                ) == {pair for pair in visible if pair[1] is None}
-            elif name in GAPS:
-                told = {(row["tenant"], "w1") for row in table.to_pylist()}
-                assert all(is_visible(key, *pair) for pair in told)
-            elif name == "trips":
-                told = [(row["scope"]["tenant"], row["scope"]["workload"]) for row in table.to_pylist()]
-                assert {each for each in told if each[0]} == set(visible)
-                assert (None, None) not in told or key.all_tenants
-            else:
-                assert sum(table["calls"].to_pylist()) == len(visible), name
-            if name == "spend":
-                pairs = {(row["tenant"], row["workload"]) for row in table.to_pylist()}
-                assert pairs == set(visible)
+        table = REPORTS[name](con, PARAMETERS.get(name, RANGE))
+    if name == "incomplete":
+        pairs = set(zip(*(table[each].to_pylist() for each in ("tenant", "workload")), strict=True))
+        assert pairs == {pair for pair in visible if pair[1] is None}
+    elif name in GAPS:
+        assert all(is_visible(key, row["tenant"], "w1") for row in table.to_pylist())
+    elif name == "trips":
+        told = [(row["scope"]["tenant"], row["scope"]["workload"]) for row in table.to_pylist()]
+        assert {each for each in told if each[0]} == set(visible)
+        assert (None, None) not in told or key.all_tenants
+    else:
+        assert sum(table["calls"].to_pylist()) == len(visible)
+    if name == "spend":
+        assert {(row["tenant"], row["workload"]) for row in table.to_pylist()} == set(visible)
 
 
 def test_every_view_is_in_the_store_and_has_a_rule(reader: Reader) -> None:
