@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,12 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
-from commands import Run, Start, until_up, up_on
+from commands import Run, Start, agent_ran, until_up, up_on
 from otlp_samples import llm_span, request
 from serving import PLAIN, free_ports
 from waiting import until
 
-from cli.demo.provider import running
 from collector.keys.keyring import FILE_NAME, Keyring
 
 ROOT = Path(__file__).parents[2]
@@ -180,22 +178,7 @@ def test_with_keys_each_sees_and_books_its_own_and_the_services_go_on(
     urls = up()
     collector, policies = urls["SWITCHGEAR_COLLECTOR"], urls["SWITCHGEAR_POLICIES"]
 
-    with running() as provider:
-        ran = subprocess.run(
-            [sys.executable, str(ROOT / "examples" / "agent.py")],
-            env={
-                **urls,
-                "SWITCHGEAR_API_KEY": agent,
-                "OPENAI_BASE_URL": provider.base_url_openai,
-                "OPENAI_API_KEY": "none",
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert (ran.returncode, ran.stderr) == (0, "")
-        (served,) = provider.log().served
+    served = agent_ran(tmp_path, {**urls, "SWITCHGEAR_API_KEY": agent})
     assert _send(urls, forwarder, "globex", 1) == {}
     foreign = _send(urls, agent, "globex", 2)
     assert foreign["partialSuccess"]["rejectedSpans"] == "1"

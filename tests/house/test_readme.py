@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from commands import Run, Start, listening
+from commands import Run, Start, agent_ran, listening
 from serving import free_ports
 
-from cli.demo.provider import running
 from policies.files import load
 
 ROOT = Path(__file__).parents[2]
@@ -60,17 +57,7 @@ def test_the_readme_agent_runs_and_its_call_is_booked_once_at_its_cost(
     ]
     for service in services:
         listening(service)
-    with running() as provider:
-        agent = subprocess.run(
-            [sys.executable, str(ROOT / "examples" / "agent.py")],
-            env={**urls, "OPENAI_BASE_URL": provider.base_url_openai, "OPENAI_API_KEY": "none"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert (agent.returncode, agent.stderr) == (0, "")
-        (served,) = provider.log().served
+    served = agent_ran(tmp_path, urls)
     # The agent's exit flushed its spans, and an answer to them means that they are committed.
     sql = "select tenant, workload, tier, model, output, cost, lease_id is not null from calls"
     asked = run("query", sql, "--json", env=urls)

@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["TERMINAL", "UP", "Run", "Start", "listening", "ran", "starting", "until_up", "up_on"]
+from cli.demo.account import Served
+from cli.demo.provider import running
 
+__all__ = ["TERMINAL", "UP", "Run", "Start", "agent_ran", "listening", "ran", "starting", "until_up", "up_on"]
+
+AGENT = Path(__file__).parents[2] / "examples" / "agent.py"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -84,6 +88,23 @@ def until_up(process: subprocess.Popen[str]) -> list[str]:
     lines = [process.stdout.readline() for _ in range(5)]
     assert lines[0].startswith("switchgear is up"), process.stderr and process.stderr.read()
     return lines
+
+
+def agent_ran(folder: Path, env: Mapping[str, str]) -> Served:
+    """Run examples/agent.py to its end, with a provider of its own: the call that it was served."""
+    with running() as provider:
+        asked = {"OPENAI_BASE_URL": provider.base_url_openai, "OPENAI_API_KEY": "none"}
+        agent = subprocess.run(
+            [sys.executable, str(AGENT)],
+            cwd=folder,
+            env={**env, **asked},
+            capture_output=True,
+            text=True,
+            timeout=ENDS_WITHIN_S,
+        )
+        assert (agent.returncode, agent.stderr) == (0, "")
+        (served,) = provider.log().served
+    return served
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:
