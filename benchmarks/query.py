@@ -6,8 +6,6 @@ the single tenant is told must be what the other key is told of it.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from typing import Any
 
 import httpx
 from load import Request, send
+from many_calls import best_ms, place
 from result import Figure, booked_exactly, show
 from server import Collector
 from spans import ALL_BILLABLE, TENANTS
@@ -24,7 +23,6 @@ from collector.keys.keyring import FILE_NAME, Keyring
 
 CALLS = 1_000_000
 FOUR_WEEKS_S = 28 * 24 * 3600
-ROUNDS = 7
 PAUSE_S = 0.05
 SMALL = "at most 30"
 # What is asked, and what is wanted of it. {trace} is one trace's id; {day} is where one day's calls are.
@@ -55,17 +53,10 @@ QUESTIONS = {
 
 def main() -> None:
     """Fill a collector, ask it, and print a line a figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls there are")
-    parser.add_argument("--folder", type=Path, help="where the data goes; default: the temporary folder")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="switchgear-query-", dir=arguments.folder) as folder:
-        collector = Collector(Path(folder) / "data")
+    with place(__doc__, "query", CALLS) as (folder, calls):
+        collector = Collector(folder / "data")
         try:
-            show(
-                f"queries over {arguments.calls:,} calls",
-                _measure(collector, Path(folder) / "data", arguments.calls),
-            )
+            show(f"queries over {calls:,} calls", _measure(collector, folder / "data", calls))
         finally:
             collector.kill()
 
@@ -135,16 +126,13 @@ def _clients(collector: Collector, data: Path) -> tuple[httpx.Client, httpx.Clie
 
 def _best(client: httpx.Client, sql: str) -> tuple[list[list[Any]], float]:
     """The rows of the answer, and the shortest time that it took, in milliseconds."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        # The process makes itself a fresh database after each answer; back to back, a query would wait for it.
-        time.sleep(PAUSE_S)
-        begun = time.perf_counter()
-        answer = client.post("/v1/query", json={"sql": sql})
-        best = min(best, time.perf_counter() - begun)
+    answers: list[httpx.Response] = []
+    # The process makes itself a fresh database after each answer; back to back, a query would wait for it.
+    best = best_ms(lambda: answers.append(client.post("/v1/query", json={"sql": sql})), pause_s=PAUSE_S)
+    for answer in answers:
         assert answer.status_code == httpx.codes.OK, f"{sql}: {answer.text}"
-    rows: list[list[Any]] = answer.json()["rows"]
-    return rows, best * 1000
+    rows: list[list[Any]] = answers[-1].json()["rows"]
+    return rows, best
 
 
 if __name__ == "__main__":

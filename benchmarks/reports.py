@@ -7,17 +7,16 @@ a time is printed; the best of several counts.
 
 from __future__ import annotations
 
-import argparse
 import resource
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from many_calls import best_ms, place
 from result import Figure, show
 from spans import TENANTS, WORKLOADS
 
@@ -33,7 +32,6 @@ CALLS, BATCH = 10_000_000, 16_384
 CALLS_A_TASK = 80
 BEGIN = datetime(2026, 10, 5, tzinfo=UTC)
 WEEKS = 4
-ROUNDS = 7
 _TIME = pa.timestamp("us", "UTC")
 
 # What the calls of a batch say: fifty tasks at a time, and a task chooses all but its calls' times, counts and costs.
@@ -79,16 +77,8 @@ QUESTIONS = {
 
 def main() -> None:
     """Fill a store, ask it, and print a line a figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls there are")
-    parser.add_argument("--folder", type=Path, help="where the data goes; default: the temporary folder")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="switchgear-reports-", dir=arguments.folder) as folder:
-        store = Store(Path(folder))
-        try:
-            show(f"{arguments.calls:,} calls", _figures(store, arguments.calls))
-        finally:
-            store.close()
+    with place(__doc__, "reports", CALLS) as (folder, calls), closing(Store(folder)) as store:
+        show(f"{calls:,} calls", _figures(store, calls))
 
 
 def _figures(store: Store, calls: int) -> Iterator[Figure]:
@@ -98,11 +88,11 @@ def _figures(store: Store, calls: int) -> Iterator[Figure]:
     yield Figure("tasks", _count(con, "rollup_tasks"), "rows")
     for name, (scanned, rolled) in QUESTIONS.items():
         assert _rows(con, scanned) == _rows(con, rolled), name
-        yield Figure(f"{name}, scanned", _best_ms(partial(_ask, con, scanned)), "ms", "at most 200")
-        yield Figure(f"{name}, from the rollups", _best_ms(partial(_ask, con, rolled)), "ms", "at most 10")
+        yield Figure(f"{name}, scanned", best_ms(partial(_ask, con, scanned)), "ms", "at most 200")
+        yield Figure(f"{name}, from the rollups", best_ms(partial(_ask, con, rolled)), "ms", "at most 10")
     for name, params in _reports().items():
         report = REPORTS[name.split()[0]]
-        yield Figure(f"report: {name}", _best_ms(partial(report, con, params)), "ms")
+        yield Figure(f"report: {name}", best_ms(partial(report, con, params)), "ms")
     begun = time.perf_counter()
     assert rollups.check(con) == []
     yield Figure("rollups compared with every call", time.perf_counter() - begun, "s")
@@ -191,15 +181,6 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[object, ...]]:
 
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
     return len(con.sql(f"SELECT 1 FROM {name}").to_arrow_table())  # noqa: S608 - our own names
-
-
-def _best_ms(work: Callable[[], object]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begun)
-    return best * 1000
 
 
 def _no_price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
