@@ -52,8 +52,8 @@ class Writer:
         self._changed = threading.Condition()
         self._closing = False
         self._broken = False
-        self.acknowledged = 0
-        """The number of the last fact that this process has acknowledged."""
+        self.acknowledged = journal.written
+        """The number of the last fact that was acknowledged, by this process or one before it."""
         self._thread = threading.Thread(target=self._run, name="collector-journal", daemon=True)
 
     @property
