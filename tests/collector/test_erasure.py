@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,10 @@ ASKED: list[tuple[str, dict[str, str]]] = [
 @pytest.fixture
 def served(serve: Serve) -> Served:
     """A collector with the secret customer's calls among those of others, of every kind that leaves a row."""
-    served = serve(**OPTIONS)
+    return filled(serve(**OPTIONS))
+
+
+def filled(served: Served) -> Served:
     workloads = [
         {"tenant": NAME, "workload": f"{NAME}-bot", "owner": "care", "cost_centre": "CC-1"},
         {"tenant": "acme", "workload": "writer", "owner": "docs", "cost_centre": "CC-2"},
@@ -126,26 +130,42 @@ def test_no_byte_of_the_name_is_left_in_the_folder(served: Served, tmp_path: Pat
     assert (erased["copies"], erased["named_in"]) == ([], [])
 
 
-def test_every_report_says_what_it_said_before(served: Served) -> None:
-    before = answers(served)
-    erase(served)
-    assert answers(served) == before
-    assert served.rows("SELECT count(*) FROM calls WHERE tenant <> 'acme'") == [[0]]
+TOTALS = "SELECT sum(calls), sum(cost)::VARCHAR FROM rollup_hours WHERE tenant = $1"
 
 
-def test_the_amounts_stand_under_one_pseudonym(served: Served) -> None:
-    totals = "SELECT sum(calls), sum(cost)::VARCHAR FROM rollup_hours WHERE tenant = $1"
-    before = served.rows(totals, [NAME])
-    pseudonym = erase(served)["deletion"]["tenant"]
+@dataclass(frozen=True)
+class Erased:
+    """A collector after the erasure, what it answered before and the record; for tests that leave it so."""
+
+    served: Served
+    answers: list[Any]
+    totals: list[list[Any]]
+    record: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
+    with Served(tmp_path_factory.mktemp("erased"), **OPTIONS) as served:
+        filled(served)
+        before = answers(served), served.rows(TOTALS, [NAME])
+        yield Erased(served, *before, erase(served)["deletion"])
+
+
+def test_every_report_says_what_it_said_before(erased: Erased) -> None:
+    assert answers(erased.served) == erased.answers
+    assert erased.served.rows("SELECT count(*) FROM calls WHERE tenant <> 'acme'") == [[0]]
+
+
+def test_the_amounts_stand_under_one_pseudonym(erased: Erased) -> None:
+    pseudonym = erased.record["tenant"]
     assert pseudonym.startswith("deleted-")
-    assert served.rows(totals, [pseudonym]) == before
-    assert served.rows("SELECT DISTINCT owner, details FROM rollup_hours WHERE tenant = $1", [pseudonym]) == [
-        ["care", False]
-    ]
+    assert erased.served.rows(TOTALS, [pseudonym]) == erased.totals
+    kept = "SELECT DISTINCT owner, details FROM rollup_hours WHERE tenant = $1"
+    assert erased.served.rows(kept, [pseudonym]) == [["care", False]]
 
 
-def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(served: Served) -> None:
-    record = erase(served)["deletion"]
+def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(erased: Erased) -> None:
+    record = erased.record
     assert (record["by"], record["reason"]) == ("keyless", "they left")
     assert record["rows"] == {
         "booked": 6,
@@ -163,15 +183,14 @@ def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(served: Serve
     }
     cost = "SELECT sum(cost)::VARCHAR FROM rollup_hours WHERE tenant = $1"
     assert [[record["amounts"]["USD"]]] != [[None]]
-    assert float(record["amounts"]["USD"]) == float(served.rows(cost, [record["tenant"]])[0][0])
+    assert float(record["amounts"]["USD"]) == float(erased.served.rows(cost, [record["tenant"]])[0][0])
 
 
-def test_what_was_deleted_is_not_booked_again_when_it_is_sent_again(served: Served) -> None:
-    erase(served)
-    answer = served.send(request([of(NAME, 2), of("acme", 102)])).json()
+def test_what_was_deleted_is_not_booked_again_when_it_is_sent_again(erased: Erased) -> None:
+    answer = erased.served.send(request([of(NAME, 2), of("acme", 102)])).json()
     assert answer["partialSuccess"]["rejectedSpans"] == "1"
     assert "were deleted" in answer["partialSuccess"]["errorMessage"]
-    assert served.rows("SELECT count(*) FROM calls") == [[6]]
+    assert erased.served.rows("SELECT count(*) FROM calls") == [[6]]
 
 
 def test_a_restart_still_knows_what_was_deleted(serve: Serve, served: Served) -> None:

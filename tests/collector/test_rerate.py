@@ -55,13 +55,27 @@ EACH = (
 
 @pytest.fixture
 def book() -> Book:
+    return first_book()
+
+
+def first_book() -> Book:
     return Book("b1", {"a": (1, "USD"), "b": (10, "USD")})
 
 
 @pytest.fixture
 def served(serve: Serve, book: Book) -> Served:
     """A collector with two calls of each tenant, of the models a and b, and one of a model that has no price."""
-    served = serve(price=book, registry=registry, reports=REPORTS)
+    return filled(serve(price=book, registry=registry, reports=REPORTS))
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Such a collector, for what changes nothing in it."""
+    with Served(tmp_path_factory.mktemp("data"), price=first_book(), registry=registry) as running:
+        yield filled(running)
+
+
+def filled(served: Served) -> Served:
     assert served.http.put("/v1/registry", json=OWNED).status_code == 200
     spans = [of("acme", 1, "a"), of("acme", 2, "b"), of("globex", 3, "a"), of("globex", 4, "b")]
     served.send(request([*spans, of("acme", 5, "unheard-of")]))
@@ -107,9 +121,9 @@ def test_old_new_and_delta_are_shown_by_owner_and_nothing_is_written(served: Ser
     ids=["by", "tenant", "model"],
 )
 def test_a_rerate_is_of_what_was_asked(
-    served: Served, asked: dict[str, Any], expected: set[tuple[str, str]]
+    untouched: Served, asked: dict[str, Any], expected: set[tuple[str, str]]
 ) -> None:
-    found = preview(served.http, **asked)
+    found = preview(untouched.http, **asked)
     assert {line[:2] for line in lines(found, "tenant", "model", "currency") if line[2]} == expected
 
 
@@ -216,9 +230,9 @@ def test_the_reports_keep_what_was_booked(served: Served, book: Book) -> None:
     ids=["book", "range", "not shown", "no reason", "twice", "dimension", "no zone", "other than shown"],
 )
 def test_what_cannot_be_done_is_refused_with_the_reason(
-    served: Served, asked: dict[str, Any], status: int, said: str
+    untouched: Served, asked: dict[str, Any], status: int, said: str
 ) -> None:
-    answer = served.http.post("/v1/rerate", json={**EVER, **asked})
+    answer = untouched.http.post("/v1/rerate", json={**EVER, **asked})
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
 
 
