@@ -254,7 +254,7 @@ calls = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     calls=calls, keys=st.sets(st.sampled_from([*DIMENSIONS]), max_size=3), bucket=st.sampled_from([*BUCKETS])
 )
@@ -291,7 +291,7 @@ def test_every_report_adds_up_to_the_calls_of_its_range(
         assert sum(row["output"] for row in ask(con, "spend", by="model,tier", tenant=tenant)) == output
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     calls=calls,
     richer=st.sets(st.integers(0, 11)),

@@ -443,7 +443,7 @@ ADDED = (
 FATES = ("succeeded", "failed", "stopped", "abandoned", "open", "unknown")
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     facts=facts,
     by=st.lists(st.sampled_from([*DIMENSIONS]), max_size=3, unique=True),
@@ -478,7 +478,7 @@ def _sum(rows: Sequence[dict[str, Any]], name: str) -> Decimal:
     return sum((row[name] for row in rows if row[name] is not None), Decimal(0))
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), facts=facts)
 def test_the_order_in_which_facts_come_changes_nothing(
     store: Store, con: duckdb.DuckDBPyConnection, data: st.DataObject, facts: list[Call]
