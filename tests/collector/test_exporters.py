@@ -123,15 +123,18 @@ def test_what_the_python_exporters_send_is_booked(
     check_booked(served, tenant)
 
 
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
 @pytest.fixture(scope="session")
-def npm_folder() -> Path:
-    """Node's exporters, installed by the lock file into a cache that outlives this run."""
+def npm_script() -> Path:
+    """What exports with Node's exporters, which the lock file installs into a cache that outlives this run."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("no node and npm here: its exporters were not tried")
-    lock = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:16]
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = caches / "switchgear" / f"test-npm-{lock}"
+    folder = caches / "switchgear" / f"test-npm-{_digest(NPM / 'package-lock.json')}"
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -147,20 +150,22 @@ def npm_folder() -> Path:
         if done.returncode:
             pytest.skip(f"npm could not install its exporters: {done.stderr.strip()[:200]}")
         (folder / "installed").touch()
-    shutil.copy(NPM / "export.mjs", folder)
-    return folder
+    # Beside what it imports, under a name that no other version of it has.
+    script = folder / f"export-{_digest(NPM / 'export.mjs')}.mjs"
+    shutil.copy(NPM / "export.mjs", script)
+    return script
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 @pytest.mark.parametrize("protocol", ["json", "proto", "grpc"])
 def test_what_the_npm_exporters_send_is_booked(
-    served: Served, npm_folder: Path, protocol: str, compression: str
+    served: Served, npm_script: Path, protocol: str, compression: str
 ) -> None:
     tenant = f"npm {protocol} {compression}"
     url = f"http://127.0.0.1:{served.grpc_port}" if protocol == "grpc" else f"{served.url}/v1/traces"
     done = subprocess.run(
-        ["node", "export.mjs", protocol, url, tenant, compression],
-        cwd=npm_folder,
+        ["node", npm_script.name, protocol, url, tenant, compression],
+        cwd=npm_script.parent,
         env={**os.environ, "SWITCHGEAR_API_KEY": KEY},
         capture_output=True,
         text=True,
