@@ -97,5 +97,5 @@ class Accounts:
         return account
 
 
-def _extent(ceiling: Ceiling) -> tuple[Scope, float | None]:
-    return ceiling.scope, ceiling.window_s
+def _extent(ceiling: Ceiling) -> tuple[object, ...]:
+    return ceiling.scope, ceiling.window

@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from switchgear.tier import Tier
 
 __all__ = [
     "OWN_BUDGET",
+    "TIER_WEIGHTS",
     "Capacity",
     "Ceiling",
     "Degrade",
+    "Dimension",
+    "Holds",
+    "Override",
     "Plan",
     "PolicySet",
+    "Rolling",
     "Rung",
     "Scope",
     "Step",
     "Tenant",
+    "Unit",
     "Who",
+    "Window",
     "Workload",
 ]
 
 # The name of the ceiling that an agent sets for its own task, in code.
 OWN_BUDGET = "task budget"
+
+# What a tier weighs in the sharing of capacity where a file says nothing: background is never starved for ever.
+TIER_WEIGHTS = {Tier.INTERACTIVE: 100.0, Tier.BATCH: 10.0, Tier.BACKGROUND: 1.0}
+
+
+class Dimension(StrEnum):
+    """What a scope can be cut by. A task is a whole tree: the id of its root."""
+
+    TENANT = "tenant"
+    WORKLOAD = "workload"
+    TASK = "task"
+    TIER = "tier"
+    OWNER = "owner"
+    MODEL = "model"
+    PROVIDER = "provider"
+
+
+class Unit(StrEnum):
+    """What a ceiling counts."""
+
+    MONEY = "money"
+    TOKENS = "tokens"
+
+
+class Holds(StrEnum):
+    """How much a call in flight holds: what such calls have cost, with a margin; or the most that it can cost."""
+
+    LEARNED = "learned"
+    WORST_CASE = "worst_case"
 
 
 class Step(StrEnum):
@@ -46,12 +84,24 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """For whom and as what a call is made; tenant and workload are opaque names, task is the root task's id."""
+    """For whom and as what a call is made; all but the tier are opaque names, task is the root task's id.
+
+    `owner` is whom the policy set names for the workload. Provider and model are None where only a scope is asked
+    about, and a rule that names one does not apply then.
+    """
 
     tenant: str
     workload: str
     tier: Tier
     task: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    owner: str | None = None
+
+    def value(self, dimension: Dimension) -> str | None:
+        """What `dimension` is for this call; None where it is not known."""
+        found: str | None = getattr(self, dimension.value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +111,9 @@ class Scope:
     tenant: str | None = None
     workload: str | None = None
     tier: Tier | None = None
+    owner: str | None = None
+    model: str | None = None
+    provider: str | None = None
 
     def matches(self, who: Who) -> bool:
         """Whether a call made for `who` counts here."""
@@ -68,39 +121,94 @@ class Scope:
             (self.tenant is None or self.tenant == who.tenant)
             and (self.workload is None or self.workload == who.workload)
             and (self.tier is None or self.tier == who.tier)
+            and (self.owner is None or self.owner == who.owner)
+            and (self.model is None or self.model == who.model)
+            and (self.provider is None or self.provider == who.provider)
         )
 
     def to_wire(self) -> dict[str, str]:
         """Only the parts that are set."""
-        parts = {"tenant": self.tenant, "workload": self.workload, "tier": self.tier and self.tier.value}
+        parts = {
+            "tenant": self.tenant,
+            "workload": self.workload,
+            "tier": self.tier and self.tier.value,
+            "owner": self.owner,
+            "model": self.model,
+            "provider": self.provider,
+        }
         return {name: value for name, value in parts.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
-    """A limit (money, in the set's currency) for a scope, in a rolling window or for each task tree.
+class Rolling:
+    """The last `length_s` seconds, at any moment."""
 
-    `window_s` is None for a ceiling per task. `shadow` decides and records but does not act.
+    length_s: float
+
+
+class Window(Protocol):
+    """A window that begins anew at certain moments: a calendar's periods."""
+
+    @property
+    def length_s(self) -> float:
+        """The usual length, in seconds: what a horizon is measured by."""
+
+    def bounds(self, at: float) -> tuple[float, float]:
+        """Begin (included) and end (excluded) of the period that holds `at`; epoch seconds, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A limit (money in the set's currency, or tokens) for a scope, over a window or over each task's life.
+
+    `window` is None where nothing ever leaves: the ceiling then counts each task tree, and `per` names the task.
+    `per` gives each distinct value of these dimensions an allowance of its own. `carry_over` is the share of the
+    limit that may be taken along unspent from the last period of a calendar. `shadow` decides and records but does
+    not act.
     """
 
     name: str
     scope: Scope
     limit: Decimal
-    window_s: float | None
+    window: Rolling | Window | None
+    per: tuple[Dimension, ...] = ()
+    unit: Unit = Unit.MONEY
+    holds: Holds = Holds.LEARNED
+    carry_over: Decimal = Decimal(0)
     ladder: tuple[Rung, ...] = ()
     cooldown_s: float = 10.0
     shadow: bool = False
     fail: str = "open"
 
     @property
+    def window_s(self) -> float | None:
+        """The window's (usual) length in seconds; None for a ceiling over a task's life."""
+        return None if self.window is None else self.window.length_s
+
+    @property
     def per_task(self) -> bool:
-        """Whether each task tree has an allowance of its own."""
-        return self.window_s is None
+        """Whether it counts a task tree from its begin to its end."""
+        return self.window is None
 
     def step_at(self, share: Decimal) -> Step | None:
         """The highest rung reached when the projection is `share` of the limit."""
         reached = [rung for rung in self.ladder if share >= rung.at]
         return max(reached, key=lambda rung: rung.at).step if reached else None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """For a time, `limit` in place of a ceiling's own: for one `scope` inside it, or (empty) for all of it.
+
+    `scope` has values of the ceiling's `per` dimensions. `until` is in epoch seconds, UTC.
+    """
+
+    ceiling: str
+    limit: Decimal
+    until: float
+    author: str
+    reason: str
+    scope: tuple[tuple[Dimension, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +252,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """A provider's limits, shared by every tenant; None is unlimited."""
+    """The limits of a provider (of one model or account of it, where named), shared by every tenant.
+
+    None is unlimited, until the provider's own answers teach better.
+    """
 
     provider: str
     requests_per_minute: int | None
     tokens_per_minute: int | None
+    model: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +275,8 @@ class PolicySet:
     ceilings: tuple[Ceiling, ...]
     capacity: tuple[Capacity, ...] = ()
     plans: tuple[Plan, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    tier_weights: Mapping[Tier, float] = field(default_factory=lambda: dict(TIER_WEIGHTS))
 
     def workload(self, tenant: str, name: str) -> Workload | None:
         """The declared workload, or None for one that nobody registered."""

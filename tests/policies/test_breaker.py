@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from policies.breaker import Reading, State, next_state
-from policies.model import Ceiling, Rung, Scope, Step
+from policies.model import Ceiling, Rolling, Rung, Scope, Step
 
-WINDOW = Ceiling("c", Scope(), Decimal(100), 3600.0, (Rung(Decimal("0.80"), Step.THROTTLE),), cooldown_s=10.0)
+THROTTLE = Rung(Decimal("0.80"), Step.THROTTLE)
+WINDOW = Ceiling("c", Scope(), Decimal(100), Rolling(3600.0), ladder=(THROTTLE,), cooldown_s=10.0)
 TASK = Ceiling("t", Scope(), Decimal(100), None)
 
 
