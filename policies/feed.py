@@ -47,8 +47,10 @@ class CollectorLine:
         self._in_step_since: float | None = None
         self._registry_due = asyncio.Event()
         self._registry_due.set()
+        self._logged = asyncio.Event()
         self.position = 0
         runtime.reloaded.append(lambda _: self._registry_due.set())
+        runtime.log.followers.append(lambda _: self._logged.set())
 
     async def run(self) -> None:
         """Follow the feed, forward transitions, hand over settlements, push the registry."""
@@ -116,7 +118,7 @@ class CollectorLine:
         # The collector ignores transitions that it has, so that starting over costs little and loses nothing.
         sent = 0
         while True:
-            self._runtime.logged.clear()
+            self._logged.clear()
             lines = self._runtime.log.since(sent)
             for start in range(0, len(lines), _AUDIT_BATCH):
                 batch = lines[start : start + _AUDIT_BATCH]
@@ -124,7 +126,7 @@ class CollectorLine:
                 body = {"transitions": [line | {"id": line["hash"]} for line in batch]}
                 (await self._client.post("/v1/audit", json=body)).raise_for_status()
                 sent = batch[-1]["id"]
-            await self._runtime.logged.wait()
+            await self._logged.wait()
 
     async def _push(self) -> None:
         await self._registry_due.wait()

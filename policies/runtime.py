@@ -45,7 +45,6 @@ class Runtime:
     file_error: str | None = None
     log_error: str | None = None
     reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
-    logged: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _version: int = 0
     _file_stamp: tuple[int, int] | None = None
@@ -120,7 +119,6 @@ class Runtime:
         try:
             self.log.append(*outbox)
             outbox.clear()
-            self.logged.set()
             self.log_error = None
         except OSError as error:
             # A full disk must not open the gate: the engine goes on, and what waits is written by a later tick.

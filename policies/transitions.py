@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -65,11 +65,15 @@ class Transition:
 
 
 class TransitionLog:
-    """Appends to a file and keeps the last `keep` lines at hand."""
+    """Appends to a file and keeps the last `keep` lines at hand.
+
+    `followers` are called with the lines of each append once they are durable: they must be quick and not raise.
+    """
 
     def __init__(self, path: Path, keep: int = 200) -> None:
         self._path = path
         self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
+        self.followers: list[Callable[[Sequence[dict[str, Any]]], None]] = []
         self.length = 0
         self._hash = _GENESIS
         for line in self.read(after=0):
@@ -98,6 +102,8 @@ class TransitionLog:
                 raise
         self._hash, self.length = expected, self.length + len(lines)
         self.recent.extend(lines)
+        for follow in self.followers:
+            follow(lines)
 
     def since(self, after: int) -> list[dict[str, Any]]:
         """The lines with an id above `after`: from memory where it has them all, else read and checked."""

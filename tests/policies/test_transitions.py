@@ -77,3 +77,14 @@ def test_the_latest_lines_come_from_memory_and_earlier_ones_from_the_file(tmp_pa
     log = TransitionLog(tmp_path / "t.jsonl", keep=2)
     log.append(*(transition(reason) for reason in ("one", "two", "three", "four")))
     assert log.since(after) == list(log.read(after))
+
+
+def test_everyone_who_follows_gets_each_append_once_it_is_durable(path: Path) -> None:
+    log = TransitionLog(path)
+    told: list[list[str]] = []
+    for _ in range(2):
+        log.followers.append(lambda lines: told.append([line["reason"] for line in lines]))
+    log.followers.append(lambda lines: told.append([line["reason"] for line in TransitionLog(path).since(3)]))
+
+    log.append(transition("fourth"), transition("fifth"))
+    assert told == [["fourth", "fifth"]] * 3
