@@ -18,7 +18,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["DocumentError", "Location", "read", "refused", "tree_of", "validated"]
+__all__ = ["DocumentError", "Location", "line_of", "read", "refused", "tree_of", "validated"]
 
 Location = tuple[str | int, ...]
 """The way to a part of a document: ("ceilings", 0, "limit")."""
@@ -76,8 +76,25 @@ def validated(model: type[_Model], tree: CommentedMap, name: str) -> _Model:
 def refused(tree: CommentedMap, name: str, errors: Iterable[tuple[Location, str]]) -> DocumentError:
     """The error that tells of these problems, each a place and a reason."""
     return DocumentError(
-        "\n".join(f"{name}:{_line_of(tree, where)}: {_path(where)}: {why}" for where, why in errors)
+        "\n".join(f"{name}:{line_of(tree, where)}: {_path(where)}: {why}" for where, why in errors)
     )
+
+
+def line_of(tree: Any, where: Location) -> int:
+    """The 1-based line of the deepest part of `where` that the file has."""
+    line, node = 1, tree
+    for part in where:
+        # What bears a tag, such as !!python/object, has no places.
+        if getattr(node, "lc", None) is None or node.lc.data is None:
+            return line
+        if isinstance(node, CommentedMap) and part in node:
+            line = node.lc.key(part)[0] + 1
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line = node.lc.item(part)[0] + 1
+        else:
+            return line
+        node = node[part]
+    return line
 
 
 def _one_line(problem: object) -> str:
@@ -125,23 +142,6 @@ def _tripped(text: str) -> int:
             except (YAMLError, ValueError, TypeError):
                 lines.append(node.start_mark.line + 1)
     return min(lines, default=1)
-
-
-def _line_of(tree: Any, where: Location) -> int:
-    """The 1-based line of the deepest part of `where` that the file has."""
-    line, node = 1, tree
-    for part in where:
-        # What bears a tag, such as !!python/object, has no places.
-        if getattr(node, "lc", None) is None or node.lc.data is None:
-            return line
-        if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            return line
-        node = node[part]
-    return line
 
 
 def _path(where: Location) -> str:
