@@ -1,0 +1,242 @@
+"""What a rolling window will hold a tenth of its length from now, with the band of its own past errors.
+
+What of the window's spend is still inside then is known, what leaves is known too; only what arrives until then is
+forecast. Its point is a weighted sum of rates (`Table.weights`), its band the quantiles of past errors in the same
+situation: how the short rate stands to the long one, and whether the window is fuller than nine times in ten.
+
+    forecast = RollingForecast(3600.0)
+    forecast.arrived(amount, at)                                  # each booking: O(1), any order
+    band = forecast.band(now, kept=..., in_flight=...)            # q05 .. q95 of booked + held at now + 360 s
+    kept_for_restart = forecast.state()                           # plain JSON values; `restore` takes them up
+
+Times are seconds since the epoch, and must not run backwards in `band`; amounts are floats in any one unit, and
+doubling all of them doubles the band. A scope of which nothing is known is cold, and says so.
+
+What is known is not forecast twice:
+
+- `in_flight`: held for running calls. The band is of booked and held together, so a hold counts from when it is first
+  told, and its settlement only by what differs. A fan-out thus raises the rates when it begins, not when it is billed.
+- `expected`: further spend of open task trees until the horizon. It is added whole, and what is usually expected is
+  taken out of the rates, which hold it already.
+- `schedules`: known spends `(at, amount)`, those of the last window too: what is due is added whole, and what is past
+  is taken out of the rates.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect
+from collections.abc import Sequence
+from typing import Any
+
+from .band import HORIZON_SHARE, Band, Schedule, scheduled
+from .quantiles import COLD_BELOW, Tracker
+from .ring import CELLS, HORIZON, MASK, MIDDLE, SHORT, Ring
+from .shipped import Table, rolling_table
+
+__all__ = ["SITUATIONS", "RollingForecast"]
+
+_WEEK_S = 604_800.0
+# The floor of both sides of an error, as a share of the long mean: silence must not divide by zero.
+_FLOOR_SHARE = 0.05
+_TRENDS = (math.exp(-1.0), math.exp(-0.3), math.exp(0.3), math.exp(1.0))
+_TREND_NAMES = ("stopping", "falling", "steady", "rising", "surging")
+_IDLE = 10
+SITUATIONS = (*_TREND_NAMES, *(f"{name}, high" for name in _TREND_NAMES), "idle")
+"""Names of the situations, in the order of a table's rows."""
+
+# The level passed one time in ten is followed in steps of its logarithm.
+_HIGH_SHARE, _HIGH_STEP = 0.1, 0.004
+_VERSION = 1
+
+_Due = tuple[float, float, int, float]
+
+
+class RollingForecast:
+    """The forecast of one scope's rolling window of `window_s` seconds. Not thread-safe; 10 us a call at most."""
+
+    __slots__ = (
+        "_cell_s", "_due", "_expected", "_first", "_held", "_high", "_mean", "_mean_most", "_mean_of", "_ring",
+        "_schedules", "_table", "_tracker", "_usual", "_usual_at", "horizon_s", "window_s",
+    )  # fmt: skip
+
+    def __init__(self, window_s: float, table: Table | None = None) -> None:
+        if not window_s > 0:
+            raise ValueError(f"a window of {window_s} s has no length")
+        self.window_s = window_s
+        self.horizon_s = window_s * HORIZON_SHARE
+        self._cell_s = window_s / CELLS
+        self._table = table or rolling_table(window_s)
+        self._tracker = Tracker(self._table.rows, self._table.step)
+        self._ring = Ring()
+        self._first: int | None = None
+        self._mean = self._high = self._held = 0.0
+        self._mean_of, self._mean_most = 0, max(CELLS, int(_WEEK_S / self._cell_s))
+        self._expected = self._usual = self._usual_at = 0.0
+        self._schedules: Sequence[Schedule] = ()
+        # By the cell at whose opening they come due: point, floor, situation, what was known to come.
+        self._due: list[_Due | None] = [None] * HORIZON
+
+    def arrived(self, amount: float, at: float) -> None:
+        """Count an amount spent at `at`; a negative one takes back. Late news counts where it belongs."""
+        index = int(at // self._cell_s)
+        if self._first is None:
+            self._first = index
+            self._ring.jump(index)
+        elif index > self._ring.index:
+            self._turn(index)
+        self._ring.add(amount, index)
+
+    def band(
+        self,
+        now: float,
+        kept: float,
+        in_flight: float,
+        expected: float = 0.0,
+        schedules: Sequence[Schedule] = (),
+    ) -> Band:
+        """The window at `now + horizon_s`; `kept` of its spend is still inside then, `in_flight` is held now.
+
+        `expected` is what open task trees will spend until then, `schedules` are known spends `(at, amount)` of the
+        last window and the coming horizon.
+        """
+        if in_flight != self._held:
+            self.arrived(in_flight - self._held, now)
+            self._held = in_flight
+        index = int(now // self._cell_s)
+        if self._first is not None and index > self._ring.index:
+            self._turn(index)
+        if expected or self._usual:
+            self._expect(expected, now)
+        self._schedules = schedules
+        due = scheduled(schedules, now, now + self.horizon_s) if schedules else 0.0
+        known = kept + in_flight + expected + due
+        forecast = self._forecast(now)
+        if forecast is None:
+            return Band(
+                *(known,) * 5, self.horizon_s, kept, in_flight, expected, due,
+                arriving=0.0, method="nothing seen", bucket="none", seen=0, cold=True,
+            )  # fmt: skip
+        point, floor, situation = forecast
+        base = point + floor
+        q05, q20, q50, q80, q95 = [
+            max(0.0, base * math.exp(z) - floor) for z in self._tracker.rows[situation]
+        ]
+        seen = self._tracker.seen[situation]
+        return Band(
+            known + q05, known + q20, known + q50, known + q80, known + q95,
+            self.horizon_s, kept, in_flight, expected, due, q50,
+            "rates and past errors", SITUATIONS[situation], seen, seen < COLD_BELOW,
+        )  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """All that was learned, as plain JSON values."""
+        return {
+            "version": _VERSION,
+            "window_s": self.window_s,
+            "index": self._ring.index,
+            "cells": list(self._ring.cells),
+            "first": self._first,
+            "mean": [self._mean, self._mean_of],
+            "high": self._high,
+            "held": self._held,
+            "usual": [self._expected, self._usual, self._usual_at],
+            "due": [list(due) if due else None for due in self._due],
+            **self._tracker.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state()` gave. Raises ValueError where it is of another version or window."""
+        if (state["version"], state["window_s"]) != (_VERSION, self.window_s):
+            raise ValueError(
+                f"a state of version {state['version']} and a window of {state['window_s']} s cannot be restored into "
+                f"version {_VERSION} and {self.window_s} s"
+            )
+        self._tracker.restore(state)
+        self._ring.restore(state["cells"], state["index"])
+        self._first, self._high, self._held = state["first"], state["high"], state["held"]
+        self._mean, self._mean_of = state["mean"]
+        self._expected, self._usual, self._usual_at = state["usual"]
+        self._due = [(due[0], due[1], int(due[2]), due[3]) if due else None for due in state["due"]]
+
+    def _turn(self, index: int) -> None:
+        """Close cells until `index` is open. After a silence longer than window and horizon nothing is due."""
+        for _ in range(min(index - self._ring.index, CELLS + HORIZON)):
+            self._close()
+        if index > self._ring.index:
+            silent = index - self._ring.index
+            self._mean *= (1 - 1 / self._mean_most) ** silent
+            self._ring.jump(index)
+
+    def _close(self) -> None:
+        ring, at = self._ring, (self._ring.index + 1) * self._cell_s
+        amount = ring.cells[ring.index & MASK]
+        ring.close()
+        place = ring.index % HORIZON
+        due = self._due[place]
+        if due is not None:
+            point, floor, situation, known = due
+            actual = max(0.0, ring.horizon - known)
+            self._tracker.saw(situation, math.log((actual + floor) / (point + floor)))
+        self._mean_of = min(self._mean_of + 1, self._mean_most)
+        self._mean += (amount * HORIZON - self._mean) / self._mean_of
+        if ring.long > 0.0:
+            if self._high == 0.0:
+                self._high = ring.long
+            self._high *= math.exp(_HIGH_STEP * ((ring.long > self._high) - _HIGH_SHARE))
+        forecast = self._forecast(at) if ring.long > 0.0 else None
+        if forecast is None:
+            self._due[place] = None
+        else:
+            known = self._expected
+            if self._schedules:
+                known += scheduled(self._schedules, at, at + self.horizon_s)
+            self._due[place] = (*forecast, known)
+
+    def _forecast(self, now: float) -> tuple[float, float, int] | None:
+        """Point and floor of what arrives until the horizon, and the situation; None where nothing was ever seen."""
+        if self._first is None:
+            return None
+        ring, cells, index = self._ring, self._ring.cells, self._ring.index
+        part = min(1.0, max(0.0, now / self._cell_s - index))
+        open_ = cells[index & MASK]
+        # The cell at the far end is inside by the part of the open one that is not yet over.
+        short = ring.short + open_ - part * cells[(index - SHORT) & MASK]
+        middle = ring.middle + open_ - part * cells[(index - MIDDLE) & MASK]
+        long = ring.long + open_ - part * cells[(index - CELLS) & MASK]
+        ago = ring.oldest + part * (cells[(index - CELLS + HORIZON) & MASK] - cells[(index - CELLS) & MASK])
+        if self._schedules:
+            cell_s, done = self._cell_s, self._schedules
+            short -= scheduled(done, now - SHORT * cell_s, now)
+            middle -= scheduled(done, now - MIDDLE * cell_s, now)
+            long -= scheduled(done, now - self.window_s, now)
+            ago -= scheduled(done, now - self.window_s, now - self.window_s + self.horizon_s)
+        # What was not observed is unknown, not zero: a young scope's rates are over the time since its first spend.
+        observed = max(SHORT, index + part - self._first)
+        short = max(0.0, short) * HORIZON / SHORT
+        middle = max(0.0, middle) * HORIZON / min(MIDDLE, observed)
+        long = max(0.0, long) * HORIZON / min(CELLS, observed)
+        mean = self._mean if self._mean_of else long
+        ago = max(0.0, ago) if observed >= CELLS else long
+        floor = _FLOOR_SHARE * mean
+        if floor <= 0.0:
+            floor = _FLOOR_SHARE * long
+            if floor <= 0.0:
+                return None
+        by_short, by_middle, by_long, by_ago, by_mean = self._table.weights
+        point = by_short * short + by_middle * middle + by_long * long + by_ago * ago + by_mean * mean
+        if self._usual:
+            point = max(0.0, point - self._usual)
+        if long < floor:
+            return point, floor, _IDLE
+        situation = bisect(_TRENDS, (short + floor) / (long + floor))
+        return point, floor, situation + 5 if long * CELLS > self._high * HORIZON else situation
+
+    def _expect(self, expected: float, now: float) -> None:
+        """Follow what is usually expected, at the pace of the middle rate."""
+        passed = max(0.0, now - self._usual_at)
+        kept = math.exp(-passed / (MIDDLE * self._cell_s))
+        self._usual = self._expected + (self._usual - self._expected) * kept
+        if self._usual < 1e-9 * (self._mean + expected):
+            self._usual = 0.0
+        self._expected, self._usual_at = expected, now
