@@ -17,10 +17,10 @@ class Unavailable(Exception):  # noqa: N818 - it is a state, not a fault
     """Why a peer cannot be run here."""
 
 
-def installed(package: str, size: str) -> Path:
+def installed(package: str, size: str, *others: str) -> Path:
     """The folder of the programs that `package`, a name and its version, brings; installed first where it is not yet.
 
-    Raises Unavailable where it cannot be had.
+    `others` are what it needs beside it, with their versions. Raises Unavailable where it cannot be had.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     home = cache / "switchgear" / package.replace("==", "-")
@@ -29,10 +29,12 @@ def installed(package: str, size: str) -> Path:
     if done.exists():
         return home / "bin"
     print(f"  installing {package} into {home} ({size}, once)", file=sys.stderr, flush=True)
-    pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
+    pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         venv.create(home, with_pip=True, clear=True)
-        subprocess.run(pip, check=True, timeout=INSTALL_WITHIN_S, capture_output=True, text=True)
+        subprocess.run(
+            [*pip, package, *others], check=True, timeout=INSTALL_WITHIN_S, capture_output=True, text=True
+        )
     except (subprocess.SubprocessError, OSError) as problem:
         words = getattr(problem, "stderr", None) or str(problem)
         raise Unavailable(

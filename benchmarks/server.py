@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["Collector", "Server", "free_port"]
+__all__ = ["Collector", "Policies", "Server", "free_port"]
 
 SWITCHGEAR = Path(sys.executable).with_name("switchgear")
 _POLL_S = 0.02
@@ -121,6 +121,38 @@ class Collector(Server):
         assert answer.status_code == httpx.codes.OK, answer.text
         rows: list[list[Any]] = answer.json()["rows"]
         return rows
+
+
+class Policies(Server):
+    """`switchgear serve policies` on a data folder with a policy file, on `port` or one that is free."""
+
+    def __init__(
+        self,
+        data: Path,
+        policy_file: Path,
+        *,
+        collector: str,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it; nobody need listen at `collector`."""
+        data.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        places = ["--data", data, "--policy-file", policy_file, "--collector", collector]
+        super().__init__(
+            [SWITCHGEAR, "serve", "policies", *places, "--port", str(self.port)],
+            f"http://127.0.0.1:{self.port}",
+            ready="/readyz",
+            log=data.with_name(f"{data.name}-policies.log"),
+            environment=environment,
+        )
+
+    def budget(self, ceiling: str) -> dict[str, Any]:
+        """How a ceiling stands."""
+        answer = self.http.get("/v1/budgets")
+        assert answer.status_code == httpx.codes.OK, answer.text
+        found: dict[str, Any] = next(one for one in answer.json()["budgets"] if one["ceiling"] == ceiling)
+        return found
 
 
 def free_port() -> int:
