@@ -19,7 +19,7 @@ import polars as pl
 from analytics.bursts import Call, Method, attributed, charges
 from analytics.contracts.terms import Band, Burst, Measure
 from cli.audit.bursts import as_calls
-from cli.audit.calls import from_file
+from cli.calls import from_file
 from dashboard.look import Palette, dark, light
 
 COMMITTED_TPM = 2_000_000

@@ -19,10 +19,10 @@ from analytics.contracts.matching import matches, names_provider
 from analytics.contracts.terms import Band, Burst, Measure, Weights
 from analytics.documents import DocumentError
 
+from ..calls import COUNTS, CallsError, MisuseError, booked, from_file, instant
 from ..console import fail, misuse, note
 from ..durations import duration
 from . import telling
-from .calls import COUNTS, AuditError, MisuseError, booked, from_file, instant
 
 __all__ = ["Found", "Question", "as_calls", "run"]
 
@@ -88,7 +88,7 @@ def run(question: Question, *, collector: str, api_key: str | None, as_json: boo
         found = _found(question, terms, weights, max_delay_us, _of_terms(table, question, terms), start, end)
     except (MisuseError, DocumentError) as problem:
         return misuse(f"audit bursts: {problem}")
-    except AuditError as problem:
+    except CallsError as problem:
         return fail(f"audit bursts: {problem}")
     telling.show(found, tenant=question.tenant, measure=question.measure, top=question.top, as_json=as_json)
     return int(bool(telling.of_tenant(found.minutes, question.tenant)))

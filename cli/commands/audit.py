@@ -48,7 +48,8 @@ def bursts(
     calls: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Calls from a CSV or Parquet file (docs/bursts.md) instead of a collector."
+            metavar="FILE",
+            help="Calls from a CSV, Parquet or JSON lines file (docs/bursts.md) instead of a collector.",
         ),
     ] = None,
     provider: Annotated[

@@ -17,7 +17,8 @@ import pytest
 from otlp_samples import BASE_NS, SHARED, Served, llm_span, request
 
 from analytics.bursts import peaks
-from cli.audit import bursts, calls
+from cli import calls
+from cli.audit import bursts
 from cli.audit.bursts import Question
 
 ROOT = Path(__file__).parents[2]

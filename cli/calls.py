@@ -1,8 +1,8 @@
 """Calls: the calls of a range as one table, from a running collector or from a file.
 
-Columns of the table, named as in the view `calls`: `started_at` (UTC, microseconds), `tenant`, `workload`, `task_id`,
-`tier`, `provider`, `model`, the five counts that add up to a call's tokens (null: usage not known), `cost` (null: no
-price) and `currency`. Rows come in order of time.
+Columns of the table, named as in the view `calls`: `started_at` and `ended_at` (UTC, microseconds; null: not known),
+`tenant`, `workload`, `task_id`, `root_task_id`, `tier`, `provider`, `model`, the five counts that add up to a call's
+tokens (null: usage not known), `cost` (null: no price) and `currency`. Rows come in order of time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import pyarrow as pa
 
 from switchgear.usage import MAX_TOKENS_PER_CALL
 
-from ..answers import key_refused, reason, stranger
-from ..client import connect
-from ..console import note
+from .answers import key_refused, reason, stranger
+from .client import connect
+from .console import note
 
-__all__ = ["COUNTS", "AuditError", "MisuseError", "booked", "from_file", "instant"]
+__all__ = ["COUNTS", "CallsError", "MisuseError", "booked", "from_file", "instant"]
 
 COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-_TEXTS = ("tenant", "workload", "task_id", "tier", "provider", "model", "currency")
+_TEXTS = ("tenant", "workload", "task_id", "root_task_id", "tier", "provider", "model", "currency")
+_LINES = (".jsonl", ".ndjson")
 _MONEY = pl.Decimal(38, 12)
 _TIME = pl.Datetime("us", "UTC")
 _TIMEOUT_S = 60.0
@@ -33,11 +34,11 @@ _PAGE = 50_000
 """Rows a request: the collector answers 100,000 and 64 MiB at most."""
 
 
-class AuditError(Exception):
+class CallsError(Exception):
     """The calls cannot be read; the text says why and what to do."""
 
 
-class MisuseError(AuditError):
+class MisuseError(CallsError):
     """What was asked makes no sense; the text says what to write."""
 
 
@@ -51,32 +52,34 @@ def instant(option: str, text: str) -> datetime:
 
 
 def booked(start: datetime, end: datetime, *, collector: str, api_key: str | None) -> pl.DataFrame:
-    """The calls that a collector has booked in [start, end), as far as the key sees them. Raises AuditError."""
+    """The calls that a collector has booked in [start, end), as far as the key sees them. Raises CallsError."""
     try:
         with connect(collector, api_key, timeout_s=_TIMEOUT_S) as client:
             pages = list(_pages(client, start, end))
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
-        raise AuditError(
+        raise CallsError(
             f"no collector answers at {collector} ({problem}); start one with: switchgear up"
         ) from problem
     except UnicodeEncodeError:
         raise MisuseError("SWITCHGEAR_API_KEY holds a character that no key has") from None
     except (ValueError, TypeError, pl.exceptions.PolarsError):
-        raise AuditError(stranger(collector)) from None
+        raise CallsError(stranger(collector)) from None
     return pl.concat(pages).sort("started_at")
 
 
 def from_file(path: Path) -> pl.DataFrame:
-    """The calls in a CSV or Parquet file. It needs `started_at`, `tenant` and a count; the rest may be missing.
+    """The calls in a CSV, Parquet or JSON lines file: `started_at`, `tenant` and a count; the rest may be missing.
 
     Raises MisuseError, with the column and a value of it, for what is no such file.
     """
     try:
-        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        table = _table(path)
     except OSError as problem:
         raise MisuseError(f"--calls {path}: {problem.strerror or problem}") from problem
     except pl.exceptions.PolarsError as problem:
-        raise MisuseError(f"--calls {path} is no CSV or Parquet: {_first_line(problem)}") from problem
+        raise MisuseError(
+            f"--calls {path} is no CSV, Parquet or JSON lines: {_first_line(problem)}"
+        ) from problem
     missing = [name for name in ("started_at", "tenant") if name not in table.columns]
     if missing or not set(COUNTS) & set(table.columns):
         wanted = " and ".join(missing) if missing else f"any of {', '.join(COUNTS)}"
@@ -87,11 +90,19 @@ def from_file(path: Path) -> pl.DataFrame:
         raise MisuseError(f"--calls {path}: {_first_line(problem)}") from problem
 
 
+def _table(path: Path) -> pl.DataFrame:
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path)
+    if path.suffix in _LINES:
+        return pl.read_ndjson(path, infer_schema_length=None)
+    return pl.read_csv(path, infer_schema=False)
+
+
 def _typed(table: pl.DataFrame, name: str) -> pl.DataFrame:
     """The table with all columns, each of its type."""
     if table.schema.get("cost") in (pl.Float32, pl.Float64):
         raise MisuseError(f"{name}: cost is a float, which no amount is; write decimals or text")
-    columns: list[pl.Expr | pl.Series] = [_times(table["started_at"], name)]
+    columns: list[pl.Expr | pl.Series] = [_times(table, at, name) for at in ("started_at", "ended_at")]
     columns += [_or_null(table, text).cast(pl.String).alias(text) for text in _TEXTS]
     counted = [count for count in COUNTS if count in table.columns]
     known = pl.any_horizontal(pl.col(counted).is_not_null())
@@ -115,11 +126,14 @@ def _typed(table: pl.DataFrame, name: str) -> pl.DataFrame:
     return typed
 
 
-def _times(column: pl.Series, name: str) -> pl.Series:
+def _times(table: pl.DataFrame, at: str, name: str) -> pl.Series:
+    if at not in table.columns:
+        return pl.Series(at, [None] * len(table), dtype=_TIME)
+    column = table[at]
     if column.dtype == pl.String:
         texts = column.to_list()
-        instants = [None if text is None else instant(f"{name}: started_at", text) for text in texts]
-        return pl.Series("started_at", instants, dtype=_TIME)
+        instants = [None if text is None else instant(f"{name}: {at}", text) for text in texts]
+        return pl.Series(at, instants, dtype=_TIME)
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
         return column.dt.convert_time_zone("UTC").cast(_TIME)
     return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -139,7 +153,7 @@ def _pages(client: httpx.Client, start: datetime, end: datetime) -> Iterator[pl.
             yield _page(client, first, last)
             read += rows
             if total > _PAGE:
-                note(f"audit: {read:,} of {total:,} calls read")
+                note(f"{read:,} of {total:,} calls read")
         else:
             middle = first + (last - first) / 2
             early = _count(client, first, middle)
@@ -152,7 +166,7 @@ def _count(client: httpx.Client, start: datetime, end: datetime) -> int:
 
 
 def _page(client: httpx.Client, start: datetime, end: datetime) -> pl.DataFrame:
-    columns = ", ".join(("started_at", *_TEXTS, *COUNTS, "cost"))
+    columns = ", ".join(("started_at", "ended_at", *_TEXTS, *COUNTS, "cost"))
     page = _asked(client, f"SELECT {columns} FROM calls WHERE {_within(start, end)}")  # noqa: S608 - names of ours
     return _typed(page, "the collector")
 
@@ -167,9 +181,9 @@ def _within(start: datetime, end: datetime) -> str:
 def _asked(client: httpx.Client, sql: str) -> pl.DataFrame:
     answer = client.post("/v1/query", json={"sql": sql, "params": [], "format": "arrow"})
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise AuditError(key_refused(answer))
+        raise CallsError(key_refused(answer))
     if not answer.is_success:
-        raise AuditError(f"the collector answered {answer.status_code}: {reason(answer)}")
+        raise CallsError(f"the collector answered {answer.status_code}: {reason(answer)}")
     with pa.ipc.open_stream(io.BytesIO(answer.content)) as stream:
         found = pl.from_arrow(stream.read_all())
     if not isinstance(found, pl.DataFrame):
