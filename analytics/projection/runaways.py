@@ -1,0 +1,291 @@
+"""Which running task has run away: one agent that does not stop, or agents that are born faster than they end.
+
+    tree = TaskTree()                                # one for each root task that runs
+    tree.called(agent, now)                          # each call of the tree as it begins; `agent` is its task id
+    tree.seen(agent, now)                            # as it ends: the agent is at work still
+    tree.ended(agent)                                # where that is told; silence tells it otherwise
+    found = tree.runaway(past.thresholds())          # a Runaway that says why, or None
+    past.finished(tree)                              # at its end; a PastTrees for each workload
+
+Two signals, because neither sees what the other does: the most calls that one agent has made, and the most agents that
+were alive at once. A task has run away once one of them has passed its threshold, and stays so: what a person or a
+policy does about it does not change what it did. Thresholds are those that 1.3 % of the workload's past tasks passed,
+by either signal; nobody has to say which of them were runaways. A new workload has shipped ones.
+
+`state()` and `restore()` carry both over a restart, as plain JSON values. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PastTrees", "Runaway", "TaskTree", "Thresholds"]
+
+KEPT = 2_000
+SILENT_S = 300.0
+
+# More agents than any threshold: beyond, those longest silent are given up.
+_MOST_ALIVE = 4_096
+_MOST_SILENT = 1_024
+
+_SHARE_ABOVE = 0.013
+# Below, a share of 1.3 % is no more than two tasks, and one runaway among them would be the threshold.
+_ENOUGH = 200
+# What nine in ten tasks stay within; thresholds keep near it, whatever few past tasks did.
+_USUAL = 0.9
+_NEAREST, _FARTHEST = 1.5, 4.0
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A task has run away when one of its agents makes more than `calls`, or more than `agents` are alive at once."""
+
+    calls: int
+    agents: int
+    learned_from: int = 0
+    """Past tasks of the workload; 0 where they are the shipped ones alone."""
+
+
+SHIPPED = Thresholds(calls=120, agents=20)
+# No workload is so regular that less than this is a runaway.
+_LEAST = Thresholds(calls=20, agents=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Runaway:
+    """Which signal passed which threshold; `str()` of it is a sentence."""
+
+    signal: str
+    value: int
+    threshold: int
+    agent: str | None
+    """Whose calls they are; None where it is not one agent."""
+    learned_from: int
+
+    def __str__(self) -> str:
+        who = f" ({self.agent})" if self.agent is not None else ""
+        source = f"learned from {self.learned_from} past tasks" if self.learned_from else "shipped"
+        return f"{self.signal}{who}: {self.value}, more than {self.threshold} ({source})"
+
+
+class TaskTree:
+    """The agents of one running task. Memory: one entry for each agent alive, 4,096 at most, and for each of the last
+    1,024 that fell silent. Not thread-safe.
+
+    An agent is alive from its first call until it is said to have ended, or was silent for `silent_s`; it keeps its
+    count of calls when it comes back.
+    """
+
+    __slots__ = ("_alive", "_silent", "born", "busiest", "calls", "most_alive", "most_calls", "silent_s")
+
+    def __init__(self, silent_s: float = SILENT_S) -> None:
+        self.silent_s = silent_s
+        self.calls = 0
+        self.born = 0
+        self.most_calls = 0
+        self.busiest: str | None = None
+        """The agent that made `most_calls`."""
+        self.most_alive = 0
+        # Calls and when last seen, the longest silent first.
+        self._alive: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._silent: OrderedDict[str, int] = OrderedDict()
+
+    def called(self, agent: str, now: float) -> None:
+        """A call of `agent` begins: O(1)."""
+        self.calls += 1
+        made = self._at_work(agent, 1, now)
+        if made > self.most_calls:
+            self.most_calls, self.busiest = made, agent
+
+    def seen(self, agent: str, now: float) -> None:
+        """`agent` is at work, as when a call of it ends. One that never called is not an agent yet."""
+        if agent in self._alive or agent in self._silent:
+            self._at_work(agent, 0, now)
+
+    def ended(self, agent: str) -> None:
+        """`agent` makes no more calls; if it does, it is another one."""
+        self._alive.pop(agent, None)
+        self._silent.pop(agent, None)
+
+    def alive(self, now: float) -> int:
+        """How many agents are alive."""
+        alive = self._alive
+        while alive:
+            agent = next(iter(alive))
+            calls, at = alive[agent]
+            if now - at < self.silent_s:
+                break
+            self._fell_silent(agent, calls)
+        return len(alive)
+
+    def runaway(self, thresholds: Thresholds) -> Runaway | None:
+        """The signal that has passed its threshold, calls before agents; None while neither has."""
+        if self.most_calls > thresholds.calls:
+            return Runaway(
+                "calls by one agent", self.most_calls, thresholds.calls, self.busiest, thresholds.learned_from
+            )
+        if self.most_alive > thresholds.agents:
+            return Runaway(
+                "agents alive at once", self.most_alive, thresholds.agents, None, thresholds.learned_from
+            )
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """The tree, as plain JSON values."""
+        return {
+            "version": _VERSION,
+            "silent_s": self.silent_s,
+            "calls": self.calls,
+            "born": self.born,
+            "most": [self.most_calls, self.busiest, self.most_alive],
+            "alive": [[agent, calls, at] for agent, (calls, at) in self._alive.items()],
+            "silent": [[agent, calls] for agent, calls in self._silent.items()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave. Raises ValueError where it is of another version."""
+        _check(state)
+        self.silent_s = float(state["silent_s"])
+        self.calls, self.born = int(state["calls"]), int(state["born"])
+        self.most_calls, self.busiest, self.most_alive = state["most"]
+        self._alive = OrderedDict((agent, (int(calls), float(at))) for agent, calls, at in state["alive"])
+        self._silent = OrderedDict((agent, int(calls)) for agent, calls in state["silent"])
+
+    def _at_work(self, agent: str, calls: int, now: float) -> int:
+        """Count calls of an agent; all that it has made."""
+        known = self._alive.get(agent)
+        if known is None:
+            before = self._silent.pop(agent, None)
+            if before is None:
+                self.born += 1
+            made = (before or 0) + calls
+        else:
+            made = known[0] + calls
+        self._alive[agent] = (made, now)
+        self._alive.move_to_end(agent)
+        if known is None:
+            if len(self._alive) > _MOST_ALIVE:
+                oldest = next(iter(self._alive))
+                self._fell_silent(oldest, self._alive[oldest][0])
+            self.most_alive = max(self.most_alive, self.alive(now))
+        return made
+
+    def _fell_silent(self, agent: str, calls: int) -> None:
+        del self._alive[agent]
+        self._silent[agent] = calls
+        if len(self._silent) > _MOST_SILENT:
+            self._silent.popitem(last=False)
+
+
+class PastTrees:
+    """Both signals of the last `kept` finished tasks of one workload, and the thresholds that they teach.
+
+    Memory: 16 bytes a task. Thresholds are learned anew when a fiftieth of the tasks is new.
+    """
+
+    __slots__ = ("_agents", "_calls", "_kept", "_new", "_next", "_thresholds")
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._calls = array("L")
+        self._agents = array("L")
+        self._next = 0
+        self._new = 0
+        self._thresholds = SHIPPED
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def finished(self, tree: TaskTree) -> None:
+        """A task has ended, of itself or because it was stopped; one without a call teaches nothing."""
+        if not tree.calls:
+            return
+        if len(self._calls) < self._kept:
+            self._calls.append(tree.most_calls)
+            self._agents.append(tree.most_alive)
+        else:
+            self._calls[self._next], self._agents[self._next] = tree.most_calls, tree.most_alive
+            self._next = (self._next + 1) % self._kept
+        self._new += 1
+
+    def thresholds(self) -> Thresholds:
+        """The thresholds as of now."""
+        if self._new and self._new >= len(self) // 50:
+            self._thresholds = _learned(self._calls, self._agents)
+            self._new = 0
+        return self._thresholds
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, as plain JSON values."""
+        known = self._thresholds
+        return {
+            "version": _VERSION,
+            "calls": list(self._calls),
+            "agents": list(self._agents),
+            "next": self._next,
+            "new": self._new,
+            "thresholds": [known.calls, known.agents, known.learned_from],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave. Raises ValueError where it is of another version, or holds more than is kept."""
+        _check(state)
+        if len(state["calls"]) > self._kept:
+            raise ValueError(
+                f"a state of {len(state['calls'])} tasks cannot be restored where {self._kept} are kept"
+            )
+        self._calls, self._agents = array("L", state["calls"]), array("L", state["agents"])
+        self._next, self._new = int(state["next"]), int(state["new"])
+        self._thresholds = Thresholds(*state["thresholds"])
+
+
+def _learned(calls: Sequence[int], agents: Sequence[int]) -> Thresholds:
+    """The thresholds that 1.3 % of these tasks passed, by either signal: as many by the one as by the other.
+
+    They keep within 1.5 and 4 times what nine in ten tasks stay within. So a workload whose tasks are all alike does
+    not call the first that differs a runaway, and one in which more than 1.3 % ran away does not take these for usual.
+    Of less than 200 tasks, they are 4 times that, or the shipped ones where those are higher.
+    """
+    count = len(calls)
+    by_calls, by_agents = sorted(calls), sorted(agents)
+    usual = Thresholds(_within(by_calls), _within(by_agents))
+    if count < _ENOUGH:
+        return Thresholds(
+            max(SHIPPED.calls, round(_FARTHEST * usual.calls)),
+            max(SHIPPED.agents, round(_FARTHEST * usual.agents)),
+            count,
+        )
+    allowed = above = int(_SHARE_ABOVE * count)
+    while True:
+        most_calls, most_agents = by_calls[count - 1 - above], by_agents[count - 1 - above]
+        passed = sum(
+            one > most_calls or other > most_agents for one, other in zip(calls, agents, strict=True)
+        )
+        if passed <= allowed:
+            break
+        above -= 1
+    return Thresholds(
+        _near(most_calls, usual.calls, _LEAST.calls), _near(most_agents, usual.agents, _LEAST.agents), count
+    )
+
+
+def _within(ascending: Sequence[int]) -> int:
+    """What nine in ten stay within; of fewer than ten, half."""
+    share = _USUAL if len(ascending) >= 10 else 0.5
+    return ascending[int(share * (len(ascending) - 1))]
+
+
+def _near(value: int, usual: int, least: int) -> int:
+    return max(least, round(min(_FARTHEST * usual, max(_NEAREST * usual, value))))
+
+
+def _check(state: dict[str, Any]) -> None:
+    if state.get("version") != _VERSION:
+        raise ValueError(
+            f"a state of version {state.get('version')!r} cannot be restored; this is version {_VERSION}"
+        )
