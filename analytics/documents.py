@@ -1,34 +1,45 @@
-"""Documents: YAML files that people write by hand, read with positions and refused with every error and its line.
+"""Documents: YAML files that people write by hand, read with positions and refused with every error and its place.
 
 A file is read into a tree, checked by a pydantic model, and by what no single field shows; each problem is one line:
-file:line: where: why. What is read here is turned into frozen values by whoever knows what it means.
+file:line:column: where: why. What is read here is turned into frozen values by whoever knows what it means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from io import StringIO
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["DocumentError", "Location", "line_of", "read", "refused", "tree_of", "validated"]
+from .trees import ListTree, MapTree, Place, TreeError, tree_in
+
+__all__ = ["DocumentError", "Location", "nearest", "quoted", "read", "refused", "tree_of", "validated"]
 
 Location = tuple[str | int, ...]
 """The way to a part of a document: ("ceilings", 0, "limit")."""
 
 _UNUSABLE = "not YAML that can be used"
+# Nobody mends more at once, and each costs a search for the name that was meant.
+_MOST_ERRORS = 100
+_MOST_NAMES = 1000
+_LONGEST = 60
+# What pydantic puts into a location beside keys and indices.
+_NOTES = frozenset({"[key]", "[length]", "[calendar]"})
+_WANTED = {
+    "dict_type": 'this is no mapping; write settings under it, each "name: value"',
+    "model_type": 'this is no mapping; write settings under it, each "name: value"',
+    "list_type": 'this is no list; write each entry on a line of its own after "- "',
+    "string_type": "this is no text; write it in quotes",
+}
 _Model = TypeVar("_Model", bound=BaseModel)
+_Problem = tuple[Place, Location, str]
 
 
 class DocumentError(Exception):
-    """A file that cannot be used; its text is one line per error: file:line: where: why."""
+    """A file that cannot be used; its text is one line per error: file:line:column: where: why."""
 
 
 def read(path: Path) -> str:
@@ -36,127 +47,155 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise DocumentError(f"{path}:{line}: cannot be read: {error}") from None
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise DocumentError(
+            f"{path}:{line}:{column}: cannot be read: it is no UTF-8 ({error.reason}); save it as UTF-8"
+        ) from None
     except OSError as error:
-        raise DocumentError(f"{path}: cannot be read: {error}") from None
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def tree_of(text: str, name: str) -> CommentedMap:
+def tree_of(text: str, name: str) -> MapTree:
     """What the text of the file `name` holds, with the place of each part. Raises DocumentError."""
     try:
-        tree = YAML(typ="rt").load(StringIO(text))
-    except MarkedYAMLError as error:
-        twice = _twice(text) if isinstance(error, DuplicateKeyError) else ()
-        told = [f'{name}:{line}: {_UNUSABLE}: found duplicate key "{key}"' for line, key in twice]
-        # Keys that are spelt in two ways, 1000 and 1_000, are known to the parser alone.
-        if told:
-            raise DocumentError("\n".join(told)) from None
-        mark = error.problem_mark
-        line = mark.line + 1 if mark is not None else 1
-        raise DocumentError(f"{name}:{line}: {_UNUSABLE}: {_one_line(error.problem)}") from None
-    except RecursionError as error:
-        raise DocumentError(f"{name}:1: {_UNUSABLE}: {_one_line(error)}") from None
-    except (YAMLError, ValueError, TypeError) as error:
-        # Dates, tags, keys and characters that the parser trips over without saying where.
-        raise DocumentError(f"{name}:{_tripped(text)}: {_UNUSABLE}: {_one_line(error)}") from None
-    if not isinstance(tree, CommentedMap):
-        raise DocumentError(f'{name}:1: the file holds no mapping; it starts with "version: 1"')
+        tree = tree_in(text)
+    except TreeError as error:
+        told = sorted(error.problems)[:_MOST_ERRORS]
+        raise DocumentError(
+            "\n".join(f"{name}:{at.line}:{at.column}: {_UNUSABLE}: {why}" for at, why in told)
+        ) from None
+    if not isinstance(tree, MapTree):
+        raise DocumentError(f'{name}:1:1: the file holds no mapping; it starts with "version: 1"')
     return tree
 
 
-def validated(model: type[_Model], tree: CommentedMap, name: str) -> _Model:
+def validated(model: type[_Model], tree: MapTree, name: str) -> _Model:
     """The tree as `model` has it. Raises DocumentError that tells of every field that is not as it should be."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise refused(tree, name, ((item["loc"], _reason(item)) for item in error.errors())) from None
+        found = [(_place_of(tree, item["loc"], at_key=_is_of_key(item)), item) for item in error.errors()]
+    found.sort(key=lambda each: each[0])
+    raise _told(name, ((place, item["loc"], _reason(model, item)) for place, item in found))
 
 
-def refused(tree: CommentedMap, name: str, errors: Iterable[tuple[Location, str]]) -> DocumentError:
+def refused(tree: MapTree, name: str, errors: Iterable[tuple[Location, str]]) -> DocumentError:
     """The error that tells of these problems, each a place and a reason."""
-    return DocumentError(
-        "\n".join(f"{name}:{line_of(tree, where)}: {_path(where)}: {why}" for where, why in errors)
-    )
+    return _told(name, ((_place_of(tree, where), where, why) for where, why in errors))
 
 
-def line_of(tree: Any, where: Location) -> int:
-    """The 1-based line of the deepest part of `where` that the file has."""
-    line, node = 1, tree
+def quoted(value: object) -> str:
+    """A value of a file as an error repeats it: on one line, and not too long."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    if value is None:
+        return "nothing"
+    if not isinstance(value, str):
+        return _cut(str(value).lower() if isinstance(value, bool) else str(value))
+    return '"' + _cut("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in value)) + '"'
+
+
+def nearest(value: object, names: Iterable[str]) -> str:
+    """'; did you mean "acme"?', where a name is like the value; else nothing."""
+    known = list(islice(names, _MOST_NAMES))
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return ""
+    by_case = {name.lower(): name for name in known}
+    close = get_close_matches(value.lower(), by_case, n=1, cutoff=0.6)
+    return f'; did you mean "{by_case[close[0]]}"?' if close else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _told(name: str, problems: Iterable[_Problem]) -> DocumentError:
+    """One line for each problem, as they stand in the file; of very many, those that are found first."""
+    shown = list(islice(problems, _MOST_ERRORS + 1))
+    in_order = sorted(shown[:_MOST_ERRORS], key=lambda each: each[0])
+    lines = [f"{name}:{at.line}:{at.column}: {_path(where)}: {why}" for at, where, why in in_order]
+    if len(shown) > _MOST_ERRORS:
+        at, where, _ = shown[_MOST_ERRORS]
+        lines.append(
+            f"{name}:{at.line}:{at.column}: {_path(where)}: more problems follow; mend the {_MOST_ERRORS} before first"
+        )
+    return DocumentError("\n".join(lines))
+
+
+def _place_of(tree: MapTree, where: Location, *, at_key: bool = False) -> Place:
+    """Where the deepest part of `where` that the file has begins: its value, or (`at_key`) its key."""
+    place, node = tree.at, tree
     for part in where:
-        # What bears a tag, such as !!python/object, has no places.
-        if getattr(node, "lc", None) is None or node.lc.data is None:
-            return line
-        if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            return line
-        node = node[part]
-    return line
-
-
-def _one_line(problem: object) -> str:
-    return " ".join(str(problem).split())
-
-
-def _twice(text: str) -> Iterator[tuple[int, str]]:
-    """Each key that stands in its mapping a second time, with its line."""
-    waiting: list[Node] = [YAML(typ="rt").compose(StringIO(text))]
-    found: list[tuple[int, str]] = []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, SequenceNode):
-            waiting.extend(node.value)
-        elif isinstance(node, MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                waiting.append(value)
-                if str(key.value) in seen:
-                    found.append((key.start_mark.line + 1, str(key.value)))
-                seen.add(str(key.value))
-    return iter(sorted(found))
-
-
-def _tripped(text: str) -> int:
-    """The line of the first value that cannot be read by itself, such as the date 2026-02-30; 1 where none is found."""
-    try:
-        waiting: list[Node | None] = [YAML(typ="rt").compose(StringIO(text))]
-    except (YAMLError, ValueError, RecursionError):
-        return 1
-    lines, seen = [], set()
-    while waiting:
-        node = waiting.pop()
-        # Aliases lead to a node again.
-        if node is None or id(node) in seen:
+        if isinstance(node, MapTree) and part in node:
+            place = node.keys_at[part] if at_key else node.values_at[part]
+        elif isinstance(node, ListTree) and isinstance(part, int) and part < len(node):
+            place = node.items_at[part]
+        elif part in _NOTES:
             continue
-        seen.add(id(node))
-        if isinstance(node, SequenceNode):
-            waiting.extend(node.value)
-        elif isinstance(node, MappingNode):
-            waiting.extend(part for pair in node.value for part in pair)
-        elif isinstance(node, ScalarNode) and node.style is None:
-            try:
-                YAML(typ="rt").load(StringIO(node.value))
-            except (YAMLError, ValueError, TypeError):
-                lines.append(node.start_mark.line + 1)
-    return min(lines, default=1)
+        else:
+            return place
+        node = node[part]
+    return place
+
+
+def _is_of_key(error: Any) -> bool:
+    return bool(error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",))
 
 
 def _path(where: Location) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where if part != "[key]")
-    return text.removeprefix(".") or "file"
-
-
-def _reason(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "no such setting here"
-    if error["type"] == "missing":
-        return "is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error.get("input")
     shown = (
-        f" (it is {given!r})" if isinstance(given, str | int | float) and str(given) not in message else ""
+        f"[{part}]" if isinstance(part, int) else f".{_word(part)}" for part in where if part not in _NOTES
     )
-    return message + shown
+    return "".join(shown).removeprefix(".") or "file"
+
+
+def _word(key: str) -> str:
+    return key if key.isprintable() and len(key) <= _LONGEST and not {*": "} & {*key} else quoted(key)
+
+
+def _reason(model: type[BaseModel], error: Any) -> str:
+    """Why, and what to write instead."""
+    kind, given = error["type"], error.get("input")
+    if kind == "extra_forbidden":
+        names = sorted(_settings(model, error["loc"][:-1]))
+        close = nearest(error["loc"][-1], names)
+        return f"no such setting here{close or _among(names)}"
+    if kind == "missing":
+        return "is missing"
+    if kind in _WANTED:
+        return f"{_WANTED[kind]} (it is {quoted(given)})"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if kind in ("enum", "literal_error"):
+        return f"{message} (it is {quoted(given)})" + nearest(given, _names_in(error["ctx"]["expected"]))
+    scalar = (
+        isinstance(given, str | int | float) and str(given) not in message and quoted(given) not in message
+    )
+    return message + (f" (it is {quoted(given)})" if scalar else "")
+
+
+def _among(names: list[str]) -> str:
+    return f"; there are: {', '.join(names)}" if names else ""
+
+
+def _names_in(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _settings(model: type[BaseModel], where: Location) -> set[str]:
+    """The names of the settings that the mapping at `where` may hold."""
+    models = {model}
+    for part in where:
+        fields = [named for each in models for named in each.model_fields.items()]
+        held = [field.annotation for name, field in fields if part in (name, field.alias)]
+        # An index, or a name of the file's own, leads on to what the list or mapping holds.
+        if held:
+            models = {each for annotation in held for each in _models_in(annotation)}
+    return {field.alias or name for each in models for name, field in each.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

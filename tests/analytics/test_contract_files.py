@@ -100,11 +100,11 @@ OPEN = "{multiplier: 2}"
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", 'c.yaml:1: the file holds no mapping; it starts with "version: 1"'),
-        (with_terms("discount: 10%"), "c.yaml:8: contracts[0].discount: no such setting here"),
+        ("", 'c.yaml:1:1: the file holds no mapping; it starts with "version: 1"'),
+        (with_terms("discount: 10%"), "c.yaml:8:5: contracts[0].discount: no such setting here"),
         (
             with_terms("discounts:", "  - {discount: 0.1}"),
-            'c.yaml:9: contracts[0].discounts[0].discount: "0.1" is no share of the price; write "15%"',
+            'c.yaml:9:20: contracts[0].discounts[0].discount: "0.1" is no share of the price; write "15%"',
         ),
         (with_terms("discounts:", "  - {discount: 101%}"), '"101%" is no share of the price'),
         (with_terms("discounts:", "  - {discount: 1%, models: []}"), "discounts[0].models: List should have"),
@@ -117,12 +117,12 @@ OPEN = "{multiplier: 2}"
         (with_terms("discounts:", "  - {discount: 1%, from: 20260101}"), '"20260101" is no day'),
         (
             with_terms("commitment: {monthly: 100}"),
-            'c.yaml:8: contracts[0].commitment.monthly: 100 has no currency; write "100 USD"',
+            'c.yaml:8:27: contracts[0].commitment.monthly: 100 has no currency; write "100 USD"',
         ),
         (with_terms("commitment: {monthly: -1 USD}"), '"-1 USD" is negative'),
         (
             with_terms("commitment: {monthly: 100 EUR}"),
-            'c.yaml:8: contracts[0].commitment.monthly: "100 EUR" is not in the contract\'s currency USD',
+            'c.yaml:8:27: contracts[0].commitment.monthly: "100 EUR" is not in the contract\'s currency USD',
         ),
         (
             SMALL.replace("openai", "langchain"),
@@ -163,17 +163,17 @@ OPEN = "{multiplier: 2}"
         (SMALL.replace("2026-01-01", "0001-01-01"), "from: 0001-01-01 is not in this age"),
         (
             with_terms("bursts:", burst(OPEN), "provisioned:", UNITS),
-            'c.yaml:9: contracts[0].bursts[0].models: some model fits "u" as well',
+            'c.yaml:9:27: contracts[0].bursts[0].models: some model fits "u" as well',
         ),
         (
             with_terms("provisioned:", UNITS, UNITS),
-            'c.yaml:10: contracts[0].provisioned[1].name: "u" is taken',
+            'c.yaml:10:16: contracts[0].provisioned[1].name: "u" is taken',
         ),
         (with_terms("provisioned:", UNITS.replace("units: 1", "units: 1.5")), "provisioned[0].units"),
-        (SMALL + SMALL.splitlines()[2] + "\n", 'c.yaml:4: contracts[1].name: "c" is taken already'),
+        (SMALL + SMALL.splitlines()[2] + "\n", 'c.yaml:4:12: contracts[1].name: "c" is taken already'),
         (
             SMALL + "  - {name: d, provider: openai.chat, currency: USD, from: 2026-06-01}\n",
-            'c.yaml:4: contracts[1]: "d" and "c" are for the same calls',
+            'c.yaml:4:5: contracts[1]: "d" and "c" are for the same calls',
         ),
     ],
 )
@@ -190,9 +190,9 @@ def test_every_error_is_told_at_once() -> None:
     with pytest.raises(DocumentError) as refused:
         parse(text, name="c.yaml")
     assert [line.split(": ")[0] for line in str(refused.value).splitlines()] == [
-        "c.yaml:12",
-        "c.yaml:9",
-        "c.yaml:9",
+        "c.yaml:9:27",
+        "c.yaml:9:105",
+        "c.yaml:12:27",
     ]
 
 

@@ -51,8 +51,8 @@ def test_a_bad_file_is_exit_1_with_each_error(file: Path, capsys: pytest.Capture
     file.write_text(FILE.replace("10%", "10").replace("10 USD", "10"))
     assert verb.check(file, as_json=False) == 1
     assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
-        f"{file}:7",
-        f"{file}:8",
+        f"{file}:7:28",
+        f"{file}:8:27",
     ]
     assert verb.check(file, as_json=True) == 1
     assert len(json.loads(capsys.readouterr().out)["errors"]) == 2
@@ -97,7 +97,7 @@ def test_rows_are_priced_by_the_users_prices_where_they_are_named(
 ) -> None:
     prices = usage(file, "version: 1\nprices: []\nnone: 1\n", "prices.yaml")
     assert verb.explain(file, "2026-11", usage(file, CALL), prices, as_json=False) == 2
-    assert "prices.yaml:3: none: no such setting here" in capsys.readouterr().err
+    assert "prices.yaml:3:1: none: no such setting here" in capsys.readouterr().err
 
 
 def test_a_month_without_a_contract_says_so(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -297,7 +297,7 @@ def after(more: str) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (entry("input: -1"), "p.yaml:3: prices[0].input: -1 is negative"),
+        (entry("input: -1"), "p.yaml:3:57: prices[0].input: -1 is negative"),
         (entry("input: .nan"), "is not a finite number"),
         (entry("input: three"), 'prices[0].input: "three" is not a number'),
         (entry("input: true"), "prices[0].input: True is not a number"),
@@ -309,14 +309,14 @@ def after(more: str) -> str:
         (entry("input: 1, above: {999999999999: {input: 2}}"), "prices[0].above[999999999999]"),
         (entry("input: 1, batch: 0.5, tiers: {Batch: 0.4}"), 'tiers.Batch: the tier "batch" stands here twice'),
         (entry("input: 1, tiers: {Standard: 0.4}"), "prices[0].tiers.Standard: that is no tier of its own"),
-        (entry("inputs: 1"), "p.yaml:3: prices[0].inputs: no such setting here"),
-        (PRICE.replace("currency: USD, ", ""), "p.yaml:3: prices[0].currency: is missing"),
-        (PRICE.replace("USD", "dollars"), "p.yaml:3: prices[0].currency:"),
+        (entry("inputs: 1"), "p.yaml:3:50: prices[0].inputs: no such setting here"),
+        (PRICE.replace("currency: USD, ", ""), "p.yaml:3:5: prices[0].currency: is missing"),
+        (PRICE.replace("USD", "dollars"), "p.yaml:3:45: prices[0].currency:"),
         (PRICE.replace("provider: acme, ", ""), "prices[0].provider: is missing"),
         (PRICE.replace("acme", "langchain"), '"langchain" says nothing of who bills'),
-        (entry("batch: 0.5"), "p.yaml:3: prices[0]: it has no rate"),
+        (entry("batch: 0.5"), "p.yaml:3:5: prices[0]: it has no rate"),
         (entry("output: 5"), "prices[0]: input is missing"),
-        (entry("input: 1, input: 2"), 'p.yaml:3: not YAML that can be used: found duplicate key "input"'),
+        (entry("input: 1, input: 2"), 'p.yaml:3:60: not YAML that can be used: found duplicate key "input"'),
         (entry("input: 1, from: 2026-01-01T00:00:00+02:00"), "prices[0].from: 2026-01-01T00:00:00+02:00 is not UTC"),
         (entry("input: 1, from: 2026-01-01 08:00:00"), "is not UTC"),
         (entry("input: 1, from: soon"), '"soon" is not a date; write 2026-01-01'),
@@ -327,25 +327,25 @@ def after(more: str) -> str:
         (entry("input: 1, batch: 0"), "prices[0].batch.factor: 0 is not a factor"),
         (entry("input: 1, batch: {}"), "write either a factor, such as 0.5, or rates"),
         (entry("input: 1, batch: {factor: 1, input: 1}"), "write either a factor, such as 0.5, or rates"),
-        (entry("input: 1, flex: {input: -1}"), "p.yaml:3: prices[0].flex.input: -1 is negative"),
+        (entry("input: 1, flex: {input: -1}"), "p.yaml:3:74: prices[0].flex.input: -1 is negative"),
         (entry('input: 1, hours: {"8-9": 1}'), "prices[0].hours.8-9"),
         (entry('input: 1, hours: {"08:00-08:00": 1}'), "it ends where it begins"),
         (entry('input: 1, hours: {"22:00-06:00": 0.5, "05:00-07:00": 0.4}'), 'it overlaps "22:00-06:00"'),
         (entry("input: 1, per: {web_search: 1}"), "per.web_search: nothing is counted by that; there are: web_"),
         (entry("input: 1, per: {web_searches: -1}"), "prices[0].per.web_searches: -1 is negative"),
         (entry("input: 1", models="'[a]'"), "is no name of a model"),
-        (entry("from: 2026-01-01", kind="corrections"), "p.yaml:3: corrections[0]: it corrects nothing"),
+        (entry("from: 2026-01-01", kind="corrections"), "p.yaml:3:5: corrections[0]: it corrects nothing"),
         (entry("input: 1", kind="corrections").replace("USD", "EUR"), "what is billed in EUR is a price"),
-        (after("models: [m], currency: USD, input: 1"), 'p.yaml:4: prices[1].models: "m" has another entry for'),
+        (after("models: [m], currency: USD, input: 1"), 'p.yaml:4:30: prices[1].models: "m" has another entry for'),
         (after("models: [M], currency: USD, input: 1, from: 2026-01-01"), "has another entry for that time: prices[0]"),
         (after("models: [m], currency: EUR, input: 1"), '"m" is in USD in prices[0]; a model has one currency'),
         (after("models: ['a*c'], currency: USD, input: 1").replace("[m]", "['*b?']"), "has another entry"),
-        ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 0}]\n", "p.yaml:2: exchange[0].rate"),
+        ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 0}]\n", "p.yaml:2:58: exch"),
         ("version: 1\nexchange: [{from: EUR, to: EUR, since: 2026-01-01, rate: 1}]\n", "EUR is worth itself"),
         ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01T01:00:00Z, rate: 1}]\n", "is not a day"),
-        ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 1e300}]\n", "2: exchange[0].rate"),
+        ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 1e300}]\n", "p.yaml:2:58: exch"),
         (HOUSE + "  - {from: USD, to: EUR, since: 2026-11-24, rate: 2}\n", "have a rate of that day: exchange[1]"),
-        ("version: 2\n", "p.yaml:1: version: Input should be 1"),
+        ("version: 2\n", "p.yaml:1:10: version: Input should be 1"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused_with_file_line_and_reason(text: str, says: str) -> None:
@@ -447,7 +447,7 @@ def test_a_changed_file_is_taken_over_and_a_bad_one_leaves_the_book(
         file.write_text(PRICE.replace("input: 1", "input: -1"))
         live.look()
         assert live.quote("acme", "m", Usage(MILLION), AT) == first
-        assert f"{file}:3: prices[0].input: -1 is negative" in caplog.text
+        assert f"{file}:3:57: prices[0].input: -1 is negative" in caplog.text
         file.unlink()
         live.look()
         assert live.quote("acme", "m", Usage(MILLION), AT) == first

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("collector", "dashboard", "policies")
@@ -50,7 +50,7 @@ def test_compose_refuses_to_start_without_a_key() -> None:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    document = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return dict(document["services"])
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from otlp_samples import JSON, SHARED, Recording, split
-from ruamel.yaml import YAML
 
 from collector import dialects
 from collector.call import Call
@@ -25,7 +25,7 @@ TO_SWITCHGEAR = "otlphttp/switchgear"
 
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
-    return dict(YAML(typ="safe").load((ROOT / "examples" / "otel-collector.yaml").read_text()))
+    return dict(yaml.safe_load((ROOT / "examples" / "otel-collector.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_a_bad_policy_file_stops_the_service_with_file_line_and_reason(
     (tmp_path / "bad.yaml").write_text(BAD_POLICY)
     (port,) = free_ports(1)
     line = _one_line(run_apart(*_service("policies", port, tmp_path), "--policy-file", "bad.yaml"), 1)
-    assert "bad.yaml:4: ceilings[0].limit:" in line
+    assert "bad.yaml:4:12: ceilings[0].limit:" in line
     assert 'write "500 USD"' in line
 
 
@@ -120,7 +120,8 @@ def test_a_bad_price_file_stops_the_service_with_file_line_and_reason(
     (port,) = free_ports(1)
     line = _one_line(run(*_service(service, port, tmp_path)), 1)
     assert (
-        "prices.yaml:3: prices[0].input: -1 is negative (1 more: switchgear prices check lists them)" in line
+        "prices.yaml:3:57: prices[0].input: -1 is negative (1 more: switchgear prices check lists them)"
+        in line
     )
 
 
