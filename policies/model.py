@@ -76,10 +76,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """From `at` (a share of the limit, compared with the projection) on, do `step`."""
+    """From `at` (a share of the limit, compared with the projection) on, do `step`; None means for every tier."""
 
     at: Decimal
     step: Step
+    tiers: frozenset[Tier] | None = None
+
+    def serves(self, tier: Tier | None) -> bool:
+        """Whether it acts on calls of `tier`; where that is not known, only a rung for every tier does."""
+        return self.tiers is None or tier in self.tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,9 @@ class Ceiling:
 
     `window` is None where nothing ever leaves: the ceiling then counts each task tree, and `per` names the task.
     `per` gives each distinct value of these dimensions an allowance of its own. `carry_over` is the share of the
-    limit that may be taken along unspent from the last period of a calendar. `shadow` decides and records but does
-    not act.
+    limit that may be taken along unspent from the last period of a calendar. `wrap_up_at` is the share of a task's
+    limit from which its agent is told to answer with what it has; None is never. `shadow` decides and records but
+    does not act.
     """
 
     name: str
@@ -179,6 +185,7 @@ class Ceiling:
     cooldown_s: float = 10.0
     shadow: bool = False
     fail: str = "open"
+    wrap_up_at: Decimal | None = None
 
     @property
     def window_s(self) -> float | None:
@@ -190,9 +197,9 @@ class Ceiling:
         """Whether it counts a task tree from its begin to its end."""
         return self.window is None
 
-    def step_at(self, share: Decimal) -> Step | None:
-        """The highest rung reached when the projection is `share` of the limit."""
-        reached = [rung for rung in self.ladder if share >= rung.at]
+    def step_at(self, share: Decimal, tier: Tier | None = None) -> Step | None:
+        """The highest rung for `tier` that is reached when the projection is `share` of the limit."""
+        reached = [rung for rung in self.ladder if share >= rung.at and rung.serves(tier)]
         return max(reached, key=lambda rung: rung.at).step if reached else None
 
 

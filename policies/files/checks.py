@@ -1,0 +1,277 @@
+"""What no single setting of a policy file shows: names twice, references to nothing, combinations that mean nothing.
+
+Each check yields the place of the setting to change, why, and what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from analytics.documents import Location, nearest, quoted
+from switchgear.money import Money
+
+from ..calendars import Cut
+from ..model import OWN_BUDGET, Dimension, Step
+from .document import (
+    CalendarDocument,
+    CapacityDocument,
+    CeilingDocument,
+    OverrideDocument,
+    PolicyDocument,
+    RungDocument,
+)
+from .fields import Tokens
+
+__all__ = ["problems"]
+
+Problems = Iterator[tuple[Location, str]]
+
+_TAKEN = {OWN_BUDGET: "what an agent sets for its own task", "*": "every ceiling"}
+_LISTED = 8
+
+
+def problems(document: PolicyDocument, tree: Mapping[str, Any]) -> Problems:
+    """Every problem of a document whose settings are each right by themselves."""
+    yield from _names_of_ceilings(document.ceilings)
+    scopes = _Scopes(document)
+    for index, ceiling in enumerate(document.ceilings):
+        where: Location = ("ceilings", index)
+        yield from scopes.problems(ceiling, where)
+        yield from _extent(ceiling, where)
+        yield from _window(ceiling, where)
+        yield from _ladder(ceiling, where)
+    yield from _overrides(document)
+    yield from _capacity(document.capacity)
+    yield from _currencies(document, tree)
+
+
+def _names_of_ceilings(ceilings: Iterable[CeilingDocument]) -> Problems:
+    seen: dict[str, int] = {}
+    for index, ceiling in enumerate(ceilings):
+        where: Location = ("ceilings", index, "name")
+        if ceiling.name in seen:
+            first = seen[ceiling.name]
+            yield where, f"{quoted(ceiling.name)} is already the name of ceilings[{first}]; choose another"
+        seen.setdefault(ceiling.name, index)
+        if ceiling.name in _TAKEN:
+            yield where, f"{quoted(ceiling.name)} is taken: it means {_TAKEN[ceiling.name]}; choose another"
+
+
+class _Scopes:
+    """Whether the names that a scope holds are declared, and together mean somebody's calls."""
+
+    def __init__(self, document: PolicyDocument) -> None:
+        self._tenants = set(document.tenants)
+        self._workloads = {
+            (tenant, name): workload.owner
+            for tenant, body in document.tenants.items()
+            for name, workload in body.workloads.items()
+        }
+        self._names = {name for _, name in self._workloads}
+        self._owners = {owner for owner in self._workloads.values() if owner is not None}
+
+    def problems(self, ceiling: CeilingDocument, where: Location) -> Problems:
+        """Names that nobody declared; else names that no workload has together."""
+        scope, where = ceiling.scope, (*where, "scope")
+        tenant, workload, owner = scope.tenant, scope.workload, scope.owner
+        unknown = [
+            (part, name, known)
+            for part, name, known in (
+                ("tenant", tenant, self._tenants),
+                ("workload", workload, self._of(tenant) if tenant in self._tenants else self._names),
+                ("owner", owner, self._owners),
+            )
+            if name is not None and name not in known
+        ]
+        for part, name, known in unknown:
+            yield (*where, part), f"no {part} {quoted(name)} is declared{_among(name, known)}"
+        if owner is not None and not unknown and owner not in set(self._owners_of(tenant, workload)):
+            named = " and ".join(
+                f"{part} {quoted(name)}"
+                for part, name in (("tenant", tenant), ("workload", workload))
+                if name
+            )
+            yield (
+                (*where, "owner"),
+                f"{quoted(owner)} owns nothing of {named}: no call counts here; leave one of them out",
+            )
+
+    def _of(self, tenant: str | None) -> set[str]:
+        return {name for owner, name in self._workloads if owner == tenant}
+
+    def _owners_of(self, tenant: str | None, workload: str | None) -> Iterator[str | None]:
+        for (of, name), owner in self._workloads.items():
+            if tenant in (None, of) and workload in (None, name):
+                yield owner
+
+
+def _among(name: str, known: Iterable[str]) -> str:
+    """The name that was perhaps meant, or some of those that there are."""
+    names = sorted(known)
+    if close := nearest(name, names):
+        return close
+    more = ", ..." if len(names) > _LISTED else ""
+    return (
+        f"; there are: {', '.join(names[:_LISTED])}{more}"
+        if names
+        else "; there are none: declare it under tenants"
+    )
+
+
+def _extent(ceiling: CeilingDocument, where: Location) -> Problems:
+    """Over what a ceiling counts, and whether what it asks for goes with that."""
+    per_task, calendar = Dimension.TASK in ceiling.per, isinstance(ceiling.window, CalendarDocument)
+    if ceiling.window is None and not per_task:
+        yield where, 'say over what the limit counts: either "window: 1h" or "per: task"'
+    if calendar and per_task:
+        yield (
+            (*where, "per"),
+            "a calendar does not cut a task; leave the window out (its whole life counts), or write a length: 1h",
+        )
+    for dimension in ceiling.per:
+        if dimension is not Dimension.TASK and getattr(ceiling.scope, dimension.value) is not None:
+            yield (
+                (*where, "per"),
+                f"the scope names one {dimension.value} already, so there is nothing to fan out; "
+                "leave one of the two out",
+            )
+    if ceiling.carry_over is not None and not calendar:
+        yield (
+            (*where, "carry_over"),
+            "only a calendar has a last period to carry over from; write window: {calendar: month, zone: ...}",
+        )
+    if ceiling.wrap_up is not None and ceiling.window is not None:
+        yield (
+            (*where, "wrap_up"),
+            "only a task wraps up, and this limit comes back with its window; "
+            "leave it out, or write per: task and no window",
+        )
+
+
+def _window(ceiling: CeilingDocument, where: Location) -> Problems:
+    """Settings of one calendar that stand in another."""
+    window, where = ceiling.window, (*where, "window")
+    if not isinstance(window, CalendarDocument):
+        return
+    fiscal = window.calendar is Cut.FISCAL
+    weeks = window.periods is not None and window.periods.of_weeks
+    for name in ("year_starts", "periods"):
+        if getattr(window, name) is not None and not fiscal:
+            yield (*where, name), f"a {window.calendar.value} has none; it goes with calendar: fiscal"
+        if getattr(window, name) is None and fiscal:
+            example = (
+                'year_starts: "04-01"' if name == "year_starts" else "periods: months (or quarters, 4-4-5)"
+            )
+            yield (*where, name), f"is missing: a fiscal calendar needs it; write {example}"
+    if window.week_starts is not None and window.calendar is not Cut.WEEK and not weeks:
+        yield (
+            (*where, "week_starts"),
+            "no week begins here; it goes with calendar: week, and with the periods 4-4-5, 4-5-4 and 5-4-4",
+        )
+    if window.year_starts is not None and fiscal and not weeks and window.year_starts[1] > 28:
+        yield (
+            (*where, "year_starts"),
+            "not every month has that day; a year of months starts on a day up to 28",
+        )
+
+
+def _ladder(ceiling: CeilingDocument, where: Location) -> Problems:
+    """Rungs that can never act as they are written."""
+    for index, rung in enumerate(ceiling.ladder):
+        place: Location = (*where, "ladder", index)
+        if ceiling.window is None and rung.do in (Step.THROTTLE, Step.QUEUE):
+            yield (
+                (*place, "do"),
+                f'"{rung.do.value}" waits for room, and a task\'s spend never leaves; use warn or degrade',
+            )
+        tier = ceiling.scope.tier
+        if tier is not None and rung.tiers is not None and tier not in rung.tiers:
+            yield (
+                (*place, "tiers"),
+                f"the scope is for the tier {tier.value} alone, which this rung leaves out; leave tiers out",
+            )
+        for before in ceiling.ladder[:index]:
+            if before.at == rung.at and _share_a_tier(before, rung):
+                yield (
+                    (*place, "at"),
+                    f'"{before.do.value}" stands at the same share for the same tier, and one step is done at a time; '
+                    "write another share",
+                )
+                break
+
+
+def _share_a_tier(one: RungDocument, other: RungDocument) -> bool:
+    return one.tiers is None or other.tiers is None or bool(one.tiers & other.tiers)
+
+
+def _overrides(document: PolicyDocument) -> Problems:
+    ceilings = {ceiling.name: ceiling for ceiling in document.ceilings}
+    seen: dict[tuple[str, str], int] = {}
+    for index, override in enumerate(document.overrides):
+        where: Location = ("overrides", index)
+        ceiling = ceilings.get(override.ceiling)
+        if ceiling is None:
+            yield (
+                (*where, "ceiling"),
+                f"no ceiling {quoted(override.ceiling)} is declared{_among(override.ceiling, ceilings)}",
+            )
+            continue
+        yield from _override(override, ceiling, where)
+        key = (override.ceiling, override.scope.model_dump_json(exclude_none=True))
+        if key in seen:
+            yield where, f"overrides[{seen[key]}] is for the same ceiling and scope; keep one of the two"
+        seen.setdefault(key, index)
+
+
+def _override(override: OverrideDocument, ceiling: CeilingDocument, where: Location) -> Problems:
+    named = set(override.scope.model_dump(exclude_none=True))
+    per = [dimension.value for dimension in ceiling.per]
+    for name in sorted(named - set(per)):
+        counted = f"it counts per {' and '.join(per)}" if per else "it has no per, and one limit for all"
+        yield (
+            (*where, "scope", name),
+            f"{quoted(ceiling.name)} has no limit per {name}: {counted}; leave it out",
+        )
+    if named and named < set(per):
+        missing = ", ".join(name for name in per if name not in named)
+        yield (
+            (*where, "scope"),
+            f"{quoted(ceiling.name)} counts per {' and '.join(per)}: name {missing} too, or leave the scope out",
+        )
+    if isinstance(override.limit, Tokens) != isinstance(ceiling.limit, Tokens):
+        unit = "tokens" if isinstance(ceiling.limit, Tokens) else "money"
+        yield (
+            (*where, "limit"),
+            f"{quoted(ceiling.name)} counts {unit}: {quoted(str(ceiling.limit))}; write the same unit here",
+        )
+
+
+def _capacity(entries: Iterable[CapacityDocument]) -> Problems:
+    seen: dict[tuple[str, str | None, str | None], int] = {}
+    for index, entry in enumerate(entries):
+        where: Location = ("capacity", index)
+        key = (entry.provider, entry.model, entry.account)
+        if key in seen:
+            yield (
+                where,
+                f"capacity[{seen[key]}] is for the same provider, model and account; keep one of the two",
+            )
+        seen.setdefault(key, index)
+
+
+def _currencies(document: PolicyDocument, tree: Mapping[str, Any]) -> Problems:
+    amounts: list[tuple[Location, Money | Tokens]] = [
+        *((("ceilings", i, "limit"), ceiling.limit) for i, ceiling in enumerate(document.ceilings)),
+        *((("overrides", i, "limit"), override.limit) for i, override in enumerate(document.overrides)),
+        *((("plans", i, "amount"), plan.amount) for i, plan in enumerate(document.plans)),
+    ]
+    if "unpriced_rate" in tree:
+        amounts.append((("unpriced_rate",), document.unpriced_rate))
+    for where, amount in amounts:
+        if isinstance(amount, Money) and amount.currency != document.currency:
+            yield (
+                where,
+                f'"{amount}" is not in the file\'s currency {document.currency}; '
+                f"write it in {document.currency}, or set currency: {amount.currency}",
+            )
