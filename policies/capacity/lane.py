@@ -1,0 +1,206 @@
+"""A provider's capacity (of one model or account, where limits are by those): who may go now, and who uses what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from switchgear.tier import Tier
+
+from ..model import TIER_WEIGHTS, Capacity
+from .buckets import Buckets
+from .lately import Lately
+from .limits import Learned, Reported
+from .order import Backlog
+from .retries import Slots
+from .shares import Claim, Share, offer, share_out
+
+__all__ = ["Lane", "Taken", "Use"]
+
+_LONGEST_PAUSE_S = 60.0
+# Less than this no provider allows; a limit that was learned from a burst's 429s must not starve a quiet minute.
+_LEAST_REQUESTS = 6.0
+_LEAST_TOKENS = 10_000.0
+
+
+class Taken(NamedTuple):
+    """What a call drew from its lane."""
+
+    tenant: str
+    tier: Tier
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a lane stands: its limits a minute (declared, and as far as is known), the last minute's use, shares."""
+
+    capacity: Capacity
+    requests_limit: float | None
+    tokens_limit: float | None
+    requests: int
+    tokens: int
+    paused_until: float
+    shares: tuple[Share, ...]
+    """In tokens a minute."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One capacity. `now` is seconds since the epoch."""
+
+    capacity: Capacity
+    tier_weights: Mapping[Tier, float] = field(default_factory=lambda: dict(TIER_WEIGHTS))
+    paused_until: float = 0.0
+    _requests: Learned = field(init=False)
+    _tokens: Learned = field(init=False)
+    _request_buckets: Buckets = field(init=False)
+    _token_buckets: Buckets = field(init=False)
+    _request_count: Lately = field(default_factory=Lately)
+    _token_count: Lately = field(default_factory=Lately)
+    _by_party: dict[tuple[str, Tier], Lately] = field(default_factory=dict)
+    _slots: Slots = field(default_factory=Slots)
+    _claims: tuple[int, tuple[Claim, ...]] = (-1, ())
+
+    def __post_init__(self) -> None:
+        self._requests = Learned(self.capacity.requests_per_minute, _LEAST_REQUESTS)
+        self._tokens = Learned(self.capacity.tokens_per_minute, _LEAST_TOKENS)
+        self._request_buckets = Buckets(self.tier_weights)
+        self._token_buckets = Buckets(self.tier_weights)
+
+    def declare(self, capacity: Capacity, tier_weights: Mapping[Tier, float]) -> None:
+        """Another policy set's word on it; what was learned and used is kept."""
+        self.capacity, self.tier_weights = capacity, tier_weights
+        self._requests.declared, self._tokens.declared = (
+            capacity.requests_per_minute,
+            capacity.tokens_per_minute,
+        )
+        self._request_buckets.weights = self._token_buckets.weights = tier_weights
+
+    # -- going
+
+    def admits(self, now: float, tier: Tier = Tier.INTERACTIVE) -> bool:
+        """Whether a call of this tier may go out now, of any size: what it draws too much is waited for after it."""
+        self._refill(now)
+        return (
+            now >= self.paused_until
+            and self._request_buckets.holds(tier, 1.0)
+            and self._token_buckets.holds(tier, 1.0)
+        )
+
+    def take(self, tokens: int, now: float, tier: Tier = Tier.INTERACTIVE, tenant: str = "") -> Taken:
+        """Draw one request of about `tokens`."""
+        self._refill(now)
+        self._request_buckets.draw(tier, 1.0)
+        self._token_buckets.draw(tier, tokens)
+        self._request_count.add(1, now)
+        self._token_count.add(tokens, now)
+        self._by_party.setdefault((tenant, tier), Lately()).add(tokens, now)
+        return Taken(tenant, tier, tokens)
+
+    def settle(self, taken: Taken, tokens: int, now: float) -> None:
+        """The call took so many tokens (0: it was not served)."""
+        more = tokens - taken.tokens
+        self._token_buckets.draw(taken.tier, more)
+        self._token_count.add(more, now)
+        self._by_party.setdefault((taken.tenant, taken.tier), Lately()).add(more, now)
+
+    def correct(self, tokens: int) -> None:
+        """Give back to interactive work what a call took too much (negative: take what it took too little)."""
+        self._token_buckets.draw(Tier.INTERACTIVE, -tokens)
+
+    # -- learning
+
+    def reports(self, said: Reported) -> None:
+        """What an answer's headers said."""
+        self._requests.report(said.requests.per_minute())
+        self._tokens.report(said.tokens_per_minute)
+
+    def throttled(self, now: float, retry_after_s: float, said: Reported | None = None) -> None:
+        """The provider answered 429: nothing goes out before it says so, and the limit is learned from it."""
+        self.paused_until = max(self.paused_until, now + min(retry_after_s, _LONGEST_PAUSE_S))
+        hit = said.exhausted if said is not None else frozenset()
+        if said is not None:
+            self.reports(said)
+        if "requests" in hit or not hit:
+            self._requests.refused(self._request_count.rate(now), now)
+        if "tokens" in hit or not hit:
+            self._tokens.refused(self._token_count.rate(now), now)
+
+    def retry_at(self, key: Hashable, now: float, *, tokens: int, jitter: float) -> float:
+        """A moment to come back at for `key` alone, paced at the learned rate; `jitter` in [0, 1)."""
+        self._refill(now)
+        gaps = [0.0]
+        if rate := self._request_buckets.rate:
+            gaps.append(1.0 / rate)
+        if rate := self._token_buckets.rate:
+            gaps.append(tokens / rate)
+        return self._slots.slot(key, now, after=self.paused_until, gap_s=max(gaps), jitter=jitter)
+
+    def next_at(self, now: float, tier: Tier = Tier.INTERACTIVE) -> float:
+        """When a call of this tier may go out at the earliest."""
+        self._refill(now)
+        wait = max(self._request_buckets.wait_s(tier, 1.0), self._token_buckets.wait_s(tier, 1.0))
+        return max(now + wait, self.paused_until)
+
+    # -- telling
+
+    def used(self, now: float) -> tuple[int, int]:
+        """Requests and (expected) tokens let through in the last minute."""
+        return self._request_count.sum(now), self._token_count.sum(now)
+
+    def use(self, now: float, backlog: Iterable[Backlog], weight: Callable[[str], float]) -> Use:
+        """How it stands; `backlog` is what waits for it, `weight` a tenant's weight."""
+        tokens_limit = self._tokens.limit(now)
+        shares = share_out(tokens_limit, self._wants(now, backlog, weight), self.tier_weights)
+        requests, tokens = self.used(now)
+        return Use(
+            self.capacity,
+            self._requests.limit(now),
+            tokens_limit,
+            requests,
+            tokens,
+            self.paused_until,
+            shares,
+        )
+
+    def share(
+        self, tenant: str, tier: Tier, now: float, backlog: Callable[[], Iterable[Backlog]],
+        weight: Callable[[str], float],
+    ) -> float | None:  # fmt: skip
+        """Tokens a minute that this tenant may use in this tier as things are; None: unlimited.
+
+        What the others want is looked at once a second.
+        """
+        limit = self._tokens.limit(now)
+        if limit is None:
+            return None
+        if self._claims[0] != int(now):
+            self._claims = int(now), self._wants(now, backlog(), weight)
+        return offer(limit, self._claims[1], Claim(tenant, tier, weight(tenant), limit), self.tier_weights)
+
+    def tidy(self, now: float) -> None:
+        """Forget who has not used it for a minute, and slots that have come."""
+        for party in [party for party, tokens in self._by_party.items() if not tokens.sum(now)]:
+            del self._by_party[party]
+        self._slots.forget(now)
+
+    def idle(self, now: float) -> bool:
+        """Whether it says nothing that a new one would not: unlimited as far as is known, and not in use."""
+        nothing_known = self._requests.limit(now) is None and self._tokens.limit(now) is None
+        return nothing_known and not self._request_count.sum(now) and now >= self.paused_until
+
+    def _wants(
+        self, now: float, backlog: Iterable[Backlog], weight: Callable[[str], float]
+    ) -> tuple[Claim, ...]:
+        """Each party would use what it used in the last minute, and what waits."""
+        demand = {party: float(tokens.sum(now)) for party, tokens in self._by_party.items()}
+        for waits in backlog:
+            party = (waits.tenant, waits.tier)
+            demand[party] = demand.get(party, 0.0) + waits.tokens
+        return tuple(Claim(tenant, tier, weight(tenant), wants) for (tenant, tier), wants in demand.items())
+
+    def _refill(self, now: float) -> None:
+        self._request_buckets.refill(self._requests.limit(now), now)
+        self._token_buckets.refill(self._tokens.limit(now), now)
