@@ -120,13 +120,15 @@ class Lane:
     def throttled(self, now: float, retry_after_s: float, said: Reported | None = None) -> None:
         """The provider answered 429: nothing goes out before it says so, and the limit is learned from it."""
         self.paused_until = max(self.paused_until, now + min(retry_after_s, _LONGEST_PAUSE_S))
-        hit = said.exhausted if said is not None else frozenset()
+        hit: frozenset[str] = frozenset()
         if said is not None:
             self.reports(said)
-        if "requests" in hit or not hit:
-            self._requests.refused(self._request_count.rate(now), now)
-        if "tokens" in hit or not hit:
-            self._tokens.refused(self._token_count.rate(now), now)
+            hit = said.exhausted
+        for name in hit or self._suspects():
+            if name == "requests":
+                self._requests.refused(self._request_count.rate(now), now)
+            else:
+                self._tokens.refused(self._token_count.rate(now), now)
 
     def retry_at(self, key: Hashable, now: float, *, tokens: int, jitter: float) -> float:
         """A moment to come back at for `key` alone, paced at the learned rate; `jitter` in [0, 1)."""
@@ -190,6 +192,11 @@ class Lane:
         """Whether it says nothing that a new one would not: unlimited as far as is known, and not in use."""
         nothing_known = self._requests.limit(now) is None and self._tokens.limit(now) is None
         return nothing_known and not self._request_count.sum(now) and now >= self.paused_until
+
+    def _suspects(self) -> list[str]:
+        """What a 429 that names no limit may be about: those that are known of; requests where none is."""
+        known = [name for name, of in (("requests", self._requests), ("tokens", self._tokens)) if of.stated()]
+        return known or ["requests"]
 
     def _wants(
         self, now: float, backlog: Iterable[Backlog], weight: Callable[[str], float]

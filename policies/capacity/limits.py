@@ -161,16 +161,21 @@ class Learned:
         """The provider answered 429 while `used` a minute went through."""
         if self._refused_at is not None and now - self._refused_at < _ONE_EPISODE_S:
             return
-        allowed, top = self.limit(now), self._top()
+        allowed, top = self.limit(now), self.stated()
         least = self.floor if top is None else min(self.floor, top)
         if allowed is not None:
             used, least = min(used, allowed), max(least, allowed * _DEEPEST)
         self._peak, self._refused_at = max(used, least / _KEPT), now
 
+    def stated(self) -> float | None:
+        """What was declared or reported, whichever is less."""
+        stated = [float(limit) for limit in (self.declared, self.reported) if limit is not None]
+        return min(stated, default=None)
+
     def limit(self, now: float) -> float | None:
         """What may go through a minute; None where nothing limits it as far as is known."""
         learned = self.learned(now)
-        return self._top() if learned is None else learned
+        return self.stated() if learned is None else learned
 
     def learned(self, now: float) -> float | None:
         """What 429s alone teach; None where there was none, or it was outgrown."""
@@ -178,9 +183,5 @@ class Learned:
             return None
         before = 1.0 - max(0.0, now - self._refused_at) / _RECOVERY_S
         grown = self._peak * (1.0 - (1.0 - _KEPT) * before**3)
-        top = self._top()
+        top = self.stated()
         return None if grown >= (self._peak * _OUTGROWN if top is None else top) else grown
-
-    def _top(self) -> float | None:
-        stated = [float(limit) for limit in (self.declared, self.reported) if limit is not None]
-        return min(stated, default=None)
