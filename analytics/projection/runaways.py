@@ -9,8 +9,8 @@
 
 Two signals, because neither sees what the other does: the most calls that one agent has made, and the most agents that
 were alive at once. A task has run away once one of them has passed its threshold, and stays so: what a person or a
-policy does about it does not change what it did. Thresholds are those that 1.3 % of the workload's past tasks passed,
-by either signal; nobody has to say which of them were runaways. A new workload has shipped ones.
+policy does about it does not change what it did. Thresholds are learned from the workload's past tasks, and nobody has
+to say which of these were runaways (`PastTrees.thresholds`). A new workload has shipped ones.
 
 `state()` and `restore()` carry both over a restart, as plain JSON values. Times are seconds since the epoch.
 """
@@ -32,12 +32,17 @@ SILENT_S = 300.0
 _MOST_ALIVE = 4_096
 _MOST_SILENT = 1_024
 
-_SHARE_ABOVE = 0.013
-# Below, a share of 1.3 % is no more than two tasks, and one runaway among them would be the threshold.
+# Of past tasks, all beyond four times what nine in ten stay within are taken for runaways; of the others, this share is
+# above the thresholds. A share of all tasks would hang on how many runaways happen to be among them.
+_USUAL, _OBVIOUS = 0.9, 4.0
+_SHARE_ABOVE = 0.005
+# A fan-out grows by itself and is soon found; a loop is dear by the time that it is. So of what may be above, agents
+# get a third of what calls get.
+_AGENTS_PART = 3
+# No task has run away that is near what is usual.
+_NEAREST = 1.5
+# Below, a runaway or two could be the threshold.
 _ENOUGH = 200
-# What nine in ten tasks stay within; thresholds keep near it, whatever few past tasks did.
-_USUAL = 0.9
-_NEAREST, _FARTHEST = 1.5, 4.0
 _VERSION = 1
 
 
@@ -214,7 +219,13 @@ class PastTrees:
         self._new += 1
 
     def thresholds(self) -> Thresholds:
-        """The thresholds as of now."""
+        """The thresholds as of now, which normal tasks pass about once in two hundred.
+
+        Tasks beyond four times what nine in ten stay within, by either signal, are set aside as runaways; of the others
+        one in two hundred is above the thresholds, three by calls for each by agents, and none that is below 1.5 times
+        what nine in ten stay within. Of less than 200 tasks, the thresholds are those four times, or the shipped ones
+        where these are higher.
+        """
         if self._new and self._new >= len(self) // 50:
             self._thresholds = _learned(self._calls, self._agents)
             self._new = 0
@@ -245,43 +256,31 @@ class PastTrees:
 
 
 def _learned(calls: Sequence[int], agents: Sequence[int]) -> Thresholds:
-    """The thresholds that 1.3 % of these tasks passed, by either signal: as many by the one as by the other.
-
-    They keep within 1.5 and 4 times what nine in ten tasks stay within. So a workload whose tasks are all alike does
-    not call the first that differs a runaway, and one in which more than 1.3 % ran away does not take these for usual.
-    Of less than 200 tasks, they are 4 times that, or the shipped ones where those are higher.
-    """
     count = len(calls)
-    by_calls, by_agents = sorted(calls), sorted(agents)
-    usual = Thresholds(_within(by_calls), _within(by_agents))
+    usual_calls, usual_agents = _within(calls), _within(agents)
+    most_calls, most_agents = round(_OBVIOUS * usual_calls), round(_OBVIOUS * usual_agents)
     if count < _ENOUGH:
-        return Thresholds(
-            max(SHIPPED.calls, round(_FARTHEST * usual.calls)),
-            max(SHIPPED.agents, round(_FARTHEST * usual.agents)),
-            count,
-        )
-    allowed = above = int(_SHARE_ABOVE * count)
-    while True:
-        most_calls, most_agents = by_calls[count - 1 - above], by_agents[count - 1 - above]
-        passed = sum(
-            one > most_calls or other > most_agents for one, other in zip(calls, agents, strict=True)
-        )
-        if passed <= allowed:
+        return Thresholds(max(SHIPPED.calls, most_calls), max(SHIPPED.agents, most_agents), count)
+    pairs = zip(calls, agents, strict=True)
+    ordinary = [(one, other) for one, other in pairs if one <= most_calls and other <= most_agents]
+    by_calls = sorted(one for one, _ in ordinary)
+    by_agents = sorted(other for _, other in ordinary)
+    allowed = int(_SHARE_ABOVE * len(ordinary))
+    for above in range(allowed, -1, -1):
+        most_calls, most_agents = by_calls[-1 - above], by_agents[-1 - above // _AGENTS_PART]
+        if sum(one > most_calls or other > most_agents for one, other in ordinary) <= allowed:
             break
-        above -= 1
     return Thresholds(
-        _near(most_calls, usual.calls, _LEAST.calls), _near(most_agents, usual.agents, _LEAST.agents), count
+        max(_LEAST.calls, most_calls, round(_NEAREST * usual_calls)),
+        max(_LEAST.agents, most_agents, round(_NEAREST * usual_agents)),
+        count,
     )
 
 
-def _within(ascending: Sequence[int]) -> int:
+def _within(values: Sequence[int]) -> int:
     """What nine in ten stay within; of fewer than ten, half."""
-    share = _USUAL if len(ascending) >= 10 else 0.5
-    return ascending[int(share * (len(ascending) - 1))]
-
-
-def _near(value: int, usual: int, least: int) -> int:
-    return max(least, round(min(_FARTHEST * usual, max(_NEAREST * usual, value))))
+    share = _USUAL if len(values) >= 10 else 0.5
+    return sorted(values)[int(share * (len(values) - 1))]
 
 
 def _check(state: dict[str, Any]) -> None:

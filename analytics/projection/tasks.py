@@ -52,7 +52,7 @@ _VERSION = 1
 
 
 def _checkpoints() -> tuple[int, ...]:
-    """Every call up to 16, then every eighth more: 88 of them up to a hundred thousand calls."""
+    """Every call up to 16, then every eighth more: 91 of them up to a hundred thousand calls."""
     found, at = [], 1
     while at < 100_000:
         found.append(at)
@@ -64,7 +64,7 @@ _CHECKPOINTS = _checkpoints()
 
 
 class TaskCurve:
-    """What one task has cost after so many calls, with the agents alive then. Memory: 88 checkpoints at most."""
+    """What one task has cost after so many calls, with the agents alive then. Memory: 91 checkpoints at most."""
 
     __slots__ = ("_next", "agents", "calls", "costs", "spent")
 
