@@ -1,4 +1,4 @@
-"""What an answer of the collector means to whoever asked: a key it does not take, a reason, or no collector at all."""
+"""What a service's answer means to whoever asked: a key it does not take, a reason, or no such service at all."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["key_refused", "reason", "stranger"]
 
 
-def key_refused(answer: httpx.Response) -> str:
+def key_refused(answer: httpx.Response, service: str = "the collector") -> str:
     """What the answer 401 means: no key was sent, or one that is not taken, named but not repeated."""
     sent = answer.request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not sent:
-        return "the collector wants a key; set SWITCHGEAR_API_KEY"
+        return f"{service} wants a key; set SWITCHGEAR_API_KEY"
     # The part of a key that names it may be shown; what follows is its secret.
     name = f" ({plain(sent[:ID_LENGTH])})" if sent.startswith(PREFIX) else ""
     return (
-        f"the collector does not take the key in SWITCHGEAR_API_KEY{name}: it is unknown, expired or revoked; "
+        f"{service} does not take the key in SWITCHGEAR_API_KEY{name}: it is unknown, expired or revoked; "
         "switchgear keys list shows which are live"
     )
 

@@ -9,6 +9,7 @@ import typer
 from .commands import (
     audit,
     backup,
+    breakers,
     contracts,
     demo,
     keys,
@@ -18,12 +19,13 @@ from .commands import (
     services,
     spend,
     tenants,
+    top,
     traces,
 )
 
 __all__ = ["app", "main"]
 
-RUN, CHECK, LOOK = "Run it", "Check before you trust", "Look at spend"
+RUN, CHECK, LOOK, ACT = "Run it", "Check before you trust", "Look at spend", "In an incident"
 
 HELP = (
     "Meters, projects and cuts what AI agents spend on foundation models.\n\n"
@@ -65,6 +67,8 @@ app.command(rich_help_panel=LOOK)(spend.query)
 app.command(rich_help_panel=LOOK)(spend.review)
 app.command(rich_help_panel=LOOK)(rerate.rerate)
 app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
+app.command(rich_help_panel=ACT)(top.top)
+app.add_typer(breakers.app, name="breakers", rich_help_panel=ACT)
 
 
 def main() -> None:

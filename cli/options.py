@@ -12,6 +12,7 @@ __all__ = [
     "LOCAL",
     "POLICIES",
     "ApiKey",
+    "By",
     "CollectorUrl",
     "ContractFile",
     "Data",
@@ -24,6 +25,7 @@ __all__ = [
     "PolicyFile",
     "Port",
     "PriceFile",
+    "Reason",
     "Supervised",
     "TlsCert",
     "TlsKey",
@@ -70,6 +72,12 @@ TraceFiles = Annotated[
     typer.Argument(metavar="FILE...", help="OTLP/JSON, JSON lines of it, or protobuf; any of them gzipped."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it stands in the log.")]
+By = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who; it stands in the log. Default: the user.", show_default=False),
+]
 
 CollectorUrl = Annotated[
     str, typer.Option("--collector", envvar="SWITCHGEAR_COLLECTOR", help="URL of the collector.")

@@ -1,0 +1,76 @@
+"""Asking the policy engine: one question a call, answered by its document, or told on stderr with an exit code."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from .answers import key_refused, reason
+from .client import connect
+from .console import fail, misuse
+
+__all__ = ["NoAnswerError", "Policies"]
+
+_WITHIN_S = 30.0
+_SERVICE = "the policy engine"
+
+
+class NoAnswerError(Exception):
+    """What was asked was not done; what there is to say has been said, and `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policy engine at `url`, as `verb` asks it."""
+
+    verb: str
+    url: str
+    api_key: str | None
+
+    def get(self, path: str, params: Mapping[str, str] = {}) -> dict[str, Any]:
+        """The document at `path`. Raises NoAnswerError."""
+        return self._ask("GET", path, params=dict(params))
+
+    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Do it once, however often it is sent, and return the answer. Raises NoAnswerError."""
+        return self._ask(method, path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        try:
+            with connect(self.url, self.api_key, timeout_s=_WITHIN_S) as client:
+                answer = client.request(method, path, **more)
+            return self._found(answer)
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
+            code = fail(
+                f"{self.verb}: no policy engine answers at {self.url} ({problem}); start one with: switchgear up"
+            )
+        except UnicodeEncodeError:
+            code = misuse(f"{self.verb}: SWITCHGEAR_API_KEY holds a character that no key has")
+        except ValueError:
+            code = fail(
+                f"{self.verb}: what answers at {self.url} is no policy engine; name one with --policies"
+            )
+        raise NoAnswerError(code)
+
+    def _found(self, answer: httpx.Response) -> dict[str, Any]:
+        """What was answered. Raises NoAnswerError for a refusal, ValueError where no engine answers so."""
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise NoAnswerError(fail(f"{self.verb}: {key_refused(answer, _SERVICE)}"))
+        if answer.is_client_error:
+            raise NoAnswerError(misuse(f"{self.verb}: {reason(answer)}"))
+        if not answer.is_success:
+            raise NoAnswerError(
+                fail(f"{self.verb}: {_SERVICE} answered {answer.status_code}: {reason(answer)}")
+            )
+        found = answer.json() if answer.content else {}
+        if not isinstance(found, dict):
+            raise ValueError("no document")  # noqa: TRY004 - as whatever else is none
+        return found
