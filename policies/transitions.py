@@ -81,6 +81,11 @@ class TransitionLog:
             self.length = line["id"]
             self.recent.append(line)
 
+    @property
+    def head(self) -> str:
+        """The hash of the last line."""
+        return self._hash
+
     def append(self, *transitions: Transition) -> None:
         """Write transitions, durable when this returns. Raises OSError where it cannot; none is written then."""
         lines: list[dict[str, Any]] = []
