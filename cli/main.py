@@ -13,6 +13,7 @@ from .commands import (
     contracts,
     demo,
     keys,
+    notices,
     policies,
     prices,
     rerate,
@@ -63,6 +64,7 @@ app.command(rich_help_panel=CHECK)(traces.inspect)
 app.add_typer(prices.app, name="prices", rich_help_panel=CHECK)
 app.add_typer(policies.app, name="policies", rich_help_panel=CHECK)
 app.add_typer(contracts.app, name="contracts", rich_help_panel=CHECK)
+app.add_typer(notices.app, name="notices", rich_help_panel=CHECK)
 app.command(rich_help_panel=LOOK)(spend.query)
 app.command(rich_help_panel=LOOK)(spend.review)
 app.command(rich_help_panel=LOOK)(rerate.rerate)

@@ -21,6 +21,7 @@ __all__ = [
     "Json",
     "Keyless",
     "NoGrpc",
+    "NoticeFile",
     "PoliciesUrl",
     "PolicyFile",
     "Port",
@@ -64,6 +65,16 @@ ContractFile = Annotated[
         envvar="SWITCHGEAR_CONTRACTS",
         metavar="FILE",
         help="What was negotiated (docs/contracts.md). Default: contracts.yaml here, if there is one.",
+        show_default=False,
+    ),
+]
+NoticeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--notices",
+        envvar="SWITCHGEAR_NOTICES",
+        metavar="FILE",
+        help="Who is told of breakers (docs/notifications.md). Default: notices.yaml here, if there is one.",
         show_default=False,
     ),
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "collector",
     "dashboard",
     "needs_key",
+    "notice_path",
     "policies",
     "policy_path",
     "price_path",
@@ -125,6 +126,7 @@ def policies(
     policy_file: Path | None,
     prices: Path | None = None,
     contracts: Path | None = None,
+    notices: Path | None = None,
     data: Path,
     collector: str | None,
     host: str,
@@ -147,6 +149,7 @@ def policies(
             collector=collector,
             api_key=api_key,
             keyless=keyless,
+            notices=notice_path(notices),
         )
 
     return _serve(
@@ -215,6 +218,12 @@ def contract_path(given: Path | None) -> Path | None:
     return given if given is not None else here if here.exists() else None
 
 
+def notice_path(given: Path | None) -> Path | None:
+    """The notices to use: the file given, else `notices.yaml` here, else none: nobody is told."""
+    here = Path("notices.yaml")
+    return given if given is not None else here if here.exists() else None
+
+
 def needs_key(data: Path, api_key: str | None) -> bool:
     """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
     from collector.keys.keyring import FILE_NAME, Keyring
@@ -258,6 +267,7 @@ def _serve(
     from collector import logs
     from collector.errors import StoreError
     from policies.files import PolicyFileError
+    from policies.notices import NoticeFileError
     from policies.transitions import BrokenChainError
 
     try:
@@ -284,9 +294,11 @@ def _serve(
                 _report_to_parent()
             return _run(app, listener, certificate)
     except PolicyFileError as problem:
-        return fail(f"{name}: {_first(str(problem), 'policies')}")
+        return fail(f"{name}: {_first(str(problem), 'policies check')}")
+    except NoticeFileError as problem:
+        return fail(f"{name}: {_first(str(problem), 'notices test')}")
     except DocumentError as problem:
-        return fail(f"{name}: {_first(str(problem), 'prices')}")
+        return fail(f"{name}: {_first(str(problem), 'prices check')}")
     except (ListenError, StoreError, BrokenChainError) as problem:
         return fail(f"{name}: {problem}")
 
@@ -321,10 +333,10 @@ def _port_option(name: str, *, supervised: bool) -> str:
     return f"--{name}-port" if supervised else "--port"
 
 
-def _first(report: str, group: str) -> str:
+def _first(report: str, verb: str) -> str:
     """The first error of a report, with a pointer to the rest: a refusal to start is one line."""
     first, *rest = report.splitlines()
-    return f"{first} ({len(rest)} more: switchgear {group} check lists them)" if rest else first
+    return f"{first} ({len(rest)} more: switchgear {verb} lists them)" if rest else first
 
 
 def _report_to_parent() -> None:

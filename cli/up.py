@@ -20,7 +20,7 @@ from collector.keys.keyring import PREFIX
 
 from .console import fail, misuse, note, say
 from .listener import local_url
-from .serve import KEYLESS, contract_path, needs_key, policy_path, price_path, refusal
+from .serve import KEYLESS, contract_path, needs_key, notice_path, policy_path, price_path, refusal
 
 __all__ = ["Service", "run"]
 
@@ -75,6 +75,7 @@ def run(
     policy_file: Path | None,
     prices: Path | None = None,
     contracts: Path | None = None,
+    notices: Path | None = None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -114,6 +115,7 @@ def run(
         policy_file=policy_path(policy_file).absolute(),
         prices=price_path(prices),
         contracts=contract_path(contracts),
+        notices=notice_path(notices),
         host=host,
         dashboard_host=dashboard_host,
         collector_port=collector_port,
@@ -143,6 +145,7 @@ def _services(
     policy_file: Path,
     prices: Path | None,
     contracts: Path | None,
+    notices: Path | None,
     host: str,
     dashboard_host: str,
     collector_port: int,
@@ -156,6 +159,7 @@ def _services(
         *(("--prices", str(prices.absolute())) if prices is not None else ()),
         *(("--contracts", str(contracts.absolute())) if contracts is not None else ()),
     )
+    told = () if notices is None else ("--notices", str(notices.absolute()))
     grpc = ("--no-grpc",) if grpc_port is None else ("--grpc-port", str(grpc_port))
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
     dashboard = local_url(dashboard_host, dashboard_port)
@@ -172,8 +176,8 @@ def _services(
         Service(
             "policies",
             (
-                *("policies", "--policy-file", str(policy_file), "--data", str(data), *book, *keys),
-                *("--collector", collector, "--host", host, "--port", str(policies_port)),
+                *("policies", "--policy-file", str(policy_file), "--data", str(data), *book, *told),
+                *(*keys, "--collector", collector, "--host", host, "--port", str(policies_port)),
             ),
             policies,
             f"{policies}/readyz",

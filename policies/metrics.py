@@ -34,6 +34,7 @@ def text(runtime: Runtime) -> str:
         f"switchgear_policy_file_refused {int(runtime.file_error is not None)}",
         "# TYPE switchgear_transition_log_failing gauge",
         f"switchgear_transition_log_failing {int(runtime.log_error is not None)}",
+        *(line for figures in runtime.figures for line in figures()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ _AFTER_FAILURE_S = 1.0
 
 @dataclass(slots=True)
 class Runtime:
-    """Owns the engine; `clock` gives seconds since the epoch."""
+    """Owns the engine; `clock` gives seconds since the epoch. `figures` are lines that others add to its metrics."""
 
     engine: Engine
     log: TransitionLog
@@ -45,6 +45,7 @@ class Runtime:
     file_error: str | None = None
     log_error: str | None = None
     reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
+    figures: list[Callable[[], Iterable[str]]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _version: int = 0
     _file_stamp: tuple[int, int] | None = None

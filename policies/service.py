@@ -23,6 +23,8 @@ from . import api, feed, hot
 from .access import RULES
 from .engine import Engine
 from .files import load
+from .notices import Notices
+from .notices import load as load_notices
 from .runtime import Runtime
 from .transitions import TransitionLog
 
@@ -38,13 +40,14 @@ def create_app(
     api_key: str | None = None,
     keyless: bool = False,
     overdue_after_s: float = feed.OVERDUE_AFTER_S,
+    notices: Path | None = None,
 ) -> hot.HotRoutes:
     """The ASGI app. `data` holds the transition log and the keys; `collector` None runs without a ledger behind it.
 
     `api_key` may do everything here, and is sent to the collector. With `keyless` nobody needs a key until there is
-    one in the file. A settled hold that is not booked after `overdue_after_s` is handed to the collector.
-    Raises PolicyFileError for a policy file that cannot be used, BrokenChainError for a log that was changed,
-    StoreError for a key file that cannot be read.
+    one in the file. A settled hold that is not booked after `overdue_after_s` is handed to the collector. The file
+    `notices` says who is told of breakers. Raises PolicyFileError or NoticeFileError for a file that cannot be used,
+    BrokenChainError for a log that was changed, StoreError for a key file that cannot be read.
     """
     policies = load(policy_file)
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
@@ -54,6 +57,9 @@ def create_app(
         return price(provider, model, usage, at).cost
 
     runtime = Runtime(Engine(policies, cost), TransitionLog(data / "transitions.jsonl"), policy_file)
+    telling = None if notices is None else Notices(load_notices(notices), runtime.log, data)
+    if telling is not None:
+        runtime.figures.append(telling.figures)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -63,6 +69,8 @@ def create_app(
         if line is not None:
             following = feed.CollectorLine(runtime, line, overdue_after_s=overdue_after_s)
             background.append(asyncio.create_task(following.run()))
+        if telling is not None:
+            background.append(asyncio.create_task(telling.run()))
         try:
             yield
         finally:
