@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["RECORDED", "Kind", "Run", "Step", "branching", "recorded", "runaway"]
+__all__ = ["LIMIT", "PAST", "RECORDED", "Kind", "Run", "Step", "branching", "recorded", "runaway"]
 
 SHARED = Path(os.environ.get("SWITCHGEAR_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 RECORDED = SHARED / "agent_traces"
@@ -20,9 +20,12 @@ RECORDED = SHARED / "agent_traces"
 _INPUT, _OUTPUT = 2.50e-6, 10.00e-6
 _CHARACTERS_A_TOKEN = 4
 
+PAST = 101
+"""The seed of past branching tasks."""
 LIMIT = 4_000
 """Calls at which a run that does not end is left."""
-Kind = str
+
+Kind = Literal["normal", "loop", "fan-out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,10 @@ def recorded(file: Path) -> list[Run]:
 
     Call k costs the characters of its context / 4 at the price of input, and those of its answer / 4 at that of output.
     """
-    rows = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        rows = None
     if not (isinstance(rows, list) and rows and isinstance(rows[0], dict) and "traj" in rows[0]):
         raise ValueError(f"{file} holds no recorded task runs")
     return [Run(row["task_id"], list(_calls(row["traj"]))) for row in rows]
@@ -75,8 +81,9 @@ def branching(random: Random, kind: Kind = "normal") -> Run:
 
     The root starts three agents with its first call. Then each call ends its agent with a chance of Beta(8, 72), drawn
     for each task, or starts one to three more with a chance of 0.045, halved for each depth, times a lognormal (0.4)
-    for each task: calls p50 55, p99 a thousand. In a *loop* the root never ends; in a *fan-out* agents of all depths
-    start twice as many as end. A context grows by 150 tokens a call of its agent from 1,500 up to 22,500.
+    for each task. Calls of 2,000 normal tasks: p50 57, p75 119, p90 235, p99 838. In a *loop* the root never ends; in a
+    *fan-out* agents of all depths start twice as many as end. A context grows by 150 tokens a call of its agent, from
+    1,650 up to 22,500.
     """
     ends = random.betavariate(8, 72)
     starts = 0.045 * math.exp(random.gauss(0, 0.4))
