@@ -10,10 +10,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-ingest bench-pricing bench-reports kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-ingest bench-overspend bench-pricing bench-reports kills fuzz schemathesis lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with everything in it (quick when nothing changed)
 
@@ -43,8 +43,14 @@ check: install ## lint, format, types, import direction
 bench: install ## run the benchmarks that take seconds and print their figures
 	@for script in tagging holds decoding; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
+bench-decisions: install ## ask for decisions and grants over HTTP, alone and while spans come in (ARGS=--quick)
+	$(BIN)/python benchmarks/decisions.py $(ARGS)
+
 bench-ingest: install ## measure what the collector takes in, beside a peer (ARGS=--ten-million: a full store)
 	$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+bench-overspend: install ## race 200 agents at a ceiling, beside three rules and two peers (ARGS=--quick)
+	$(BIN)/python benchmarks/overspend.py $(ARGS)
 
 bench-pricing: install ## price calls one by one and at once, beside two other calculators (ARGS=--no-peer)
 	$(BIN)/python benchmarks/pricing.py $(ARGS)

@@ -86,7 +86,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="switchgear-overspend-", dir=given.folder) as folder:
         print(f"{'worst of its seeds':<44}" + "".join(f"{name:>9}" for name in HEAD), flush=True)
         for row in _rows(given):
-            reference = runs.get(f"{CHECK}, {row.agents} agents")
+            reference = runs.get(_check(row.agents).name)
             runs[row.name] = [
                 _race(row, f"seed-{seed}", Path(folder) / f"{len(runs)}-{seed}", given)
                 for seed in range(min(given.seeds, row.seeds or given.seeds))
@@ -133,7 +133,11 @@ def _rows(given: argparse.Namespace) -> Iterator[Row]:
 
 
 def _check(agents: int) -> Row:
-    return Row(f"{CHECK}, {agents} agents", rule(lambda _: 0.0), agents=agents)
+    return Row(f"{CHECK}, {_several(agents)}", rule(lambda _: 0.0), agents=agents)
+
+
+def _several(agents: int) -> str:
+    return "1 agent" if agents == 1 else f"{agents} agents"
 
 
 def _quick() -> list[Row]:
@@ -160,7 +164,7 @@ def _whole(*, peers: bool) -> list[Row]:
         Row("engine, kill -9 halfway", engine, warm=True, kill=True),
     ]
     for agents in FEWER:
-        rows += [_check(agents), Row(f"engine, {agents} agents", engine, agents=agents, warm=True)]
+        rows += [_check(agents), Row(f"engine, {_several(agents)}", engine, agents=agents, warm=True)]
     for package, gate in ((BREAKERBOX, breakerbox), (HARDCAP, hardcap)) if peers else ():
         rows += _peer(package, gate)
     return rows

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
-import resource
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 import uvloop
+from beside import FORK, Beside, cpu_s
 from connection import Connection, post
 from overspend_calls import MODEL, PROVIDER, Call, Estimate, calls, price_micro
 
@@ -30,7 +29,6 @@ _WAIT_S = 5.0
 _LONGEST_PAUSE_S = 1.0
 _COME_AGAIN_S = 0.05
 _STARTS_AFTER_S = 0.5
-_FORK = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +88,12 @@ class Race:
 
     def __init__(self, plan: Plan, *, processes: int = PROCESSES) -> None:
         """Start it: every agent asks first at the same moment, its connection open."""
-        self._billed: Synchronized[int] = _FORK.Value("q", 0)
+        self._billed: Synchronized[int] = FORK.Value("q", 0)
         self._began = time.monotonic() + _STARTS_AFTER_S
-        self._running = []
-        for place in range(min(processes, plan.agents)):
-            ours, theirs = _FORK.Pipe(duplex=False)
-            arguments = (plan, range(place, plan.agents, processes), self._began, self._billed, theirs)
-            process = _FORK.Process(target=_run, args=arguments, daemon=True)
-            process.start()
-            theirs.close()
-            self._running.append((process, ours))
+        self._parts = [
+            Beside(_run, plan, range(place, plan.agents, processes), self._began, self._billed)
+            for place in range(min(processes, plan.agents))
+        ]
 
     @property
     def micro(self) -> int:
@@ -109,37 +103,21 @@ class Race:
     @property
     def over(self) -> bool:
         """Whether all agents have ended."""
-        return not any(process.is_alive() and not pipe.poll() for process, pipe in self._running)
+        return all(part.done for part in self._parts)
 
     def found(self) -> Found:
         """Wait for the end. Raises RuntimeError where an agent met what no retry mends."""
         whole = Found(began=self._began)
-        problems = []
-        for process, pipe in self._running:
-            try:
-                part = pipe.recv()
-            except EOFError:
-                part = "a process of agents died"
-            process.join()
-            if isinstance(part, Found):
-                whole.add(part)
-            else:
-                problems.append(part)
-        if problems:
-            raise RuntimeError(problems[0])
+        for part in self._parts:
+            whole.add(part.value())
         return whole
 
 
-def _run(plan: Plan, agents: Sequence[int], begins: float, billed: Synchronized[int], pipe: Any) -> None:
+def _run(plan: Plan, agents: Sequence[int], begins: float, billed: Synchronized[int]) -> Found:
     found = Found()
-    try:
-        uvloop.run(_all(plan, agents, begins, billed, found))
-    except Exception as problem:  # noqa: BLE001 - told where the race is awaited
-        pipe.send(repr(problem))
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    found.cpu_s = used.ru_utime + used.ru_stime
-    pipe.send(found)
+    uvloop.run(_all(plan, agents, begins, billed, found))
+    found.cpu_s = cpu_s()
+    return found
 
 
 async def _all(

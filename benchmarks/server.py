@@ -99,7 +99,13 @@ class Server:
 class Collector(Server):
     """`switchgear serve collector` on a data folder, on a port that is free."""
 
-    def __init__(self, data: Path, *, program: Sequence[str | Path] = (SWITCHGEAR,)) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        program: Sequence[str | Path] = (SWITCHGEAR,),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start it; `program` is what takes the arguments of `switchgear`."""
         data.mkdir(parents=True, exist_ok=True)
         port = str(free_port())
@@ -108,6 +114,7 @@ class Collector(Server):
             f"http://127.0.0.1:{port}",
             ready="/readyz",
             log=data.with_name(f"{data.name}.log"),
+            environment=environment,
         )
 
     @property
