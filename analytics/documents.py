@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from .trees import ListTree, MapTree, Place, TreeError, tree_in
 
-__all__ = ["DocumentError", "Location", "nearest", "quoted", "read", "refused", "tree_of", "validated"]
+__all__ = [
+    "DocumentError",
+    "Location",
+    "nearest",
+    "place_of",
+    "quoted",
+    "read",
+    "refused",
+    "tree_of",
+    "validated",
+]
 
 Location = tuple[str | int, ...]
 """The way to a part of a document: ("ceilings", 0, "limit")."""
@@ -29,10 +40,12 @@ _LONGEST = 60
 # What pydantic puts into a location beside keys and indices.
 _NOTES = frozenset({"[key]", "[length]", "[calendar]"})
 _WANTED = {
-    "dict_type": 'this is no mapping; write settings under it, each "name: value"',
-    "model_type": 'this is no mapping; write settings under it, each "name: value"',
-    "list_type": 'this is no list; write each entry on a line of its own after "- "',
-    "string_type": "this is no text; write it in quotes",
+    "dict_type": 'no mapping; write its entries below it, each "name: value"',
+    "model_type": 'no mapping; write its settings below it, each "name: value"',
+    "list_type": 'no list; write each entry below it, after "- "',
+    "string_type": "no text; write one, in quotes",
+    "bool_parsing": "neither true nor false; write one of them",
+    "bool_type": "neither true nor false; write one of them",
 }
 _Model = TypeVar("_Model", bound=BaseModel)
 _Problem = tuple[Place, Location, str]
@@ -75,14 +88,30 @@ def validated(model: type[_Model], tree: MapTree, name: str) -> _Model:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        found = [(_place_of(tree, item["loc"], at_key=_is_of_key(item)), item) for item in error.errors()]
+        found = [(place_of(tree, item["loc"], at_key=_is_of_key(item)), item) for item in error.errors()]
     found.sort(key=lambda each: each[0])
     raise _told(name, ((place, item["loc"], _reason(model, item)) for place, item in found))
 
 
 def refused(tree: MapTree, name: str, errors: Iterable[tuple[Location, str]]) -> DocumentError:
     """The error that tells of these problems, each a place and a reason."""
-    return _told(name, ((_place_of(tree, where), where, why) for where, why in errors))
+    return _told(name, ((place_of(tree, where), where, why) for where, why in errors))
+
+
+def place_of(tree: MapTree, where: Location, *, at_key: bool = False) -> Place:
+    """Where the deepest part of `where` that the file has begins: its value, or (`at_key`) its key."""
+    place, node = tree.at, tree
+    for part in where:
+        if isinstance(node, MapTree) and part in node:
+            place = node.keys_at[part] if at_key else node.values_at[part]
+        elif isinstance(node, ListTree) and isinstance(part, int) and part < len(node):
+            place = node.items_at[part]
+        elif part in _NOTES:
+            continue
+        else:
+            return place
+        node = node[part]
+    return place
 
 
 def quoted(value: object) -> str:
@@ -123,24 +152,8 @@ def _told(name: str, problems: Iterable[_Problem]) -> DocumentError:
     return DocumentError("\n".join(lines))
 
 
-def _place_of(tree: MapTree, where: Location, *, at_key: bool = False) -> Place:
-    """Where the deepest part of `where` that the file has begins: its value, or (`at_key`) its key."""
-    place, node = tree.at, tree
-    for part in where:
-        if isinstance(node, MapTree) and part in node:
-            place = node.keys_at[part] if at_key else node.values_at[part]
-        elif isinstance(node, ListTree) and isinstance(part, int) and part < len(node):
-            place = node.items_at[part]
-        elif part in _NOTES:
-            continue
-        else:
-            return place
-        node = node[part]
-    return place
-
-
 def _is_of_key(error: Any) -> bool:
-    return bool(error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",))
+    return error["type"] in ("extra_forbidden", "invalid_key") or error["loc"][-1:] == ("[key]",)
 
 
 def _path(where: Location) -> str:
@@ -151,47 +164,49 @@ def _path(where: Location) -> str:
 
 
 def _word(key: str) -> str:
-    return key if key.isprintable() and len(key) <= _LONGEST and not {*": "} & {*key} else quoted(key)
+    return key if key and key.isprintable() and len(key) <= _LONGEST and not {*": "} & {*key} else quoted(key)
 
 
 def _reason(model: type[BaseModel], error: Any) -> str:
     """Why, and what to write instead."""
-    kind, given = error["type"], error.get("input")
-    if kind == "extra_forbidden":
-        names = sorted(_settings(model, error["loc"][:-1]))
-        close = nearest(error["loc"][-1], names)
-        return f"no such setting here{close or _among(names)}"
-    if kind == "missing":
-        return "is missing"
-    if kind in _WANTED:
-        return f"{_WANTED[kind]} (it is {quoted(given)})"
+    kind, given, where = error["type"], error.get("input"), error["loc"]
     message = str(error["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        names = sorted(_settings(model, where[:-1]))
+        return f"no such setting here{nearest(where[-1], names) or _among(names)}"
+    if kind == "missing":
+        field = _settings(model, where[:-1]).get(where[-1])
+        examples = field.examples if field is not None else None
+        return f"is missing; write {where[-1]}: {examples[0]}" if examples else "is missing"
     if kind in ("enum", "literal_error"):
-        return f"{message} (it is {quoted(given)})" + nearest(given, _names_in(error["ctx"]["expected"]))
-    scalar = (
-        isinstance(given, str | int | float) and str(given) not in message and quoted(given) not in message
-    )
-    return message + (f" (it is {quoted(given)})" if scalar else "")
+        names = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        if len(names) == 1:
+            return f"{quoted(given)} is not known; write {names[0]}"
+        return f"{quoted(given)} is none of: {', '.join(names)}{nearest(given, names)}"
+    if kind == "invalid_key":
+        return f"{quoted(given)} is no setting; a setting is a word{_among(sorted(_settings(model, where[:-1])))}"
+    if kind in _WANTED:
+        return f"{quoted(given)} is {_WANTED[kind]}"
+    told = kind == "value_error" or isinstance(given, list | dict)
+    return message if told else f"{message} (it is {quoted(given)})"
 
 
 def _among(names: list[str]) -> str:
     return f"; there are: {', '.join(names)}" if names else ""
 
 
-def _names_in(expected: str) -> list[str]:
-    return expected.replace(" or ", ", ").replace("'", "").split(", ")
-
-
-def _settings(model: type[BaseModel], where: Location) -> set[str]:
-    """The names of the settings that the mapping at `where` may hold."""
+def _settings(model: type[BaseModel], where: Location) -> dict[str, FieldInfo]:
+    """What the mapping at `where` may hold, by name."""
     models = {model}
     for part in where:
-        fields = [named for each in models for named in each.model_fields.items()]
-        held = [field.annotation for name, field in fields if part in (name, field.alias)]
         # An index, or a name of the file's own, leads on to what the list or mapping holds.
-        if held:
+        if held := [field.annotation for each in models if (field := _named(each).get(str(part)))]:
             models = {each for annotation in held for each in _models_in(annotation)}
-    return {field.alias or name for each in models for name, field in each.model_fields.items()}
+    return {name: field for each in models for name, field in _named(each).items()}
+
+
+def _named(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

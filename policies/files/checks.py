@@ -5,11 +5,13 @@ Each check yields the place of the setting to change, why, and what to write ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from analytics.documents import Location, nearest, quoted
 from switchgear.money import Money
+from switchgear.tier import Tier
 
 from ..calendars import Cut
 from ..model import OWN_BUDGET, Dimension, Step
@@ -18,8 +20,9 @@ from .document import (
     CapacityDocument,
     CeilingDocument,
     OverrideDocument,
+    OverrideScopeDocument,
     PolicyDocument,
-    RungDocument,
+    ScopeDocument,
 )
 from .fields import Tokens
 
@@ -29,19 +32,23 @@ Problems = Iterator[tuple[Location, str]]
 
 _TAKEN = {OWN_BUDGET: "what an agent sets for its own task", "*": "every ceiling"}
 _LISTED = 8
+_LONGEST_OVERRIDE_S = 366 * 86400.0
 
 
-def problems(document: PolicyDocument, tree: Mapping[str, Any]) -> Problems:
-    """Every problem of a document whose settings are each right by themselves."""
+def problems(document: PolicyDocument, tree: Mapping[str, Any], now: float | None = None) -> Problems:
+    """Every problem of a document whose settings are each right by themselves.
+
+    With `now` (epoch seconds) it is one, too, that an override has ended.
+    """
     yield from _names_of_ceilings(document.ceilings)
-    scopes = _Scopes(document)
+    declared = _Declared(document)
     for index, ceiling in enumerate(document.ceilings):
         where: Location = ("ceilings", index)
-        yield from scopes.problems(ceiling, where)
+        yield from declared.problems(ceiling.scope, (*where, "scope"))
         yield from _extent(ceiling, where)
         yield from _window(ceiling, where)
         yield from _ladder(ceiling, where)
-    yield from _overrides(document)
+    yield from _overrides(document, declared, now)
     yield from _capacity(document.capacity)
     yield from _currencies(document, tree)
 
@@ -58,52 +65,47 @@ def _names_of_ceilings(ceilings: Iterable[CeilingDocument]) -> Problems:
             yield where, f"{quoted(ceiling.name)} is taken: it means {_TAKEN[ceiling.name]}; choose another"
 
 
-class _Scopes:
-    """Whether the names that a scope holds are declared, and together mean somebody's calls."""
+class _Declared:
+    """Who is declared, and whether the names that a scope holds mean somebody's calls together."""
 
     def __init__(self, document: PolicyDocument) -> None:
-        self._tenants = set(document.tenants)
-        self._workloads = {
-            (tenant, name): workload.owner
-            for tenant, body in document.tenants.items()
-            for name, workload in body.workloads.items()
+        self._workloads = {tenant: set(body.workloads) for tenant, body in document.tenants.items()}
+        self._names = {name for names in self._workloads.values() for name in names}
+        self._owners = {
+            workload.owner
+            for body in document.tenants.values()
+            for workload in body.workloads.values()
+            if workload.owner is not None
         }
-        self._names = {name for _, name in self._workloads}
-        self._owners = {owner for owner in self._workloads.values() if owner is not None}
+        self._owned = {
+            (part, name, workload.owner)
+            for tenant, body in document.tenants.items()
+            for workload_name, workload in body.workloads.items()
+            for part, name in ((tenant, workload_name), (tenant, None), (None, workload_name), (None, None))
+        }
 
-    def problems(self, ceiling: CeilingDocument, where: Location) -> Problems:
-        """Names that nobody declared; else names that no workload has together."""
-        scope, where = ceiling.scope, (*where, "scope")
+    def problems(self, scope: ScopeDocument | OverrideScopeDocument, where: Location) -> Problems:
+        """Names that nobody declared; else an owner who owns nothing of the rest."""
         tenant, workload, owner = scope.tenant, scope.workload, scope.owner
-        unknown = [
-            (part, name, known)
-            for part, name, known in (
-                ("tenant", tenant, self._tenants),
-                ("workload", workload, self._of(tenant) if tenant in self._tenants else self._names),
-                ("owner", owner, self._owners),
-            )
-            if name is not None and name not in known
-        ]
-        for part, name, known in unknown:
-            yield (*where, part), f"no {part} {quoted(name)} is declared{_among(name, known)}"
-        if owner is not None and not unknown and owner not in set(self._owners_of(tenant, workload)):
-            named = " and ".join(
-                f"{part} {quoted(name)}"
-                for part, name in (("tenant", tenant), ("workload", workload))
-                if name
-            )
+        known: dict[str, tuple[str | None, Collection[str]]] = {
+            "tenant": (tenant, self._workloads.keys()),
+            "workload": (
+                workload,
+                self._names if tenant is None else self._workloads.get(tenant, self._names),
+            ),
+            "owner": (owner, self._owners),
+        }
+        unknown = [part for part, (name, names) in known.items() if name is not None and name not in names]
+        for part in unknown:
+            name, names = known[part]
+            yield (*where, part), f"no {part} {quoted(name)} is declared{_among(str(name), names)}"
+        if owner is not None and not unknown and (tenant, workload, owner) not in self._owned:
+            named = (("tenant", tenant), ("workload", workload))
+            rest = " and ".join(f"{part} {quoted(name)}" for part, name in named if name is not None)
             yield (
                 (*where, "owner"),
-                f"{quoted(owner)} owns nothing of {named}: no call counts here; leave one of them out",
+                f"{quoted(owner)} owns nothing of {rest}: no call would count; leave one out",
             )
-
-    def _of(self, tenant: str | None) -> set[str]:
-        return {name for owner, name in self._workloads if owner == tenant}
-
-    def _owners_of(self, tenant: str | None, workload: str | None) -> Iterator[str | None]:
-        for (of, name), owner in self._workloads.items():
-            if tenant in (None, of) and workload in (None, name):
-                yield owner
 
 
 def _among(name: str, known: Iterable[str]) -> str:
@@ -178,6 +180,7 @@ def _window(ceiling: CeilingDocument, where: Location) -> Problems:
 
 def _ladder(ceiling: CeilingDocument, where: Location) -> Problems:
     """Rungs that can never act as they are written."""
+    taken: dict[tuple[Decimal, Tier], Step] = {}
     for index, rung in enumerate(ceiling.ladder):
         place: Location = (*where, "ladder", index)
         if ceiling.window is None and rung.do in (Step.THROTTLE, Step.QUEUE):
@@ -191,21 +194,17 @@ def _ladder(ceiling: CeilingDocument, where: Location) -> Problems:
                 (*place, "tiers"),
                 f"the scope is for the tier {tier.value} alone, which this rung leaves out; leave tiers out",
             )
-        for before in ceiling.ladder[:index]:
-            if before.at == rung.at and _share_a_tier(before, rung):
-                yield (
-                    (*place, "at"),
-                    f'"{before.do.value}" stands at the same share for the same tier, and one step is done at a time; '
-                    "write another share",
-                )
-                break
+        tiers = [each for each in Tier if rung.tiers is None or each in rung.tiers]
+        if before := next((step for each in tiers if (step := taken.get((rung.at, each)))), None):
+            yield (
+                (*place, "at"),
+                f'"{before.value}" stands at the same share for the same tier, and one step is done at a time; '
+                "write another share",
+            )
+        taken.update({(rung.at, each): rung.do for each in tiers})
 
 
-def _share_a_tier(one: RungDocument, other: RungDocument) -> bool:
-    return one.tiers is None or other.tiers is None or bool(one.tiers & other.tiers)
-
-
-def _overrides(document: PolicyDocument) -> Problems:
+def _overrides(document: PolicyDocument, declared: _Declared, now: float | None) -> Problems:
     ceilings = {ceiling.name: ceiling for ceiling in document.ceilings}
     seen: dict[tuple[str, str], int] = {}
     for index, override in enumerate(document.overrides):
@@ -217,7 +216,10 @@ def _overrides(document: PolicyDocument) -> Problems:
                 f"no ceiling {quoted(override.ceiling)} is declared{_among(override.ceiling, ceilings)}",
             )
             continue
+        yield from declared.problems(override.scope, (*where, "scope"))
         yield from _override(override, ceiling, where)
+        if now is not None:
+            yield from _time(override, (*where, "until"), now)
         key = (override.ceiling, override.scope.model_dump_json(exclude_none=True))
         if key in seen:
             yield where, f"overrides[{seen[key]}] is for the same ceiling and scope; keep one of the two"
@@ -245,6 +247,15 @@ def _override(override: OverrideDocument, ceiling: CeilingDocument, where: Locat
             (*where, "limit"),
             f"{quoted(ceiling.name)} counts {unit}: {quoted(str(ceiling.limit))}; write the same unit here",
         )
+
+
+def _time(override: OverrideDocument, where: Location, now: float) -> Problems:
+    """An override that has ended does nothing; one without an end in sight is no override."""
+    left_s = override.until.timestamp() - now
+    if left_s <= 0:
+        yield where, f"it ended at {override.until.isoformat()} and does nothing; take the override out"
+    if left_s > _LONGEST_OVERRIDE_S:
+        yield where, "it ends in more than a year; for so long, change the ceiling's own limit"
 
 
 def _capacity(entries: Iterable[CapacityDocument]) -> Problems:

@@ -18,27 +18,26 @@ from ..calendars import Cut, Periods
 from ..model import Holds, Step
 from .fields import (
     Amount,
-    Clock,
+    Count,
+    Currency,
     Dimensions,
-    Instant,
     Limit,
     Name,
     PositiveAmount,
-    Seconds,
+    Reason,
     Share,
     Tiers,
     Weekday,
     Weight,
     Whole,
-    WindowLength,
-    YearDay,
-    Zone,
 )
+from .times import Clock, Instant, Month, Seconds, WindowLength, YearDay, Zone
 
 __all__ = [
     "CalendarDocument",
     "CeilingDocument",
     "OverrideDocument",
+    "OverrideScopeDocument",
     "PolicyDocument",
     "ScopeDocument",
     "WorkloadDocument",
@@ -52,10 +51,10 @@ class _Strict(BaseModel):
 class DegradeDocument(_Strict):
     """A cheaper model that may stand in for another, for requests that need no more than it supports."""
 
-    from_model: Name = Field(alias="from")
-    to_model: Name = Field(alias="to")
+    from_model: Name = Field(alias="from", examples=["gpt-4o"])
+    to_model: Name = Field(alias="to", examples=["gpt-4o-mini"])
     supports: list[Literal["tools", "schema", "thinking"]] = []
-    min_output_tokens: int = Field(default=0, ge=0)
+    min_output_tokens: Count = 0
 
 
 class WorkloadDocument(_Strict):
@@ -77,15 +76,15 @@ class TenantDocument(_Strict):
 class PlanDocument(_Strict):
     """What a cost centre means to spend in a month."""
 
-    cost_centre: Name
-    month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
-    amount: Amount
+    cost_centre: Name = Field(examples=["CC-410"])
+    month: Month = Field(examples=["2026-11"])
+    amount: Amount = Field(examples=["1200 USD"])
 
 
 class CapacityDocument(_Strict):
     """The limits of a provider, or of one model or account of it; shared by every tenant."""
 
-    provider: Name
+    provider: Name = Field(examples=["openai"])
     model: Name | None = None
     account: Name | None = None
     requests_per_minute: Whole | None = None
@@ -106,16 +105,16 @@ class ScopeDocument(_Strict):
 class RungDocument(_Strict):
     """From this share of the limit on (compared with the projection), do this; to these tiers alone, where named."""
 
-    at: Share
-    do: Step
+    at: Share = Field(examples=["80%"])
+    do: Step = Field(examples=["warn"])
     tiers: Tiers | None = None
 
 
 class CalendarDocument(_Strict):
     """A window that begins anew with each day, week, month or fiscal period of a time zone."""
 
-    calendar: Cut
-    zone: Zone
+    calendar: Cut = Field(examples=["month"])
+    zone: Zone = Field(examples=["Europe/Berlin"])
     day_begins: Clock | None = None
     week_starts: Weekday | None = None
     year_starts: YearDay | None = None
@@ -135,16 +134,16 @@ Window = Annotated[
 class CeilingDocument(_Strict):
     """What a scope may spend: in a rolling window, in each period of a calendar, or in each task's life."""
 
-    name: Name
+    name: Name = Field(examples=["acme-hour"])
     scope: ScopeDocument = ScopeDocument()
-    per: Dimensions = ()
-    limit: Limit
+    per: Dimensions = Field(default=(), json_schema_extra={"default": []})
+    limit: Limit = Field(examples=["40 USD", "2M tokens"])
     window: Window | None = None
     carry_over: Share | None = None
     holds: Holds = Holds.LEARNED
     wrap_up: Share | None = None
     ladder: list[RungDocument] = []
-    cooldown: Seconds = 10.0
+    cooldown: Seconds = Field(default=10.0, json_schema_extra={"default": "10s"})
     shadow: bool = False
     fail: Literal["open", "closed"] = "open"
 
@@ -164,12 +163,12 @@ class OverrideScopeDocument(_Strict):
 class OverrideDocument(_Strict):
     """For a time another limit in place of a ceiling's own: who wanted it and why is kept with it."""
 
-    ceiling: Name
+    ceiling: Name = Field(examples=["acme-hour"])
     scope: OverrideScopeDocument = OverrideScopeDocument()
-    limit: Limit
-    until: Instant
-    author: Name
-    reason: Name
+    limit: Limit = Field(examples=["80 USD"])
+    until: Instant = Field(examples=["2026-12-01T18:00:00Z"])
+    author: Name = Field(examples=["kim"])
+    reason: Reason = Field(examples=["launch week"])
 
 
 class TiersDocument(_Strict):
@@ -183,9 +182,11 @@ class TiersDocument(_Strict):
 class PolicyDocument(_Strict):
     """A policy file of switchgear: who works here, what they may spend, and what happens on the way to a ceiling."""
 
-    version: Literal[1]
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    unpriced_rate: PositiveAmount = Money(Decimal(60), "USD")
+    version: Literal[1] = Field(examples=[1])
+    currency: Currency = "USD"
+    unpriced_rate: PositiveAmount = Field(
+        default_factory=lambda: Money(Decimal(60), "USD"), json_schema_extra={"default": "60 USD"}
+    )
     tenants: dict[Name, TenantDocument] = {}
     plans: list[PlanDocument] = []
     tiers: TiersDocument = TiersDocument()

@@ -1,4 +1,4 @@
-"""The fields of a policy file: how each is written, what it becomes, and what to write instead.
+"""Names, amounts and choices of a policy file: how each is written, what it becomes, and what to write instead.
 
 Each reader takes what the file holds and raises ValueError with the reason and a hint. The patterns beside them are
 for editors, which check a file as it is written.
@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 from analytics.documents import nearest, quoted
 from switchgear.money import Money
@@ -25,42 +23,35 @@ from ..model import Dimension
 
 __all__ = [
     "Amount",
-    "Clock",
+    "Count",
+    "Currency",
     "Dimensions",
-    "Instant",
     "Limit",
     "Name",
     "PositiveAmount",
-    "Seconds",
+    "Reason",
     "Share",
     "Tiers",
     "Tokens",
     "Weekday",
     "Weight",
     "Whole",
-    "WindowLength",
-    "YearDay",
-    "Zone",
 ]
 
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST_S = 366 * 86400.0
 _THOUSANDS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
 # Far above what any provider serves in a year.
-_MOST_TOKENS = 10**15
+_MOST = 10**15
+_MOST_WEIGHT = 1000
 # The least that a counter of money holds is 1e-12.
 _DECIMALS = 12
 _LONGEST_NAME = 128
-# Control characters, and those that end a line or turn its direction: a name is shown in logs.
+_LONGEST_REASON = 500
+# Control characters, and those that end a line or turn its direction: names and reasons are shown in logs.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_DAYS_OF_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
-_LENGTH = r"^[0-9]+(\.[0-9]+)?\s*[smhd]$"
 _SHARE = r"^[0-9]+(\.[0-9]+)?\s*%$"
 _MONEY = r"^\s*\S+\s+[A-Z]{3}\s*$"
-_TOKENS = r"^[0-9][0-9_]*(\.[0-9]+)?\s*[kMB]?\s+tokens$"
-_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-_YEAR_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_TOKENS = r"^\s*([0-9][0-9_]*(\.[0-9]+)?)\s*([kMB]?)\s+tokens\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,54 +64,54 @@ class Tokens:
         return f"{self.count} tokens"
 
 
-def _name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f'{quoted(value)} is no name; write it in quotes: "{_written(value)}"')  # noqa: TRY004 - pydantic wants ValueError
-    if not value.strip():
-        raise ValueError("a name is empty; write at least one letter")
-    if value != value.strip():
-        raise ValueError(f"{quoted(value)} begins or ends with a blank; write {quoted(value.strip())}")
-    if len(value) > _LONGEST_NAME:
-        raise ValueError(f"{quoted(value)} has {len(value)} characters; a name has at most {_LONGEST_NAME}")
-    if unprintable := _UNPRINTABLE.search(value):
-        raise ValueError(
-            f"{quoted(value)} has the character U+{ord(unprintable[0]):04X}, which cannot be shown; leave it out"
-        )
-    return value
+def _text_up_to(most: int) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str):
+            kind = "no text" if isinstance(value, list | dict) or value is None else "no text as it stands"
+            raise ValueError(f"{quoted(value)} is {kind}; write a text, in quotes")  # noqa: TRY004 - pydantic wants ValueError
+        if not value.strip():
+            raise ValueError("the text is empty; write at least one letter")
+        if value != value.strip():
+            raise ValueError(f"{quoted(value)} begins or ends with a blank; write {quoted(value.strip())}")
+        if len(value) > most:
+            raise ValueError(f"{quoted(value)} has {len(value)} characters; write at most {most}")
+        if sign := _UNPRINTABLE.search(value):
+            raise ValueError(
+                f"{quoted(value)} has the unprintable character U+{ord(sign[0]):04X}; leave it out"
+            )
+        return value
 
-
-def _written(value: Any) -> str:
-    """A value that is no text as its file has it."""
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)[:40]
+    return read
 
 
 def _money(value: Any) -> Money:
-    if isinstance(value, Money):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"{quoted(value)} has no currency; write {_as_money(value)}")  # noqa: TRY004
     try:
-        money = Money.parse(value)
+        money = Money.parse(value) if isinstance(value, str) else None
     except ValueError as problem:
-        if re.search(r"\s[A-Z]{3}\s*$", value):
-            raise
-        raise ValueError(f"{quoted(value)} has no currency; write {_as_money(value)}") from problem
+        # The amount is wrong, where there is a currency.
+        if re.search(r"\S\s+[A-Z]{3}\s*$", str(value)):
+            why, _, hint = str(problem).partition("; ")
+            raise ValueError(
+                f"{why}; {hint if hint.startswith('at most') else f'write {_as_money(value)}'}"
+            ) from None
+        money = None
+    if money is None:
+        raise ValueError(f"{quoted(value)} has no currency; write {_as_money(value)}")
     if _decimals(money.amount) > _DECIMALS:
-        raise ValueError(
-            f"{quoted(value)} is finer than any price; an amount has at most {_DECIMALS} decimals"
-        )
+        raise ValueError(f"{quoted(value)} is finer than any price; write at most {_DECIMALS} decimals")
     return money
 
 
 def _as_money(value: Any) -> str:
     """What was perhaps meant: "$40", "40usd" and 40 are "40 USD"."""
     found = re.fullmatch(r"\s*\$?([0-9][0-9,_]*(?:\.[0-9]+)?)\s*([A-Za-z]{3})?\s*", str(value))
-    if found is None:
+    if found is None or len(found[1]) > _DECIMALS:
         return '"40 USD"'
     return f'"{found[1].replace(",", "")} {(found[2] or "USD").upper()}"'
 
 
 def _decimals(amount: Decimal) -> int:
+    """How many an amount has; with an exponent beyond all bounds, that of the last digit."""
     return max(0, len(amount.as_tuple().digits) - 1 - amount.adjusted()) if amount else 0
 
 
@@ -132,22 +123,22 @@ def _positive_money(value: Any) -> Money:
 
 
 def _limit(value: Any) -> Money | Tokens:
-    if isinstance(value, Tokens):
-        return value
     if isinstance(value, str) and re.search(r"tokens?\s*$", value, re.IGNORECASE):
         return _tokens(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST:
+        raise ValueError(f'{value} has no currency; write "{value} USD", or "{value} tokens"')
     return _positive_money(value)
 
 
 def _tokens(text: str) -> Tokens:
-    found = re.fullmatch(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kMB]?)\s+tokens\s*", text)
+    found = re.fullmatch(_TOKENS, text)
     if found is None:
         raise ValueError(
             f'{quoted(text)} is no number of tokens; write "500000 tokens", "500k tokens" or "2M tokens"'
         )
-    count = Decimal(found[1].replace("_", "")) * _THOUSANDS[found[2]]
-    if not 0 < count <= _MOST_TOKENS or count != int(count):
-        raise ValueError(f'{quoted(text)} is no whole number from 1 to {_MOST_TOKENS}; write "500000 tokens"')
+    count = Decimal(found[1].replace("_", "")) * _THOUSANDS[found[3]]
+    if not 0 < count <= _MOST or count != int(count):
+        raise ValueError(f'{quoted(text)} is no whole number up to {_MOST}; write "500000 tokens"')
     return Tokens(int(count))
 
 
@@ -165,30 +156,40 @@ def _as_share(value: Any) -> str:
     return f'"{100 * value:.12g}%"' if value <= 1 else f'"{value}%"'
 
 
-def _seconds(value: Any) -> float:
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])", str(value))
-    if match is None or float(match[1]) <= 0:
-        raise ValueError(f'{quoted(value)} is not a length of time; write "30s", "5m", "1h" or "7d"')
-    seconds = float(match[1]) * _SECONDS[match[2]]
-    if seconds > _LONGEST_S:
-        raise ValueError(f"{quoted(value)} is longer than a year; write at most 366d")
-    return seconds
+def _whole_from(least: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        text = str(value).replace("_", "")
+        # True is an int of Python's, and no number of anything.
+        if (
+            isinstance(value, bool)
+            or not re.fullmatch(r"[0-9]{1,16}", text)
+            or not least <= int(text) <= _MOST
+        ):
+            raise ValueError(
+                f"{quoted(value)} is no whole number from {least} to {_MOST}; write one, such as 600"
+            )
+        return int(text)
+
+    return read
 
 
-def _window_length(value: Any) -> float:
-    if isinstance(value, str) and value.strip().lower() in {"day", "week", "month", "fiscal"}:
-        unit = value.strip().lower()
-        raise ValueError(f"{quoted(value)} is a calendar; write {{calendar: {unit}, zone: Europe/Berlin}}")
-    seconds = _seconds(value)
-    if seconds < 1.0:
-        raise ValueError(f"{quoted(value)} is too short for a window; write at least 1s")
-    return seconds
+def _weight(value: Any) -> float:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if not 0 < number <= _MOST_WEIGHT:
+        raise ValueError(f"{quoted(value)} is no weight; write a number above 0 and up to {_MOST_WEIGHT}")
+    return float(number)
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"[A-Z]{3}", value) is None:
+        raise ValueError(f"{quoted(value)} is no currency; write its code, such as USD")
+    return value
 
 
 def _one_of(names: Sequence[str]) -> Callable[[Any], str]:
     def read(value: Any) -> str:
-        if value in names:
-            return str(value)
+        if isinstance(value, str) and value in names:
+            return value
         raise ValueError(f"{quoted(value)} is none of: {', '.join(names)}{nearest(value, names)}")
 
     return read
@@ -198,8 +199,7 @@ def _several_of(names: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
     one = _one_of(names)
 
     def read(value: Any) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        found = [one(each) for each in values]
+        found = [one(each) for each in (value if isinstance(value, list) else [value])]
         if not found:
             raise ValueError(f"the list is empty; leave it out, or write some of: {', '.join(names)}")
         for each in found:
@@ -210,8 +210,7 @@ def _several_of(names: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
     return read
 
 
-_DIMENSIONS = _several_of(list(Dimension))
-_TIERS = _several_of(list(Tier))
+_DIMENSIONS, _TIERS = _several_of(tuple(Dimension)), _several_of(tuple(Tier))
 
 
 def _dimensions(value: Any) -> tuple[Dimension, ...]:
@@ -222,52 +221,11 @@ def _tiers(value: Any) -> frozenset[Tier]:
     return frozenset(Tier(each) for each in _TIERS(value))
 
 
-def _zone(value: Any) -> ZoneInfo:
-    if isinstance(value, ZoneInfo):
-        return value
-    # The names alone: a path, or a folder of zones, is none.
-    if not isinstance(value, str) or value not in available_timezones():
-        close = nearest(value, sorted(available_timezones()))
-        raise ValueError(
-            f"{quoted(value)} is no time zone{close or '; write a name such as Europe/Berlin, or UTC'}"
-        )
-    return ZoneInfo(value)
+def _text(most: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": most})
 
 
-def _clock(value: Any) -> time:
-    if not isinstance(value, str) or re.fullmatch(_CLOCK, value) is None:
-        raise ValueError(f'{quoted(value)} is no time of day; write "06:00"')
-    return time.fromisoformat(value)
-
-
-def _year_day(value: Any) -> tuple[int, int]:
-    if not isinstance(value, str) or re.fullmatch(_YEAR_DAY, value) is None:
-        raise ValueError(f'{quoted(value)} is no day of a year; write month and day, such as "04-01"')
-    month, day = int(value[:2]), int(value[3:])
-    if day > _DAYS_OF_MONTH[month - 1]:
-        raise ValueError(f'{quoted(value)} is no day of every year; write month and day, such as "04-01"')
-    return month, day
-
-
-def _instant(value: Any) -> datetime:
-    try:
-        instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError(f'{quoted(value)} is no moment; write "2026-12-01T18:00:00Z"') from None
-    if instant.tzinfo is None:
-        raise ValueError(
-            f'{quoted(value)} has no offset; write "{instant.isoformat()}Z", or +01:00 at its end'
-        )
-    return instant
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{quoted(value)} is no number")  # noqa: TRY004
-    return value
-
-
-def _text(pattern: str, *examples: str) -> WithJsonSchema:
+def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
 
@@ -278,37 +236,32 @@ def _several(names: Sequence[str]) -> WithJsonSchema:
     )
 
 
-Name: TypeAlias = Annotated[
-    str,
-    BeforeValidator(_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}),
-]
-Amount: TypeAlias = Annotated[Money, BeforeValidator(_money), _text(_MONEY, "1200 USD")]
-PositiveAmount: TypeAlias = Annotated[Money, BeforeValidator(_positive_money), _text(_MONEY, "40 USD")]
+def _integer(least: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": _MOST})
+
+
+Name: TypeAlias = Annotated[str, BeforeValidator(_text_up_to(_LONGEST_NAME)), _text(_LONGEST_NAME)]
+Reason: TypeAlias = Annotated[str, BeforeValidator(_text_up_to(_LONGEST_REASON)), _text(_LONGEST_REASON)]
+Currency: TypeAlias = Annotated[str, BeforeValidator(_currency), _pattern("^[A-Z]{3}$", "USD")]
+Amount: TypeAlias = Annotated[Money, BeforeValidator(_money), _pattern(_MONEY, "1200 USD")]
+PositiveAmount: TypeAlias = Annotated[Money, BeforeValidator(_positive_money), _pattern(_MONEY, "40 USD")]
 Limit: TypeAlias = Annotated[
     Money | Tokens,
     BeforeValidator(_limit),
-    _text(f"{_MONEY}|{_TOKENS}", "40 USD", "2M tokens", "500000 tokens"),
+    _pattern(f"{_MONEY}|{_TOKENS}", "40 USD", "2M tokens", "500000 tokens"),
 ]
-Share: TypeAlias = Annotated[Decimal, BeforeValidator(_share), _text(_SHARE, "80%")]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds), _text(_LENGTH, "30s", "5m", "1h", "7d")]
-WindowLength: TypeAlias = Annotated[float, BeforeValidator(_window_length), _text(_LENGTH, "60s", "1h", "7d")]
-Whole: TypeAlias = Annotated[int, BeforeValidator(_number), Field(gt=0, le=_MOST_TOKENS)]
-Weight: TypeAlias = Annotated[float, BeforeValidator(_number), Field(gt=0, le=1000, allow_inf_nan=False)]
+Share: TypeAlias = Annotated[Decimal, BeforeValidator(_share), _pattern(_SHARE, "80%")]
+Whole: TypeAlias = Annotated[int, BeforeValidator(_whole_from(1)), _integer(1)]
+Count: TypeAlias = Annotated[int, BeforeValidator(_whole_from(0)), _integer(0)]
+Weight: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_weight),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_WEIGHT}),
+]
 Dimensions: TypeAlias = Annotated[
-    tuple[Dimension, ...], BeforeValidator(_dimensions), _several(list(Dimension))
+    tuple[Dimension, ...], BeforeValidator(_dimensions), _several(tuple(Dimension))
 ]
-Tiers: TypeAlias = Annotated[frozenset[Tier], BeforeValidator(_tiers), _several(list(Tier))]
-Zone: TypeAlias = Annotated[
-    ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "UTC"]})
-]
-Clock: TypeAlias = Annotated[time, BeforeValidator(_clock), _text(_CLOCK, "06:00")]
+Tiers: TypeAlias = Annotated[frozenset[Tier], BeforeValidator(_tiers), _several(tuple(Tier))]
 Weekday: TypeAlias = Annotated[
     str, BeforeValidator(_one_of(WEEKDAYS)), WithJsonSchema({"type": "string", "enum": list(WEEKDAYS)})
-]
-YearDay: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_year_day), _text(_YEAR_DAY, "04-01")]
-Instant: TypeAlias = Annotated[
-    datetime,
-    BeforeValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-12-01T18:00:00Z"]}),
 ]

@@ -6,6 +6,7 @@ The file is read with positions, validated by pydantic at this edge and turned i
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from pathlib import Path
 
 from analytics import documents
@@ -23,22 +24,27 @@ class PolicyFileError(DocumentError):
     """A policy file that cannot be used; its text is one line per error: file:line:column: where: why."""
 
 
-def load(path: Path) -> PolicySet:
-    """The policy set in a file. Raises PolicyFileError, also where the file cannot be read."""
+def load(path: Path, *, now: float | None = None) -> PolicySet:
+    """The policy set in a file, as `parse` has it. Raises PolicyFileError, also where the file cannot be read."""
     try:
         text = documents.read(path)
     except DocumentError as problem:
         raise PolicyFileError(str(problem)) from None
-    return parse(text, name=str(path))
+    return parse(text, name=str(path), now=now)
 
 
-def parse(text: str, *, name: str) -> PolicySet:
-    """The policy set in `text`; `name` stands for the file in errors."""
+def parse(text: str, *, name: str, now: float | None = None) -> PolicySet:
+    """The policy set in `text`; `name` stands for the file in errors.
+
+    Who looks a file over gives `now` (epoch seconds): an override that has ended is then an error. Who works by it
+    does not: what was right yesterday must start today.
+    """
     try:
         tree = documents.tree_of(text, name)
         document = documents.validated(PolicyDocument, tree, name)
-        if found := list(problems(document, tree)):
-            raise documents.refused(tree, name, found)
+        found = problems(document, tree, now)
+        if first := next(found, None):
+            raise documents.refused(tree, name, chain([first], found))
     except DocumentError as problem:
         raise PolicyFileError(str(problem)) from None
     return policy_set(document, hashlib.sha256(text.encode()).hexdigest()[:12])

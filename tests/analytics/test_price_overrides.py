@@ -345,7 +345,7 @@ def after(more: str) -> str:
         ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01T01:00:00Z, rate: 1}]\n", "is not a day"),
         ("version: 1\nexchange: [{from: EUR, to: USD, since: 2026-01-01, rate: 1e300}]\n", "p.yaml:2:58: exch"),
         (HOUSE + "  - {from: USD, to: EUR, since: 2026-11-24, rate: 2}\n", "have a rate of that day: exchange[1]"),
-        ("version: 2\n", "p.yaml:1:10: version: Input should be 1"),
+        ("version: 2\n", "p.yaml:1:10: version: 2 is not known; write 1"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused_with_file_line_and_reason(text: str, says: str) -> None:

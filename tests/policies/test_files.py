@@ -1,14 +1,29 @@
-"""Policy files: what is good is taken whole, what is bad is refused with file, line and reason."""
+"""Policy files: what is good is taken whole; what is bad is in test_files_refused and its neighbours."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from policy_texts import override
 
+from policies.calendars import Calendar, Cut, Periods
 from policies.files import PolicyFileError, load, parse
-from policies.model import Step
+from policies.model import (
+    TIER_WEIGHTS,
+    Capacity,
+    Dimension,
+    Holds,
+    Override,
+    Rolling,
+    Rung,
+    Scope,
+    Step,
+    Unit,
+)
 from switchgear.tier import Tier
 
 GOOD = """\
@@ -64,63 +79,190 @@ def test_the_packaged_starter_is_good(request: pytest.FixtureRequest) -> None:
     assert all(ceiling.shadow for ceiling in load(starter).ceilings)
 
 
-CEILING = (
-    "version: 1\ntenants: {acme: {workloads: {w: {}}}}\nceilings:\n  - {name: c, window: 1h, limit: 5 USD}\n"
-)
+FULL = """\
+version: 1
+tenants: {acme: {workloads: {w: {owner: data}}}}
+tiers: {interactive: 200, background: 0.5}
+capacity:
+  - {provider: openai, model: gpt-4o, account: eu, tokens_per_minute: 900_000}
+ceilings:
+  - name: tokens-each
+    scope: {owner: data, model: gpt-4o, provider: openai}
+    per: [tenant, workload]
+    limit: 2.5M tokens
+    window: 6h
+    holds: worst_case
+    ladder: [{at: 90%, do: degrade, tiers: interactive}, {at: 90%, do: queue, tiers: [batch, background]}]
+  - name: month
+    per: tenant
+    limit: 1000 USD
+    window: {calendar: month, zone: Europe/Berlin}
+    carry_over: 20%
+  - name: retail
+    limit: 500k tokens
+    window: {calendar: fiscal, zone: UTC, year_starts: 02-01, periods: 4-5-4, week_starts: sunday, day_begins: 06:00}
+  - {name: task, scope: {tier: background}, per: task, limit: 2 USD, wrap_up: 70%}
+  - {name: burst, per: [task, model], limit: 1 USD, window: 5m}
+overrides:
+  - ceiling: tokens-each
+    scope: {tenant: acme, workload: w}
+    limit: 5M tokens
+    until: 2026-12-01T00:00:00Z
+    author: kim
+    reason: "Launch week: agreed with finance."
+"""  # fmt: skip
+
+
+def test_a_ceiling_names_any_scope_and_gives_each_value_of_per_its_own_limit() -> None:
+    tokens, month, _, task, burst = parse(FULL, name="p.yaml").ceilings
+    assert tokens.scope == Scope(owner="data", model="gpt-4o", provider="openai")
+    assert tokens.per == (Dimension.TENANT, Dimension.WORKLOAD)
+    assert (tokens.limit, tokens.unit, tokens.holds) == (2_500_000, Unit.TOKENS, Holds.WORST_CASE)
+    assert tokens.window == Rolling(6 * 3600)
+    assert (month.per, month.unit, month.holds) == ((Dimension.TENANT,), Unit.MONEY, Holds.LEARNED)
+    assert task.scope == Scope(tier=Tier.BACKGROUND)
+    assert (task.per, task.window) == ((Dimension.TASK,), None)
+    assert (burst.per, burst.window) == ((Dimension.TASK, Dimension.MODEL), Rolling(300))
+
+
+def test_a_window_is_a_calendar_of_a_zone() -> None:
+    month, retail = parse(FULL, name="p.yaml").ceilings[1:3]
+    assert month.window == Calendar(Cut.MONTH, ZoneInfo("Europe/Berlin"))
+    assert month.carry_over == Decimal("0.2")
+    assert retail.window == Calendar(
+        Cut.FISCAL, ZoneInfo("UTC"), time(6), week_starts=6, year_starts=(2, 1), periods=Periods.WEEKS_4_5_4
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", 'p.yaml:1:1: the file holds no mapping; it starts with "version: 1"'),
-        ("- a\n", "p.yaml:1:1: the file holds no mapping"),
-        ("version: 1\nceilings: [\n", "p.yaml:3:1: not YAML that can be used"),
-        ("version: 1\nversion: 1\n", 'p.yaml:2:1: not YAML that can be used: found duplicate key "version"'),
-        ("version: 1\n\x00", "p.yaml:2:1: not YAML that can be used"),
-        ("version: !!float w\n", "p.yaml:1:10: not YAML that can be used"),
-        ("[" * 1000, "p.yaml:1:51: not YAML that can be used: lists and mappings stand more than 50 deep"),
-        ("currency: USD\n", "p.yaml:1:1: version: is missing"),
-        ("version: 2\n", "p.yaml:1:10: version: Input should be 1 (it is 2)"),
-        ("version: 1\ncurrency: dollars\n", "p.yaml:2:11: currency:"),
-        ("version: 1\nbudget: 5\n", "p.yaml:2:1: budget: no such setting here"),
-        ("version: 1\nunpriced_rate: 60\n", 'p.yaml:2:16: unpriced_rate: 60 has no currency; write "60 USD"'),
-        ("version: 1\ntenants:\n  acme:\n    weight: 0\n", "p.yaml:4:13: tenants.acme.weight:"),
-        (CEILING.replace("5 USD", "500"), 'p.yaml:4:34: ceilings[0].limit: 500 has no currency; write "500 USD"'),
-        (CEILING.replace("5 USD", "-5 USD"), 'p.yaml:4:34: ceilings[0].limit: "-5 USD" is not above zero'),
-        (CEILING.replace("5 USD", "0 USD"), '"0 USD" is not above zero'),
-        (CEILING.replace("5 USD", "NaN USD"), '"NaN" is not a finite amount'),
-        (CEILING.replace("5 USD", "five USD"), '"five" is not an amount'),
-        (CEILING.replace("5 USD", "5 EUR"), "ceilings[0].limit: \"5 EUR\" is not in the file's currency USD"),
-        (CEILING.replace("1h", "1 hour"), '"1 hour" is not a length of time; write "30s", "5m", "1h" or "7d"'),
-        (CEILING.replace("1h", "0s"), '"0s" is not a length of time'),
-        (CEILING.replace("window: 1h, ", ""), 'say over what the limit counts: either "window: 1h" or "per: task"'),
-        (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 80, do: warn}]"), 'write "80%"'),
-        (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 120%, do: warn}]"), "not a share of the limit"),
-        (CEILING.replace("window: 1h", "window: 1h, ladder: [{at: 80%, do: panic}]"), "ladder[0].do: Input should be"),
-        (CEILING.replace("window: 1h", "per: task, ladder: [{at: 80%, do: queue}]"), '"queue" waits for room'),
-        (CEILING.replace("window: 1h", "window: 1h, scope: {tenant: acm}"), 'no tenant "acm" is declared; did'),
-        (CEILING.replace("window: 1h", "window: 1h, scope: {workload: x}"), 'no workload "x" is declared; there'),
-        (CEILING.replace("window: 1h", "window: 1h, scope: {team: x}"), "ceilings[0].scope.team: no such setting here"),
-        (CEILING.replace("name: c", "name: task budget"), 'p.yaml:4:12: ceilings[0].name: "task budget" is taken'),
-        (CEILING.replace("name: c", 'name: "*"'), 'ceilings[0].name: "*" is taken'),
-        (CEILING + "  - {name: c, window: 2h, limit: 1 USD}\n", 'p.yaml:5:12: ceilings[1].name: "c" is already the'),
-        ('version: 1\nplans: [{cost_centre: a, month: "2026-13", amount: 1 USD}]\n', "p.yaml:2:33: plans[0].month"),
-        ("version: 1\ncapacity: [{provider: openai, requests_per_minute: 0}]\n", "capacity[0].requests_per_minute"),
-    ],
-)  # fmt: skip
-def test_a_bad_file_is_refused_with_its_line(text: str, says: str) -> None:
-    with pytest.raises(PolicyFileError) as refused:
-        parse(text, name="p.yaml")
-    assert says in str(refused.value)
-    assert all(line.startswith("p.yaml:") for line in str(refused.value).splitlines())
+    ("tier", "step"),
+    [(Tier.INTERACTIVE, Step.DEGRADE), (Tier.BATCH, Step.QUEUE), (Tier.BACKGROUND, Step.QUEUE), (None, None)],
+)
+def test_a_rung_is_for_the_tiers_that_it_names(tier: Tier | None, step: Step | None) -> None:
+    tokens = parse(FULL, name="p.yaml").ceilings[0]
+    assert tokens.step_at(Decimal("0.9"), tier) is step
+    assert tokens.step_at(Decimal("0.89"), tier) is None
 
 
-def test_every_error_of_a_file_is_reported_at_once() -> None:
+def test_only_a_task_s_life_is_wrapped_up_and_by_itself_at_85_percent() -> None:
+    tokens, _, _, task, burst = parse(FULL, name="p.yaml").ceilings
+    assert (tokens.wrap_up_at, task.wrap_up_at, burst.wrap_up_at) == (None, Decimal("0.7"), None)
+    assert parse(GOOD, name="p.yaml").ceilings[1].wrap_up_at == Decimal("0.85")
+
+
+def test_an_override_keeps_who_wanted_it_and_why() -> None:
+    (override,) = parse(FULL, name="p.yaml").overrides
+    assert override == Override(
+        ceiling="tokens-each",
+        limit=Decimal(5_000_000),
+        until=datetime(2026, 12, 1, tzinfo=UTC).timestamp(),
+        author="kim",
+        reason="Launch week: agreed with finance.",
+        scope=((Dimension.TENANT, "acme"), (Dimension.WORKLOAD, "w")),
+    )
+
+
+def test_tiers_weigh_what_a_file_says_and_else_as_usual() -> None:
+    assert parse(FULL, name="p.yaml").tier_weights == {
+        Tier.INTERACTIVE: 200.0,
+        Tier.BATCH: TIER_WEIGHTS[Tier.BATCH],
+        Tier.BACKGROUND: 0.5,
+    }
+    assert parse(GOOD, name="p.yaml").tier_weights == TIER_WEIGHTS
+
+
+def test_capacity_is_of_a_provider_or_of_one_model_and_account_of_it() -> None:
+    assert parse(FULL, name="p.yaml").capacity == (Capacity("openai", None, 900_000, "gpt-4o", "eu"),)
+
+
+def test_words_are_read_as_yaml_1_2_has_them() -> None:
+    policies = parse("version: 1\ntenants: {no: {}, on: {}, 1e: {}}\n", name="p.yaml")
+    assert [tenant.name for tenant in policies.tenants] == ["no", "on", "1e"]
+
+
+def test_a_ladder_is_written_once_and_named_again() -> None:
+    text = (
+        "version: 1\nceilings:\n"
+        "  - &hour {name: a, limit: 5 USD, window: 1h, ladder: &ladder [{at: 80%, do: warn}]}\n"
+        "  - {name: b, limit: 9 USD, window: 7d, ladder: *ladder}\n"
+        "  - {<<: *hour, name: c, limit: 7 USD}\n"
+    )
+    first, second, third = parse(text, name="p.yaml").ceilings
+    assert first.ladder == second.ladder == third.ladder == (Rung(Decimal("0.8"), Step.WARN),)
+    assert (third.name, third.limit, third.window) == ("c", Decimal(7), Rolling(3600))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("\ufeff" + GOOD)
+    assert load(file).ceilings == parse(GOOD, name="p.yaml").ceilings
+
+
+def test_every_error_of_a_file_is_told_at_once_in_its_order() -> None:
     with pytest.raises(PolicyFileError) as refused:
         parse("version: 3\nfoo: 1\nceilings:\n  - {name: a, limit: 5, window: 1h}\n", name="p.yaml")
-    assert [line.split(":")[1] for line in str(refused.value).splitlines()] == ["1", "2", "4"]
+    assert [line.split(": ")[:2] for line in str(refused.value).splitlines()] == [
+        ["p.yaml:1:10", "version"],
+        ["p.yaml:2:1", "foo"],
+        ["p.yaml:4:22", "ceilings[0].limit"],
+    ]
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PolicyFileError, match=r"none\.yaml: cannot be read"):
-        load(tmp_path / "none.yaml")
+def test_of_very_many_errors_the_first_hundred_are_told() -> None:
+    rules = "".join(
+        f"  - {{name: c{n}, limit: 1 USD, window: 1h, scope: {{tenant: t{n}}}}}\n" for n in range(300)
+    )
+    with pytest.raises(PolicyFileError) as refused:
+        parse(f"version: 1\nceilings:\n{rules}", name="p.yaml")
+    *told, last = str(refused.value).splitlines()
+    assert len(told) == 100
+    assert (
+        last == "p.yaml:103:60: ceilings[100].scope.tenant: more problems follow; mend the 100 before first"
+    )
+
+
+NO_TEXT = "cannot be read: it is no UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"version: 1\n# caf\xe9\n", f":2:6: {NO_TEXT} (invalid continuation byte); save it as UTF-8"),
+        ("version: 1\n".encode("utf-16"), f":1:1: {NO_TEXT} (invalid start byte); save it as UTF-8"),
+        (None, ": cannot be read: No such file or directory"),
+    ],
+    ids=["Latin-1", "UTF-16", "no file"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_named_once(content: bytes | None, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(PolicyFileError) as refused:
+        load(file)
+    assert str(refused.value) == f"{file}{says}"
+
+
+END = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (END - 1, None),
+        (END, "p.yaml:7:62: overrides[0].until: it ended at 2026-12-01T00:00:00+00:00 and does nothing"),
+        (END - 366 * 86400, None),
+        (END - 366 * 86400 - 1, "p.yaml:7:62: overrides[0].until: it ends in more than a year"),
+    ],
+    ids=["a second before", "at its end", "a year before", "more than a year before"],
+)
+def test_who_looks_a_file_over_is_told_of_an_override_that_has_ended(now: float, says: str | None) -> None:
+    if says is None:
+        assert parse(override(), name="p.yaml", now=now).overrides
+        return
+    with pytest.raises(PolicyFileError) as refused:
+        parse(override(), name="p.yaml", now=now)
+    assert str(refused.value).startswith(says)
+
+
+def test_a_file_that_was_right_is_right_when_its_override_has_ended() -> None:
+    assert parse(override(until="2001-01-01T00:00:00Z"), name="p.yaml").overrides
