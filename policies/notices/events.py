@@ -45,7 +45,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A breaker moved to `state`; `hash` is its line's. Amounts are in `unit`."""
+    """A breaker moved to `state`; `hash` is its line's. Amounts are in `unit`.
+
+    `breaker` tells this event's breaker from every other.
+    """
 
     kind: Kind
     hash: str
@@ -62,11 +65,7 @@ class Event:
     ceiling: Decimal
     unit: str
     shadow: bool
-
-    @property
-    def breaker(self) -> tuple[Any, ...]:
-        """What tells this event's breaker from every other."""
-        return self.policy, self.shadow, *sorted(self.scope.items())
+    breaker: tuple[object, ...]
 
 
 def event(line: Mapping[str, Any]) -> Event | None:
@@ -90,4 +89,5 @@ def event(line: Mapping[str, Any]) -> Event | None:
         Decimal(line["ceiling"]),
         line["currency"],
         line["shadow"],
+        (line["policy"], line["shadow"], *sorted(line["scope"].items())),
     )

@@ -69,7 +69,7 @@ class Destination:
             event.kind in self.kinds
             and (self.shadow or not event.shadow)
             and (not self.scopes or any(_within(event.scope, scope) for scope in self.scopes))
-            and (not self.ceilings or any(fnmatchcase(event.policy, pattern) for pattern in self.ceilings))
+            and (not self.ceilings or any(_like(event.policy, pattern) for pattern in self.ceilings))
         )
 
 
@@ -83,4 +83,9 @@ class NoticeSet:
 
 
 def _within(scope: Mapping[str, str], patterns: Mapping[str, str]) -> bool:
-    return all(name in scope and fnmatchcase(scope[name], pattern) for name, pattern in patterns.items())
+    return all(name in scope and _like(scope[name], pattern) for name, pattern in patterns.items())
+
+
+def _like(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern, in which `*` is any text and every other character itself, as in those of keys."""
+    return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))

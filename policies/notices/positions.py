@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,29 @@ class Positions:
     """The positions of some destinations in a log. One that is new begins at the log's end: it is not told what was."""
 
     def __init__(self, path: Path, log: TransitionLog, names: Collection[str]) -> None:
-        self._path, self._log = path, log
+        self._path = path
         self._writing = threading.Lock()
         self._failing = False
-        found = _read(path)
-        self.of = {name: self._placed(found.get(name)) for name in names}
+        found = {name: position for name, position in _read(path).items() if name in names}
+        # Once for all of them: a log may be long. The line that was told last is there too, to be looked at.
+        begin = min((position.told.line for position in found.values()), default=log.length)
+        lines = log.since(max(0, begin - 1))
+        if not all(_fits(position, lines) for position in found.values()):
+            _log.warning("%s is of another log of transitions; this one is told from its begin", path.name)
+            found = {name: Position(Place(0, "")) for name in found}
+            lines = log.since(0)
+        end = Position(Place(log.length, log.head))
+        self.of = {name: found.get(name, replace(end)) for name in names}
+        self._lines = lines
         self.save()
+
+    def missed(self, name: str) -> list[dict[str, Any]]:
+        """The lines that this destination was not told when the log was opened."""
+        return [line for line in self._lines if line["id"] > self.of[name].told.line]
+
+    def caught_up(self) -> None:
+        """Forget the lines that were missed."""
+        self._lines = []
 
     def save(self) -> None:
         """Write them down, from any thread. A full disk costs at most that something is told twice."""
@@ -60,15 +77,12 @@ class Positions:
                     _log.error("what was told cannot be written down: %s", error)
                 self._failing = True
 
-    def _placed(self, position: Position | None) -> Position:
-        """The position as it is in this log: another log than the one it was in is told from its begin."""
-        if position is None:
-            return Position(Place(self._log.length, self._log.head))
-        told = position.told
-        if told.line == 0:
-            return position
-        lines = self._log.since(told.line - 1)
-        return position if lines and lines[0]["hash"] == told.hash else Position(Place(0, ""))
+
+def _fits(position: Position, lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the line that was told last is the one that stands there now; `lines` begin there or before."""
+    told = position.told
+    at = told.line - lines[0]["id"] if lines else 0
+    return told.line == 0 or (at < len(lines) and lines[at]["hash"] == told.hash)
 
 
 def _read(path: Path) -> dict[str, Position]:

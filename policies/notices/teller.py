@@ -10,6 +10,7 @@ import logging
 import random
 import ssl
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = ["TRIES", "Notices", "Tally"]
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 300.0
+_AT_ONCE = 50
 TRIES = 20
 """With pauses that double from 1 s up to 5 minutes, this many tries take about an hour."""
 
@@ -59,6 +61,7 @@ class Notices:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         trusted = tls or ssl.create_default_context()
+        self._sorted = asyncio.Event()
         names = [destination.name for destination in told.destinations]
         self._positions = Positions(data / FILE_NAME, log, names)
         self._tellers = [
@@ -67,14 +70,18 @@ class Notices:
                 channel(destination.way, told.allowed, trusted),
                 self._positions,
                 told.interval_s,
+                self._sorted,
                 clock,
                 pause,
             )
             for destination in told.destinations
         ]
         for teller in self._tellers:
-            teller.catch_up(_news(log.since(self._positions.of[teller.name].told.line)))
-        log.followers.append(self._take)
+            teller.catch_up(_news(self._positions.missed(teller.name)))
+        self._positions.caught_up()
+        self._lines: deque[Mapping[str, Any]] = deque()
+        self._logged = asyncio.Event()
+        log.followers.append(self._follow)
 
     @property
     def tallies(self) -> Mapping[str, Tally]:
@@ -93,6 +100,7 @@ class Notices:
         """Deliver until cancelled; what was not told by then is told after the next start."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._sort())
                 for teller in self._tellers:
                     group.create_task(teller.run())
         finally:
@@ -100,22 +108,37 @@ class Notices:
                 await teller.stop()
             self._positions.save()
 
-    def _take(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """What the log calls: the engine waits meanwhile, and must not hear of a line that cannot be told."""
-        try:
-            news = _news(lines)
-        except Exception:  # noqa: BLE001 - see above
-            _log.exception("lines of the log of transitions cannot be told")
-            return
-        for teller in self._tellers:
-            teller.take(news)
+    def _follow(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """What the log calls, while the engine waits: to disable everything is thousands of lines."""
+        self._lines.extend(lines)
+        self._sorted.clear()
+        self._logged.set()
+
+    async def _sort(self) -> None:
+        """Hand every line to every destination, a few at a time: what is logged together is told together."""
+        while True:
+            self._logged.clear()
+            while self._lines:
+                news = _news([self._lines.popleft() for _ in range(min(_AT_ONCE, len(self._lines)))])
+                for teller in self._tellers:
+                    teller.take(news)
+                    await asyncio.sleep(0)
+            self._sorted.set()
+            await self._logged.wait()
 
 
 _News = list[tuple[Place, Event | None]]
 
 
 def _news(lines: Iterable[Mapping[str, Any]]) -> _News:
-    return [(Place(line["id"], line["hash"]), event(line)) for line in lines]
+    found: _News = []
+    for line in lines:
+        try:
+            found.append((Place(line["id"], line["hash"]), event(line)))
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            # Whatever stands there, others must still be told of.
+            _log.exception("a line of the log of transitions cannot be told")
+    return found
 
 
 class _Teller:
@@ -127,12 +150,13 @@ class _Teller:
         way: Channel,
         positions: Positions,
         interval_s: float,
+        sorted_: asyncio.Event,
         clock: Callable[[], float],
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
         self.name, self.tally = destination.name, Tally()
         self._destination, self._channel, self._positions = destination, way, positions
-        self._clock, self._pause = clock, pause
+        self._sorted, self._clock, self._pause = sorted_, clock, pause
         self._grouping = Grouping(interval_s, positions.of[self.name].told)
         self._arrived = asyncio.Event()
         self._again: Group | None = None
@@ -140,23 +164,24 @@ class _Teller:
     def catch_up(self, news: _News) -> None:
         """Take in all that was appended since this destination was told something, however long that is ago."""
         position = self._positions.of[self.name]
-        begun = 0 if position.telling is None else position.telling - position.told.line
-        self.take(news[:begun])
+        telling = position.told.line if position.telling is None else position.telling
+        self.take([each for each in news if each[0].line <= telling])
         self._again = self._grouping.cut()
-        self.take(news[begun:])
+        self.take([each for each in news if each[0].line > telling])
 
     def take(self, news: _News) -> None:
         """Take in what follows in the log."""
         for self._grouping.seen, found in news:
             if found is not None and self._destination.wants(found):
                 self._grouping.add(found)
-        self._arrived.set()
+                self._arrived.set()
 
     async def run(self) -> None:
         """Tell, for ever."""
         if self._again is not None:
             await self._tell(self._again)
         while True:
+            await self._sorted.wait()
             self._arrived.clear()
             group = self._grouping.cut(self._clock())
             if group is None:

@@ -258,6 +258,15 @@ async def test_another_log_is_told_from_its_begin(sink: HttpSink, tmp_path: Path
         assert policies((await came(sink, 2))[1]) == ["of another"]
 
 
+async def test_what_is_logged_together_is_told_together_however_much_it_is(
+    sink: HttpSink, tmp_path: Path
+) -> None:
+    async with telling(told_to(sink.url, interval_s=3600), tmp_path) as made:
+        made.log.append(*(transition(f"p{number}") for number in range(1000)))
+        (posted,) = await came(sink, 1)
+    assert json.loads(posted.body)["data"]["more"] == 1000 - 50
+
+
 async def test_a_full_disk_delays_no_message(
     sink: HttpSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -272,7 +281,7 @@ async def test_a_full_disk_delays_no_message(
 
 async def test_a_line_that_cannot_be_told_does_not_reach_the_engine(sink: HttpSink, tmp_path: Path) -> None:
     async with telling(told_to(sink.url), tmp_path) as made:
-        made.notices._take([{"id": 1}])
+        made.notices._follow([{"id": 1}])
         made.log.append(transition("next"))
         assert policies((await came(sink, 1))[0]) == ["next"]
 

@@ -88,11 +88,11 @@ def mail(more: str) -> str:
         ),
         pytest.param(HEAD + HOOK + "    tel: [trip]\n", 5, "no such setting here", id="unknown setting"),
         pytest.param(
-            HEAD + HOOK + "    tell: [trips]\n", 5, "'trip', 'warn' or 'recovery'", id="unknown kind"
+            HEAD + HOOK + "    tell: [trips]\n", 5, "none of: trip, warn, recovery", id="unknown kind"
         ),
         pytest.param(HEAD + HOOK + "    tell: []\n", 5, "at least 1 item", id="no kind"),
         pytest.param(
-            HEAD + HOOK + "    scopes: [{team: a}]\n", 5, "'tenant', 'workload'", id="unknown dimension"
+            HEAD + HOOK + "    scopes: [{team: a}]\n", 5, "none of: tenant, workload", id="unknown dimension"
         ),
         pytest.param(HEAD + HOOK + "  - name: d\n" + HOOK, 5, "another destination's name", id="same name"),
         pytest.param("interval: 30\n" + HEAD + HOOK, 1, '"30" is not a length of time', id="no unit of time"),
@@ -160,7 +160,7 @@ def mail(more: str) -> str:
             id="login without encryption",
         ),
         pytest.param(
-            mail("from: a@b, to: [c@d], tls: ssl"), 4, "'starttls', 'tls' or 'none'", id="no such TLS"
+            mail("from: a@b, to: [c@d], tls: ssl"), 4, "none of: starttls, tls, none", id="no such TLS"
         ),
     ],
 )

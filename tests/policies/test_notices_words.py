@@ -87,13 +87,15 @@ def test_a_breaker_on_its_way_is_no_news(to: str) -> None:
         ({"scopes": ({"tenant": "acme"},)}, {"scope": {"tenant": "acme-two"}}, False),
         ({"ceilings": ("ho*", "day")}, {}, True),
         ({"ceilings": ("day",)}, {}, False),
+        ({"ceilings": ("h?ur", "[h]our")}, {}, False),
         ({}, {"shadow": True}, False),
         ({"shadow": True}, {"shadow": True}, True),
         ({"shadow": True}, {}, True),
     ],
     ids=[
         "everything", "another kind", "its tenant", "a pattern", "one of two", "half a scope", "over all tenants",
-        "a longer name", "a ceiling's pattern", "another ceiling", "in shadow", "in shadow too", "not in shadow",
+        "a longer name", "a ceiling's pattern", "another ceiling", "no wildcard", "in shadow",
+        "in shadow too", "not in shadow",
     ],
 )  # fmt: skip
 def test_a_destination_is_told_what_it_wants(
