@@ -2,5 +2,6 @@
 
 from .document import PolicyDocument
 from .reading import PolicyFileError, load, parse
+from .schema import json_schema, schema_text
 
-__all__ = ["PolicyDocument", "PolicyFileError", "load", "parse"]
+__all__ = ["PolicyDocument", "PolicyFileError", "json_schema", "load", "parse", "schema_text"]

@@ -45,7 +45,10 @@ __all__ = [
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+    # What stands below a field is shown by editors beside it.
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, populate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 class DegradeDocument(_Strict):
@@ -116,9 +119,13 @@ class CalendarDocument(_Strict):
     calendar: Cut = Field(examples=["month"])
     zone: Zone = Field(examples=["Europe/Berlin"])
     day_begins: Clock | None = None
+    """When a day, and with it every period, begins; midnight unless said."""
     week_starts: Weekday | None = None
+    """On which day weeks begin; Monday unless said."""
     year_starts: YearDay | None = None
+    """Month and day on which a fiscal year starts; a year of weeks on the weekday that is nearest to it."""
     periods: Periods | None = None
+    """Into what a fiscal year is cut. 4-4-5 is 13 weeks a quarter; the last period takes a 53rd week."""
 
 
 def _kind_of_window(value: Any) -> str:
@@ -136,16 +143,27 @@ class CeilingDocument(_Strict):
 
     name: Name = Field(examples=["acme-hour"])
     scope: ScopeDocument = ScopeDocument()
+    """Whose calls count; everybody's unless said."""
     per: Dimensions = Field(default=(), json_schema_extra={"default": []})
+    """Each distinct value has a limit of its own. With task and no window it is over each task tree's life."""
     limit: Limit = Field(examples=["40 USD", "2M tokens"])
+    """What may be spent: money in the file's currency, or tokens."""
     window: Window | None = None
+    """A length that is always the last such time (1h), or a calendar's periods."""
     carry_over: Share | None = None
+    """How much of a calendar's limit may be taken along, unspent, into the next period."""
     holds: Holds = Holds.LEARNED
+    """What a call in flight holds: what such calls have cost, with a margin; or the most that it can cost."""
     wrap_up: Share | None = None
+    """From which share of a task's limit on its agent is told to answer with what it has; 85% unless said."""
     ladder: list[RungDocument] = []
+    """The soft steps on the way to the limit. Without one, only the limit itself acts."""
     cooldown: Seconds = Field(default=10.0, json_schema_extra={"default": "10s"})
+    """How long a breaker stays open before it lets a probe through."""
     shadow: bool = False
+    """Decide and record, and do not act."""
     fail: Literal["open", "closed"] = "open"
+    """What agents do where they know no decision that is fresh enough."""
 
 
 class OverrideScopeDocument(_Strict):
@@ -167,6 +185,7 @@ class OverrideDocument(_Strict):
     scope: OverrideScopeDocument = OverrideScopeDocument()
     limit: Limit = Field(examples=["80 USD"])
     until: Instant = Field(examples=["2026-12-01T18:00:00Z"])
+    """When it ends by itself: date, time and offset (RFC 3339)."""
     author: Name = Field(examples=["kim"])
     reason: Reason = Field(examples=["launch week"])
 
@@ -184,9 +203,11 @@ class PolicyDocument(_Strict):
 
     version: Literal[1] = Field(examples=[1])
     currency: Currency = "USD"
+    """Of every amount of money in the file."""
     unpriced_rate: PositiveAmount = Field(
         default_factory=lambda: Money(Decimal(60), "USD"), json_schema_extra={"default": "60 USD"}
     )
+    """Per million tokens: what a call of unknown price is worth to a ceiling."""
     tenants: dict[Name, TenantDocument] = {}
     plans: list[PlanDocument] = []
     tiers: TiersDocument = TiersDocument()

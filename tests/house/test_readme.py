@@ -38,7 +38,7 @@ def test_the_agent_takes_twelve_lines() -> None:
 
 def test_the_example_policy_file_uses_every_setting_and_is_fine() -> None:
     policies = load(ROOT / "examples" / "policies.yaml")
-    assert [ceiling.per_task for ceiling in policies.ceilings] == [False, True]
+    assert [ceiling.per_task for ceiling in policies.ceilings] == [False, True, False, False]
     assert policies.plans
     assert policies.capacity
 
