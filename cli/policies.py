@@ -1,7 +1,8 @@
-"""`switchgear policies`: what can be known of a policy file without running it."""
+"""`switchgear policies check`: what can be known of a policy file without running it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from policies.files import PolicyFileError, load
@@ -11,18 +12,34 @@ from .console import FAILED, misuse, note, say
 __all__ = ["check"]
 
 
-def check(file: Path) -> int:
+def check(file: Path, *, as_json: bool) -> int:
     """Validate `file`: exit 0 and its summary, or 1 and every error with its line, one a line on stderr."""
     if not file.is_file():
         return misuse(f"{file}: there is no such file; name a policy file")
     try:
         policies = load(file)
     except PolicyFileError as problem:
-        for line in str(problem).splitlines():
-            note(line)
+        errors = str(problem).splitlines()
+        if as_json:
+            say(json.dumps({"file": str(file), "errors": errors}, ensure_ascii=False, indent=2))
+        else:
+            for line in errors:
+                note(line)
         return FAILED
     workloads = sum(len(tenant.workloads) for tenant in policies.tenants)
     counts = {"tenant": len(policies.tenants), "workload": workloads, "ceiling": len(policies.ceilings)}
-    summary = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
-    say(f"{file}: fine: {summary}")
+    if as_json:
+        shadows = [ceiling.name for ceiling in policies.ceilings if ceiling.shadow]
+        counted = {f"{name}s": count for name, count in counts.items()}
+        found = {
+            "file": str(file),
+            "errors": [],
+            "version": policies.version,
+            **counted,
+            "in_shadow": shadows,
+        }
+        say(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        summary = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+        say(f"{file}: fine: {summary}")
     return 0

@@ -73,7 +73,7 @@ def run(
         return fail(f"top: no collector answers at {collector} ({problem}); start one with: switchgear up")
     except UnicodeEncodeError:
         return misuse("top: SWITCHGEAR_API_KEY holds a character that no key has")
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return fail(f"top: {stranger(collector)}")
 
 
@@ -87,7 +87,7 @@ def _burning(facts: httpx.Client, engine: httpx.Client, window: timedelta, rows:
     if not answer.is_success:
         raise _NoAnswerError(f"the collector answered {answer.status_code}: {reason(answer)}")
     found = answer.json()
-    names = [column["name"] for column in found["columns"]]
+    names: list[str] = found["columns"]
     tasks = [dict(zip(names, row, strict=True)) for row in found["rows"]]
     ceilings = _ceilings(engine)
     for task in tasks:

@@ -1,0 +1,231 @@
+"""`switchgear policies backtest`: what policy files would have done to recorded calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from analytics.documents import DocumentError
+from collector.wire import decimal_text, rfc3339
+from policies.files import load
+from policies.model import Ceiling, PolicySet, Unit
+from policies.trials.judging import Effect, Judged, Money
+from policies.trials.recorded import RecordedCall
+
+from .calls import CallsError, MisuseError
+from .console import FAILED, fail, misuse, note, say
+from .recordings import Wanted, effect, recorded
+from .tables import table
+
+__all__ = ["policy_document", "run"]
+
+_PLACES = Decimal("0.01")
+_ASSUMED = (
+    "Assumed: a refused call vanishes and those after it come as they did; one that waits gives up as the SDK does; "
+    "a degraded one uses as many tokens (docs/policy-tools.md)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A policy file and what it would have done."""
+
+    file: Path
+    policies: PolicySet
+    effect: Effect
+
+
+def run(files: Sequence[Path], wanted: Wanted, *, as_json: bool) -> int:
+    """Replay the calls through the engine under each file and print what it would have done; the exit code.
+
+    1 where a file or the calls cannot be read, else 0: an effect is what was asked for, and no finding.
+    """
+    if len(files) > 2:
+        return misuse("policies backtest: compare two files at most")
+    try:
+        sets = [load(file) for file in files]
+        recordings = recorded(wanted, sets)
+    except DocumentError as problem:
+        for line in str(problem).splitlines():
+            note(line)
+        return FAILED
+    except MisuseError as problem:
+        return misuse(f"policies backtest: {problem}")
+    except CallsError as problem:
+        return fail(f"policies backtest: {problem}")
+    tried = [
+        _Tried(file, policies, effect(policies, recordings, told_as=str(file)))
+        for file, policies in zip(files, sets, strict=True)
+    ]
+    if as_json:
+        say(json.dumps(_document(recordings.calls, tried), ensure_ascii=False, indent=2))
+    else:
+        _print(recordings.calls, tried)
+    return 0
+
+
+# -- for people
+
+
+def _print(calls: Sequence[RecordedCall], tried: Sequence[_Tried]) -> None:
+    currency = tried[0].policies.currency
+    total = tried[0].effect.recorded
+    say(
+        f"{len(calls):,} calls from {_at(calls[0].started_at)} to {_at(calls[-1].started_at)}, "
+        f"{_money(total.amount)} {currency}"
+        + (f", {total.unknown:,} of unknown cost" if total.unknown else "")
+    )
+    if total.unknown:
+        note("the engine counts a call of unknown cost by the file's unpriced_rate; sums here do not")
+    beside = len(tried) > 1
+    say("\nWas it right: breaches that did happen, and what the breakers did before them")
+    columns = [
+        "breaches",
+        "trips",
+        "false",
+        "seen before",
+        "median lead",
+        "slowed before",
+        "highest",
+        "limit",
+    ]
+    _by_policy(tried, columns, _right, beside=beside)
+    say(f"\nWhat it would have done, in {currency}")
+    columns = ["refused", "gave up", "cost", "needless", "waited", "mean wait", "degraded", "saved", "excess"]
+    _by_policy(tried, columns, _done, beside=beside)
+    for each in tried:
+        saved = each.effect.saved
+        say(
+            f"\n{each.file}: {_money(total.amount - saved.amount)} of {_money(total.amount)} {currency} would have "
+            f"been spent, {_money(saved.amount)} less"
+            + (
+                f"; {each.effect.without_policy:,} calls waited for a provider or behind other calls"
+                if each.effect.without_policy
+                else ""
+            )
+        )
+    say(_ASSUMED)
+
+
+def _by_policy(
+    tried: Sequence[_Tried],
+    columns: Sequence[str],
+    cells: Callable[[Judged], list[object]],
+    *,
+    beside: bool,
+) -> None:
+    """A row for each policy, and where two files are compared one of each file below the other."""
+    names = list(dict.fromkeys(judged.ceiling.name for each in tried for judged in each.effect.policies))
+    rows = [
+        [name, *([each.file.name] if beside else []), *cells(judged)]
+        for name in names
+        for each in tried
+        for judged in each.effect.policies
+        if judged.ceiling.name == name
+    ]
+    table(["policy", *(["file"] if beside else []), *columns], rows, numbers=columns)
+
+
+def _right(judged: Judged) -> list[object]:
+    return [
+        f"{judged.breaches:,}",
+        f"{judged.trips:,}",
+        f"{judged.false_trips:,}",
+        f"{len(judged.leads):,}",
+        None if judged.median_lead_s is None else _length(judged.median_lead_s),
+        f"{judged.slowed_before:,}",
+        None if judged.highest is None else _amount(judged.highest, judged.ceiling),
+        _amount(judged.ceiling.limit, judged.ceiling) + (" (shadow)" if judged.ceiling.shadow else ""),
+    ]
+
+
+def _done(judged: Judged) -> list[object]:
+    stopped = judged.refused.amount + judged.gave_up.amount
+    return [
+        f"{judged.refused.calls:,}",
+        f"{judged.gave_up.calls:,}",
+        _money(stopped),
+        _money(judged.needless.amount),
+        f"{judged.waited:,}",
+        None if judged.mean_wait_s is None else _length(judged.mean_wait_s),
+        f"{judged.degraded:,}",
+        _money(stopped + judged.saved_by_degrading.amount),
+        _amount(judged.largest_excess, judged.ceiling),
+    ]
+
+
+def _amount(amount: Decimal, ceiling: Ceiling) -> str:
+    return f"{int(amount):,} tokens" if ceiling.unit is Unit.TOKENS else _money(amount)
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount.quantize(_PLACES):,}" if amount == 0 or amount >= 1 else f"{amount:.4f}"
+
+
+def _length(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _at(seconds: float) -> str:
+    return rfc3339(datetime.fromtimestamp(seconds, UTC).replace(microsecond=0))
+
+
+# -- for programs
+
+
+def _document(calls: Sequence[RecordedCall], tried: Sequence[_Tried]) -> dict[str, Any]:
+    return {
+        "from": _at(calls[0].started_at),
+        "to": _at(calls[-1].started_at),
+        "calls": len(calls),
+        "recorded": _sum(tried[0].effect.recorded),
+        "currency": tried[0].policies.currency,
+        "files": [
+            {
+                "file": str(each.file),
+                "version": each.policies.version,
+                "saved": _sum(each.effect.saved),
+                "waited_without_policy": each.effect.without_policy,
+                "policies": [policy_document(judged) for judged in each.effect.policies],
+            }
+            for each in tried
+        ],
+    }
+
+
+def policy_document(judged: Judged) -> dict[str, Any]:
+    return {
+        "policy": judged.ceiling.name,
+        "shadow": judged.ceiling.shadow,
+        "unit": judged.ceiling.unit.value,
+        "limit": decimal_text(judged.ceiling.limit),
+        "highest": None if judged.highest is None else decimal_text(judged.highest),
+        "breaches": judged.breaches,
+        "trips": judged.trips,
+        "false_trips": judged.false_trips,
+        "breaches_seen_before": len(judged.leads),
+        "breaches_slowed_before": judged.slowed_before,
+        "leads_s": [round(lead, 3) for lead in judged.leads],
+        "median_lead_s": judged.median_lead_s,
+        "opened": judged.opened,
+        "refused": _sum(judged.refused),
+        "gave_up": _sum(judged.gave_up),
+        "stopped_needlessly": _sum(judged.needless),
+        "waited": judged.waited,
+        "mean_wait_s": judged.mean_wait_s,
+        "degraded": judged.degraded,
+        "saved_by_degrading": _sum(judged.saved_by_degrading),
+        "breaches_left": judged.breaches_left,
+        "largest_excess": decimal_text(judged.largest_excess),
+    }
+
+
+def _sum(money: Money) -> dict[str, Any]:
+    return {"calls": money.calls, "amount": decimal_text(money.amount), "of_unknown_cost": money.unknown}
