@@ -1,15 +1,15 @@
-"""`switchgear policies check`: what can be known of a policy file without running it."""
+"""`switchgear policies check` and `schema`: what can be known of a policy file without running it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from policies.files import PolicyFileError, load
+from policies.files import PolicyFileError, load, schema_text
 
 from .console import FAILED, misuse, note, say
 
-__all__ = ["check"]
+__all__ = ["check", "schema"]
 
 
 def check(file: Path, *, as_json: bool) -> int:
@@ -42,4 +42,10 @@ def check(file: Path, *, as_json: bool) -> int:
     else:
         summary = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
         say(f"{file}: fine: {summary}")
+    return 0
+
+
+def schema() -> int:
+    """Print the JSON Schema of policy files; exit 0."""
+    say(schema_text().rstrip("\n"))
     return 0

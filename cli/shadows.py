@@ -30,7 +30,7 @@ __all__ = ["run"]
 _WITHIN_S = 60.0
 _OBSERVED = """\
 SELECT policy, count(*) FILTER ("to" = 'open') AS opened, count(*) FILTER ("to" = 'throttled') AS throttled
-FROM transitions WHERE shadow AND at >= TIMESTAMPTZ '{start}' AND at < TIMESTAMPTZ '{end}' GROUP BY ALL"""
+FROM transitions WHERE shadow AND "at" >= TIMESTAMPTZ '{start}' AND "at" < TIMESTAMPTZ '{end}' GROUP BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,17 @@ def check(file: PolicyArgument, *, as_json: Json = False) -> None:
     raise typer.Exit(policies.check(file, as_json=as_json))
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of policy files: what an editor completes and checks a file against.
+
+    Example: switchgear policies schema > policies.schema.json
+    """
+    from .. import policies
+
+    raise typer.Exit(policies.schema())
+
+
 @app.command("test")
 def cases(
     file: PolicyArgument,

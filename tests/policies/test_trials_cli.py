@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ cases:
       - {call: {cost: 1.000001 USD}, expect: {action: allow}}
 """
 S = 1_000_000_000
+HOUR = timedelta(hours=1)
 
 
 def run(*arguments: object) -> Result:
@@ -66,6 +67,31 @@ def test_a_file_is_checked_for_a_program_too(policy: Path) -> None:
     refused = run("policies", "check", policy, "--json")
     assert refused.exit_code == 1
     assert len(json.loads(refused.stdout)["errors"]) == 1
+
+
+def test_the_schema_that_is_printed_is_the_one_that_is_kept() -> None:
+    kept = Path(__file__).parents[2] / "policies" / "schema" / "policies.schema.json"
+    assert run("policies", "schema").stdout == kept.read_text()
+
+
+@pytest.mark.parametrize(
+    ("tenant", "applies", "why_not"),
+    [("acme", "yes", None), ("zenith", "no", "it is for tenant acme")],
+)
+def test_a_file_alone_says_which_ceilings_apply(
+    policy: Path, tenant: str, applies: str, why_not: str | None
+) -> None:
+    named = ("--tenant", tenant, "--workload", "w")
+    result = run("policies", "explain", policy, *named, "--json")
+    (hour,) = json.loads(result.stdout)["ceilings"]
+    assert (hour["ceiling"], hour["applies"], hour["why_not"]) == ("hour", applies == "yes", why_not)
+    shown = run("policies", "explain", policy, *named).stdout.splitlines()
+    assert shown[-1].split()[:2] == ["hour", applies]
+
+
+def test_whose_calls_are_explained_is_to_be_said(policy: Path) -> None:
+    result = run("policies", "explain", policy, "--tenant", "acme")
+    assert (result.exit_code, "--tenant and --workload" in result.stderr) == (2, True)
 
 
 def test_each_case_is_one_line_and_a_failing_one_is_exit_1(policy: Path, cases: Path) -> None:
@@ -122,7 +148,7 @@ def test_the_calls_of_a_collector_are_replayed(served: Served, policy: Path) -> 
     # 100,000 tokens of gpt-4o-mini's output are 0.06 USD: the 17th of 20 would have passed 1 USD.
     served.send(request([spent(number, 10.0 * number, "t1", 100_000) for number in range(1, 21)]))
     begin = datetime.fromtimestamp(BASE_NS // S, UTC)
-    range_ = ("--from", begin.isoformat(), "--to", begin.replace(year=begin.year + 1).isoformat())
+    range_ = ("--from", begin.isoformat(), "--to", (begin + HOUR).isoformat())
     result = run("policies", "backtest", policy, *range_, "--collector", served.url, "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
@@ -156,6 +182,55 @@ def test_two_files_stand_side_by_side(policy: Path, tmp_path: Path) -> None:
 def test_calls_that_cannot_be_read_are_misuse(policy: Path, more: tuple[str, ...], says: str) -> None:
     result = run("policies", "backtest", policy, *more)
     assert (result.exit_code, says in result.stderr) == (2, True)
+
+
+def test_a_shadow_is_reported_with_the_line_that_keeps_it_from_acting(policy: Path, tmp_path: Path) -> None:
+    policy.write_text(POLICY.replace("holds: worst_case", "holds: worst_case, shadow: true"))
+    calls = tmp_path / "calls.csv"
+    rows = [f"2026-11-16T00:00:{second:02},acme,gpt-4o-mini,openai,100000,0.06,USD" for second in range(20)]
+    calls.write_text("\n".join(["started_at,tenant,model,provider,output,cost,currency", *rows]))
+    result = run("policies", "shadow-report", policy, "--calls", calls, "--json")
+    assert result.exit_code == 1
+    (shadow,) = json.loads(result.stdout)["shadows"]
+    assert (shadow["policy"], shadow["would_act"], shadow["observed"]) == ("hour", True, None)
+    assert shadow["to_enforce"] == {"place": f"{policy}:4", "remove": "shadow: true"}
+    assert (
+        f"`shadow: true` at {policy}:4" in run("policies", "shadow-report", policy, "--calls", calls).stdout
+    )
+
+
+def test_a_shadow_that_would_do_nothing_is_no_finding(policy: Path, tmp_path: Path) -> None:
+    policy.write_text(POLICY.replace("holds: worst_case", "holds: worst_case, shadow: true"))
+    calls = tmp_path / "calls.jsonl"
+    one = {
+        "started_at": "2026-11-16T00:00:00Z",
+        "tenant": "acme",
+        "output": 1000,
+        "cost": "0.01",
+        "currency": "USD",
+    }
+    calls.write_text(json.dumps(one))
+    result = run("policies", "shadow-report", policy, "--calls", calls)
+    assert (result.exit_code, "nothing would have changed" in result.stdout) == (0, True)
+    policy.write_text(POLICY)
+    assert "no ceiling is in shadow" in run("policies", "shadow-report", policy, "--calls", calls).stdout
+
+
+def test_the_log_of_a_collector_says_what_shadows_recorded(served: Served, policy: Path) -> None:
+    policy.write_text(POLICY.replace("holds: worst_case", "holds: worst_case, shadow: true"))
+    served.send(request([spent(201, 7200.0, "t2", 1_000)]))
+    at = datetime.fromtimestamp(BASE_NS // S + 7200, UTC)
+    moved = {"id": "1", "at": at.isoformat(), "policy": "hour", "scope": {"tenant": "acme"}, "by": "engine"}
+    amounts = dict.fromkeys(("spent", "held", "projected", "ceiling"), "1")
+    line = (
+        moved | amounts | {"from": "closed", "to": "open", "reason": "r", "currency": "USD", "shadow": True}
+    )
+    line |= {"prev_hash": "", "hash": "1"}
+    assert served.http.post("/v1/audit", json={"transitions": [line]}).is_success
+    range_ = ("--from", at.isoformat(), "--to", (at + HOUR).isoformat())
+    result = run("policies", "shadow-report", policy, *range_, "--collector", served.url, "--json")
+    (shadow,) = json.loads(result.stdout)["shadows"]
+    assert shadow["observed"] == {"opened": 1, "throttled": 0}
 
 
 def test_top_shows_what_each_task_burns(served: Served) -> None:
