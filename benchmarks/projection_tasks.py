@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 
 from task_bands import AT_CALLS, Verdict, curve_of, fan_out_bands, recorded_bands
-from task_detectors import RUNAWAYS, Caught, runaways, tree_of
-from task_runs import PAST, RECORDED, Kind, branching, recorded
+from task_detectors import RUNAWAYS, Results, runaways, tree_of
+from task_runs import PAST, RECORDED, branching, recorded
 
 from analytics.projection.runaways import PastTrees, TaskTree
 from analytics.projection.tasks import TaskCurve, TaskHistory
@@ -119,16 +119,21 @@ def _band_targets(name: str, verdicts: dict[tuple[str, int, int], Verdict]) -> I
             )
 
 
-def _runaway_targets(alarms: dict[str, float], caught: dict[tuple[str, Kind], Caught]) -> Iterator[Target]:
-    share = min(caught["ours", kind].share for kind in RUNAWAYS)
+def _runaway_targets(results: Results) -> Iterator[Target]:
+    share = min(results.caught["ours", kind].share for kind in RUNAWAYS)
     yield "runaways found", "all", f"{share:.1%}", share == 1
-    yield "false alarms", "<= 1 %", f"{alarms['ours']:.2%}", alarms["ours"] <= 0.01
+    alarms = results.alarms["ours"]
+    yield "false alarms", "<= 1 %", f"{alarms:.2%}", alarms <= 0.01
     for kind, most in zip(RUNAWAYS, (15, 6), strict=True):
-        cost, cap = caught["ours", kind].cost, caught["cap on cost", kind].cost
+        cost, cap = results.caught["ours", kind].cost, results.as_dear
         yield f"{kind}: cost at detection / median task", f"<= {most} x", f"{cost:.1f} x", cost <= most
-        met = cost <= cap / 2 and alarms["ours"] <= alarms["cap on cost"]
-        asked = f"<= half of {cap:.1f} x, alarms <= {alarms['cap on cost']:.2%}"
-        yield f"{kind}: over a cap on cost", asked, f"{cost / cap:.2f} of it, {alarms['ours']:.2%}", met
+        asked = f"<= half of {cap:.1f} x"
+        yield (
+            f"{kind}: over a cap on cost with as many alarms",
+            asked,
+            f"{cost / cap:.2f} of it",
+            cost <= cap / 2,
+        )
 
 
 def _print_targets(targets: Sequence[Target]) -> None:
@@ -165,14 +170,13 @@ def main() -> None:
     for size in (20, 100):
         for (moment, name), one in fan_out_bands(size, 4 if arguments.quick else 20).items():
             print(f"  {size:>4} finished, {moment}, {name:<14}  {one}  ({one.count} runs)")
-    alarms, caught, words = runaways(
-        2_000, 1_000 if arguments.quick else 4_000, 40 if arguments.quick else 200
-    )
-    print(f"\nrunaways ({words}): found, calls and cost in median tasks until then")
+    results = runaways(2_000, *((1_000, 40) if arguments.quick else (4_000, 200)))
+    print(f"\nrunaways ({results.words}): found, calls and cost in median tasks until then")
     print(f"  {'detector':<34}{'false alarms':>12}   {'loop':<22}{'fan-out':<22}")
-    for name, share in alarms.items():
-        print(f"  {name:<34}{share:>12.2%}   {caught[name, 'loop']!s:<22}{caught[name, 'fan-out']!s:<22}")
-    targets += _runaway_targets(alarms, caught)
+    for name, share in results.alarms.items():
+        loop, fan_out = (str(results.caught[name, kind]) for kind in RUNAWAYS)
+        print(f"  {name:<34}{share:>12.2%}   {loop:<22}{fan_out:<22}")
+    targets += _runaway_targets(results)
     spent = costs()
     print("\ncost, one core")
     for name, each in spent.items():

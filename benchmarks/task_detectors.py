@@ -12,7 +12,7 @@ from task_runs import LIMIT, PAST, Kind, Run, Step, branching, runaway
 
 from analytics.projection.runaways import PastTrees, TaskTree
 
-__all__ = ["RUNAWAYS", "Caught", "runaways", "tree_of"]
+__all__ = ["RUNAWAYS", "Results", "runaways", "tree_of"]
 
 TEST, LOOPS, FAN_OUTS = 202, 303, 404
 """Seeds of the tasks that are judged; those of the past are `PAST`."""
@@ -113,8 +113,20 @@ class Caught:
         return f"{self.share:4.0%} {self.calls:6,.0f} {self.cost:7.1f} x"
 
 
-def runaways(past: int, test: int, each: int) -> tuple[dict[str, float], dict[tuple[str, Kind], Caught], str]:
-    """False alarms by detector, what is caught by detector and kind, and the learned thresholds in words."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the detectors did."""
+
+    alarms: dict[str, float]
+    """By detector, the share of normal tasks that it takes for runaways."""
+    caught: dict[tuple[str, Kind], Caught]
+    as_dear: float
+    """At which cost, in median tasks, a cap raises as many false alarms as the engine does."""
+    words: str
+
+
+def runaways(past: int, test: int, each: int) -> Results:
+    """Learn from `past` unlabelled tasks; judge on `test` others, and on `each` runaways of both kinds."""
     detectors = Detectors(_mixed(PAST, past))
     normal = [run for run in _mixed(TEST, test) if len(run.steps) < LIMIT]
     median = statistics.median(run.cost for run in normal)
@@ -136,5 +148,9 @@ def runaways(past: int, test: int, each: int) -> tuple[dict[str, float], dict[tu
                 statistics.median([one.cost / median for one in found] + never),
             )
     learned = detectors.learned
-    words = f"{len(normal)} normal tasks; learned: more than {learned.calls} calls or {learned.agents} agents"
-    return {name: alarms[name] / len(normal) for name in names}, caught, words
+    words = (
+        f"{len(normal)} normal tasks; learned: more than {learned.calls} calls and {learned.lives:.1f} lives, "
+        f"or {learned.agents} agents"
+    )
+    as_many = sorted(run.cost for run in normal)[-1 - alarms["ours"]]
+    return Results({name: alarms[name] / len(normal) for name in names}, caught, as_many / median, words)
