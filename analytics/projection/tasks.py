@@ -150,7 +150,8 @@ class _Stage:
 class TaskHistory:
     """The finished tasks of one workload, the last `kept` of them. Not thread-safe.
 
-    Memory: 16 bytes for each checkpoint that a task passed; of a dozen calls, 40 KB for 200 tasks.
+    Memory: about 100 KB for 200 tasks of a dozen calls, and 5 KB for each checkpoint that was asked for since the last
+    one finished, of which there are 91.
     """
 
     __slots__ = ("_stages", "_tasks")
