@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,38 @@ from overspend_agents import Billed, Denied, Found
 from overspend_truth import judged
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SHORT = {
+    "overspend.py": ("--only", "5 x too low"),
+    "decisions.py": ("--only", "grant and settle", "--seconds", "0.5", "--rate", "100"),
+}
+ENDS_WITHIN_S = 120
 
 
-def ran(script: str, *arguments: str) -> Any:
-    """What it prints with --json."""
-    command = [sys.executable, BENCHMARKS / script, "--quick", "--json", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+Told = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Told]:
+    """What a script prints with --json. All of them are begun at once: most of their time is a service's start."""
+    running = {
+        script: subprocess.Popen(
+            [sys.executable, BENCHMARKS / script, "--quick", "--json", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for script, arguments in SHORT.items()
+    }
+
+    def end(script: str) -> Any:
+        out, errors = running[script].communicate(timeout=ENDS_WITHIN_S)
+        assert running[script].returncode == 0, errors
+        return json.loads(out.splitlines()[-1])
+
+    yield end
+    for process in running.values():
+        with process:
+            process.kill()
 
 
 def value(figures: list[dict[str, Any]], name: str) -> float:
@@ -29,19 +54,16 @@ def value(figures: list[dict[str, Any]], name: str) -> float:
     return found
 
 
-def test_a_race_is_run_and_its_engine_counts_what_was_billed() -> None:
-    found = ran("overspend.py", "--only", "5 x too low")
-    (check,), (engine,) = found.values()
+def test_a_race_is_run_and_its_engine_counts_what_was_billed(told: Told) -> None:
+    (check,), (engine,) = told("overspend.py").values()
     assert check["outcome"]["billed"] > check["outcome"]["ceiling"]
     assert engine["outcome"]["ceiling"] == check["outcome"]["ceiling"]
     assert engine["outcome"]["calls"] > 0
     assert float(engine["counted_off"]) == 0
 
 
-def test_pairs_are_granted_settled_and_booked_as_billed() -> None:
-    (figures,) = ran(
-        "decisions.py", "--only", "grant and settle", "--seconds", "0.5", "--rate", "100"
-    ).values()
+def test_pairs_are_granted_settled_and_booked_as_billed(told: Told) -> None:
+    (figures,) = told("decisions.py").values()
     assert value(figures, "pairs") > 0
     assert value(figures, "the same against the ledger, once all is booked") == 0
 
