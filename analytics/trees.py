@@ -34,6 +34,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     _DATE.pattern + r"[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+][0-9]{2}(:?[0-9]{2})?)?"
 )
+# All that ends a line to the parser.
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 # Python reads no longer ones from text.
 _LONGEST_INTEGER = 4000
 
@@ -86,13 +88,12 @@ def tree_in(text: str) -> Any:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        raise TreeError((_place(mark), _hinted(str(problem.problem), text, mark))) from None
+        raise TreeError(_misread(str(problem.problem), problem.problem_mark, text)) from None
     except yaml.reader.ReaderError as problem:
-        shown = f"U+{ord(text[problem.position]):04X}"
-        raise TreeError(
-            (_place_of(problem.position, text), f"the character {shown} is not allowed; leave it out")
-        ) from None
+        # It counts bytes.
+        offset = len(text.encode()[: problem.position].decode(errors="ignore"))
+        why = f"the character U+{ord(text[offset]):04X} is not allowed; leave it out"
+        raise TreeError((_place_of(offset, text), why)) from None
     except UnicodeEncodeError as problem:
         raise TreeError((_place_of(problem.start, text), "there is half a character; leave it out")) from None
     if builder.twice:
@@ -230,8 +231,8 @@ def _place(mark: Any) -> Place:
 
 
 def _place_of(offset: int, text: str) -> Place:
-    before = text[:offset]
-    return Place(before.count("\n") + 1, offset - before.rfind("\n"))
+    before = _BREAK.split(text[:offset])
+    return Place(len(before), len(before[-1]) + 1)
 
 
 def _scalar(event: Any, place: Place) -> Any:
@@ -278,10 +279,17 @@ def _no_meaning(tag: str) -> str:
     return f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} has no meaning here; leave it out"
 
 
-def _hinted(problem: str, text: str, mark: Any) -> str:
-    """The parser's reason, with what is mostly behind it."""
-    line = "".join(text.split("\n")[mark.line : mark.line + 1])
-    if "\t" in line[: mark.column + 1]:
+def _misread(problem: str, mark: Any, text: str) -> tuple[Place, str]:
+    """Where the parser stopped and its reason, with what is mostly behind it."""
+    lines = _BREAK.split(text)
+    if mark.line < len(lines):
+        return _place(mark), _hinted(problem, lines[mark.line][: mark.column + 1])
+    # What ends without a break is one line longer to the parser.
+    return _place_of(len(text), text), _hinted(problem, "")
+
+
+def _hinted(problem: str, line: str) -> str:
+    if "\t" in line:
         return f"{problem}; there is a tab: indent with blanks"
     if "mapping values are not allowed" in problem:
         return f'{problem}; put text with ": " in it in quotes, or look at the indentation'
