@@ -17,11 +17,12 @@ TEXTS = [
 ]
 LINE = re.compile(r"p\.yaml:(\d+):(\d+): \S.*")
 
-SCRAPS = st.sampled_from(
-    [*"{}[]:,&*!|>'\"%@`#-?\t\n\0\r", "\u2028", "\ud800", "<<: ", "*a", "&a ", "!!int ", "---\n", "...\n", "%YAML 1.1\n"]
-    + ["null", "~", "true", ".nan", "-1", "1e400", "0x", "0o8", "+", "1_", "2026-02-30", "2026-01-01T25:00:00Z", "''"]
-    + ["5 EUR", "5 tokens", "101%", "1d", "per: task", "{calendar: fiscal}", "zone: /", "[" * 60, "9" * 5000]
-)  # fmt: skip
+SCRAPS = st.sampled_from([
+    *"{}[]:,&*!|>'\"%@`#-?\t\n\0\r", "\u2028", "\ud800",
+    "<<: ", "*a", "&a ", "!!int ", "---\n", "...\n", "%YAML 1.1\n",
+    "null", "~", "true", ".nan", "-1", "1e400", "0x", "0o8", "+", "1_", "2026-02-30", "2026-01-01T25:00:00Z", "''",
+    "5 EUR", "5 tokens", "101%", "1d", "per: task", "{calendar: fiscal}", "zone: /", "[" * 60, "9" * 5000,
+])  # fmt: skip
 
 
 @st.composite
