@@ -113,12 +113,9 @@ def _among(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if close := nearest(name, names):
         return close
-    more = ", ..." if len(names) > _LISTED else ""
-    return (
-        f"; there are: {', '.join(names[:_LISTED])}{more}"
-        if names
-        else "; there are none: declare it under tenants"
-    )
+    if not names:
+        return "; there are none: declare it first"
+    return f"; there are: {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}"
 
 
 def _extent(ceiling: CeilingDocument, where: Location) -> Problems:

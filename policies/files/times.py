@@ -16,6 +16,8 @@ __all__ = ["Clock", "Instant", "Month", "Seconds", "WindowLength", "YearDay", "Z
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S = 366 * 86400.0
+# Years in which any offset's moment is a date in UTC too.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _DAYS_OF_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 _LENGTH = r"^[0-9]+(\.[0-9]+)?\s*[smhd]$"
@@ -86,6 +88,8 @@ def _instant(value: Any) -> datetime:
         instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError(f'{quoted(value)} is no moment; write "2026-12-01T18:00:00Z"') from None
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise ValueError(f'{quoted(value)} is in no year that can be meant; write "2026-12-01T18:00:00Z"')
     if instant.tzinfo is None:
         raise ValueError(
             f'{quoted(value)} has no offset; write "{instant.isoformat()}Z", or +01:00 at its end'

@@ -212,6 +212,15 @@ BAD_OVERRIDES = {
         'p.yaml:7:50: overrides[0].scope.workload: "m" has no limit per workload: it counts per tenant; '
         "leave it out",
     ),
+    "a scope for a part of per": (
+        override().replace("per: tenant", "per: [tenant, workload]"),
+        'p.yaml:7:25: overrides[0].scope: "m" counts per tenant and workload: name workload too, or leave '
+        "the scope out",
+    ),
+    "an override where there is no ceiling": (
+        "version: 1\noverrides: [{ceiling: m, limit: 8 USD, until: 2026-12-01T00:00:00Z, author: kim, reason: x}]\n",
+        'p.yaml:2:23: overrides[0].ceiling: no ceiling "m" is declared; there are none: declare it first',
+    ),
     "an override for a tenant misspelt": (
         override(scope="{tenant: acmee}"),
         'p.yaml:7:34: overrides[0].scope.tenant: no tenant "acmee" is declared; did you mean "acme"?',
@@ -237,6 +246,11 @@ BAD_OVERRIDES = {
         override(until="2026-12-01T00:00:00"),
         "p.yaml:7:62: overrides[0].until: 2026-12-01 00:00:00 has no offset; write "
         '"2026-12-01T00:00:00Z", or +01:00 at its end',
+    ),
+    "an override until the end of time": (
+        override(until="9999-12-31T23:59:59-12:00"),
+        "p.yaml:7:62: overrides[0].until: 9999-12-31 23:59:59-12:00 is in no year that can be meant; write "
+        '"2026-12-01T18:00:00Z"',
     ),
     "an override until a day": (
         override(until="2026-12-01"),
