@@ -8,10 +8,10 @@
 `state()` and `restore()` carry what was learned over a restart, as plain JSON values. Times are seconds since the
 epoch; amounts are floats in any one unit.
 
-Nothing leaves a period, so all spent is kept and only the remainder is forecast: from the recent rate, from what was
-left to spend at this share of the last period and of the usual one, and, weighted by how late it is, from what this one
-has spent so far. The latter alone (spend / elapsed x length) carries a night's rate over a whole day, and is never used
-alone. Weights and shipped errors stand in `shipped`, by the length of the period and the share that has passed.
+Nothing leaves a period, so all spent is kept and only the remainder is forecast. Four guesses are weighed by how well
+each has foretold this scope's periods from this share of them on: the recent rate, what the last period still spent
+from here, what the usual one does, and the mean rate so far. That alone (spend / elapsed x length) would carry a
+night's rate over the whole day. What a new scope begins with stands in `shipped`, by the length of its periods.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from .band import Band, Schedule, scheduled
 from .quantiles import COLD_BELOW, Tracker
+from .rates import relative_error, weights
 from .shipped import CHECKPOINTS, CalendarTable, calendar_table
 
 __all__ = ["CalendarForecast"]
@@ -32,21 +33,27 @@ _FLOOR_SHARE = 0.05
 # The usual period is a mean that forgets: a week of days, not a year of them.
 _USUAL_OF = 7
 _LAST = len(CHECKPOINTS) - 1
+_ERROR_PACE = 1 / 30
 _VERSION = 1
+
+Guesses = tuple[float, float, float, float]
+"""Of the remainder: by the recent rate, the last period, the usual period, the mean rate so far."""
 
 
 class CalendarForecast:
     """The forecast of one scope's calendar ceiling, over all its periods. Not thread-safe."""
 
     __slots__ = (
-        "_after", "_begin", "_bins", "_end", "_held", "_last", "_logged", "_next", "_periods", "_rate", "_rate_at",
-        "_table", "_tracker", "_usual",
+        "_after", "_begin", "_bins", "_end", "_errors", "_held", "_last", "_logged", "_next", "_periods", "_rate",
+        "_rate_at", "_tracker", "_usual", "_weights",
     )  # fmt: skip
 
     def __init__(self, length_s: float, table: CalendarTable | None = None) -> None:
         """For periods of about `length_s` seconds: months and days differ, and the shipped table goes by it."""
-        self._table = table or calendar_table(length_s)
-        self._tracker = Tracker(self._table.rows, self._table.step)
+        table = table or calendar_table(length_s)
+        self._tracker = Tracker(table.rows, table.step, table.shared_step)
+        self._errors = [list(errors) for errors in table.errors]
+        self._weights = [weights(errors) for errors in self._errors]
         self._begin = self._end = self._held = self._after = 0.0
         self._bins = [0.0] * _BINS
         self._last: list[float] | None = None
@@ -54,7 +61,7 @@ class CalendarForecast:
         self._periods = 0
         self._rate = self._rate_at = 0.0
         self._next = 0
-        self._logged: list[tuple[float, float, float]] = []
+        self._logged: list[tuple[Guesses, float, float, float]] = []
 
     def begin(self, begin: float, end: float) -> None:
         """The period `[begin, end)` is on. Raises ValueError where it has no length; asking again changes nothing."""
@@ -108,7 +115,7 @@ class CalendarForecast:
         due = scheduled(schedules, now, self._end)
         left = max(0.0, self._end - now)
         known = spent + in_flight
-        point, floor = self._remainder(share, now)
+        _, point, floor = self._remainder(share, now)
         place, weight = _between(share)
         seen = min(self._tracker.seen)
         if floor <= 0.0:
@@ -117,7 +124,7 @@ class CalendarForecast:
                 *(known,) * 5, left, spent, in_flight, expected, due,
                 arriving=0.0, method="nothing seen", bucket="none", seen=0, cold=True,
             )  # fmt: skip
-        before, after = self._tracker.rows[place], self._tracker.rows[min(place + 1, _LAST)]
+        before, after = self._tracker.row(place), self._tracker.row(min(place + 1, _LAST))
         quantiles = []
         for low, high in zip(before, after, strict=True):
             z = low + weight * (high - low)
@@ -138,7 +145,8 @@ class CalendarForecast:
             "last": self._last and list(self._last),
             "usual": list(self._usual),
             "sums": [self._after, self._held, self._rate, self._rate_at],
-            "logged": [list(each) for each in self._logged],
+            "logged": [[list(guesses), *rest] for guesses, *rest in self._logged],
+            "errors": [list(errors) for errors in self._errors],
             **self._tracker.state(),
         }
 
@@ -152,7 +160,9 @@ class CalendarForecast:
         self._bins, self._usual = list(state["bins"]), list(state["usual"])
         self._last = state["last"] and list(state["last"])
         self._after, self._held, self._rate, self._rate_at = state["sums"]
-        self._logged = [(point, floor, spent) for point, floor, spent in state["logged"]]
+        self._logged = [(tuple(guesses), *rest) for guesses, *rest in state["logged"]]
+        self._errors = [list(errors) for errors in state["errors"]]
+        self._weights = [weights(errors) for errors in self._errors]
         self._tracker.restore(state)
 
     def _follow(self, amount: float, at: float) -> None:
@@ -168,18 +178,17 @@ class CalendarForecast:
         """Log a forecast at each checkpoint that `share` has reached, to be scored when the period ends."""
         while self._next <= _LAST and share >= CHECKPOINTS[self._next]:
             at = CHECKPOINTS[self._next]
-            point, floor = self._remainder(at, self._begin + at * (self._end - self._begin))
-            self._logged.append((point, floor, sum(self._bins)))
+            forecast = self._remainder(at, self._begin + at * (self._end - self._begin))
+            self._logged.append((*forecast, sum(self._bins)))
             self._next += 1
 
     def _finish(self) -> None:
         """The period is over: score what was forecast of it, and remember how it went."""
         self._pass(1.0)
         total = sum(self._bins)
-        for place, (point, floor, spent) in enumerate(self._logged):
+        for place, (guesses, point, floor, spent) in enumerate(self._logged):
             if floor > 0.0:
-                actual = max(0.0, total - spent)
-                self._tracker.saw(place, math.log((actual + floor) / (point + floor)))
+                self._learn(place, guesses, point, floor, max(0.0, total - spent))
         self._periods += 1
         share = 1 / min(self._periods, _USUAL_OF)
         self._usual = [
@@ -187,8 +196,17 @@ class CalendarForecast:
         ]
         self._last = self._bins
 
-    def _remainder(self, share: float, now: float) -> tuple[float, float]:
-        """Point and floor of what will be spent from `share` of the period on; floor 0: nothing was ever seen."""
+    def _learn(self, place: int, guesses: Guesses, point: float, floor: float, actual: float) -> None:
+        """How far off was each guess at this checkpoint, and the point?"""
+        self._errors[place] = [
+            error + _ERROR_PACE * (relative_error(actual, guess, floor) - error)
+            for error, guess in zip(self._errors[place], guesses, strict=True)
+        ]
+        self._weights[place] = weights(self._errors[place])
+        self._tracker.saw(place, math.log((actual + floor) / (point + floor)))
+
+    def _remainder(self, share: float, now: float) -> tuple[Guesses, float, float]:
+        """Guesses, point and floor of what will be spent from `share` of the period on; floor 0: nothing was seen."""
         spent = sum(self._bins)
         left = 1.0 - share
         tau = (self._end - self._begin) / _RATE_SHARE
@@ -203,11 +221,13 @@ class CalendarForecast:
             if floor <= 0.0:
                 floor = _FLOOR_SHARE * (spent + rate)
         place, weight = _between(share)
-        before, after = self._table.weights[place], self._table.weights[min(place + 1, _LAST)]
-        point = 0.0
-        for low, high, value in zip(before, after, (rate, last, usual, so_far), strict=True):
-            point += (low + weight * (high - low)) * value
-        return point, floor * max(left, 0.05)
+        before, after = self._weights[place], self._weights[min(place + 1, _LAST)]
+        guesses = (rate, last, usual, so_far)
+        point = sum(
+            (low + weight * (high - low)) * guess
+            for low, high, guess in zip(before, after, guesses, strict=True)
+        )
+        return guesses, point, floor * max(left, 0.05)
 
 
 def _from(bins: list[float], share: float) -> float:

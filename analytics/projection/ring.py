@@ -31,6 +31,11 @@ class Ring:
         self.index = 0
         self._sum()
 
+    @property
+    def silent(self) -> bool:
+        """Whether the window holds nothing."""
+        return self.long <= 0.0 and not any(self.cells)
+
     def add(self, amount: float, index: int) -> None:
         """Count an amount in the cell `index`, which must not be after the open one; one out of the window is gone."""
         age = self.index - index

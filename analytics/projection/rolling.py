@@ -1,8 +1,9 @@
 """What a rolling window will hold a tenth of its length from now, with the band of its own past errors.
 
 What of the window's spend is still inside then is known, what leaves is known too; only what arrives until then is
-forecast. Its point is a weighted sum of rates (`Table.weights`), its band the quantiles of past errors in the same
-situation: how the short rate stands to the long one, and whether the window is fuller than nine times in ten.
+forecast. Its point is the mean of five rates, each weighted by how well it has foretold this scope lately; its band
+the quantiles of past errors in the same situation: how the short rate stands to the long one, and whether the window is
+fuller than nine times in ten.
 
     forecast = RollingForecast(3600.0)
     forecast.arrived(amount, at)                                  # each booking: O(1), any order
@@ -31,10 +32,11 @@ from typing import Any
 
 from .band import HORIZON_SHARE, Band, Schedule, scheduled
 from .quantiles import COLD_BELOW, Tracker
+from .rates import relative_error, weights
 from .ring import CELLS, HORIZON, MASK, MIDDLE, SHORT, Ring
-from .shipped import Table, rolling_table
+from .shipped import RollingTable, rolling_table
 
-__all__ = ["SITUATIONS", "RollingForecast"]
+__all__ = ["SITUATIONS", "Rates", "RollingForecast"]
 
 _WEEK_S = 604_800.0
 # The floor of both sides of an error, as a share of the long mean: silence must not divide by zero.
@@ -45,36 +47,45 @@ _IDLE = 10
 SITUATIONS = (*_TREND_NAMES, *(f"{name}, high" for name in _TREND_NAMES), "idle")
 """Names of the situations, in the order of a table's rows."""
 
-# The level passed one time in ten is followed in steps of its logarithm.
-_HIGH_SHARE, _HIGH_STEP = 0.1, 0.004
+# What is known of how far off each rate is, is forgotten over six windows.
+_ERROR_PACE = 1 / (6 * CELLS)
+
+# The level passed one time in ten is followed in steps of its logarithm, one up for nine down.
+_HIGHER, _LOWER = math.exp(0.9 * 0.01), math.exp(-0.1 * 0.01)
 _VERSION = 1
 
-_Due = tuple[float, float, int, float]
+Rates = tuple[float, float, float, float, float]
+"""Of the last twelfth, quarter and whole of the window, of the same time one window ago, and the long mean."""
+
+_Forecast = tuple[Rates, float, float, int]
+_Due = tuple[Rates, float, float, int, float, float]
 
 
 class RollingForecast:
     """The forecast of one scope's rolling window of `window_s` seconds. Not thread-safe; 10 us a call at most."""
 
     __slots__ = (
-        "_cell_s", "_due", "_expected", "_first", "_held", "_high", "_mean", "_mean_most", "_mean_of", "_ring",
-        "_schedules", "_table", "_tracker", "_usual", "_usual_at", "horizon_s", "window_s",
+        "_cell_s", "_due", "_errors", "_expected", "_first", "_held", "_high", "_mean", "_mean_most", "_mean_of",
+        "_ring", "_schedules", "_tracker", "_usual", "_usual_at", "_weights", "horizon_s", "window_s",
     )  # fmt: skip
 
-    def __init__(self, window_s: float, table: Table | None = None) -> None:
+    def __init__(self, window_s: float, table: RollingTable | None = None) -> None:
         if not window_s > 0:
             raise ValueError(f"a window of {window_s} s has no length")
         self.window_s = window_s
         self.horizon_s = window_s * HORIZON_SHARE
         self._cell_s = window_s / CELLS
-        self._table = table or rolling_table(window_s)
-        self._tracker = Tracker(self._table.rows, self._table.step)
+        table = table or rolling_table(window_s)
+        self._tracker = Tracker(table.rows, table.step, table.shared_step)
+        self._errors = list(table.errors)
+        self._weights = weights(self._errors)
         self._ring = Ring()
         self._first: int | None = None
         self._mean = self._high = self._held = 0.0
         self._mean_of, self._mean_most = 0, max(CELLS, int(_WEEK_S / self._cell_s))
         self._expected = self._usual = self._usual_at = 0.0
         self._schedules: Sequence[Schedule] = ()
-        # By the cell at whose opening they come due: point, floor, situation, what was known to come.
+        # By the cell at whose opening they come due: rates, point, floor, situation, what was expected and scheduled.
         self._due: list[_Due | None] = [None] * HORIZON
 
     def arrived(self, amount: float, at: float) -> None:
@@ -117,11 +128,9 @@ class RollingForecast:
                 *(known,) * 5, self.horizon_s, kept, in_flight, expected, due,
                 arriving=0.0, method="nothing seen", bucket="none", seen=0, cold=True,
             )  # fmt: skip
-        point, floor, situation = forecast
+        _, point, floor, situation = forecast
         base = point + floor
-        q05, q20, q50, q80, q95 = [
-            max(0.0, base * math.exp(z) - floor) for z in self._tracker.rows[situation]
-        ]
+        q05, q20, q50, q80, q95 = [max(0.0, base * math.exp(z) - floor) for z in self._tracker.row(situation)]
         seen = self._tracker.seen[situation]
         return Band(
             known + q05, known + q20, known + q50, known + q80, known + q95,
@@ -129,72 +138,8 @@ class RollingForecast:
             "rates and past errors", SITUATIONS[situation], seen, seen < COLD_BELOW,
         )  # fmt: skip
 
-    def state(self) -> dict[str, Any]:
-        """All that was learned, as plain JSON values."""
-        return {
-            "version": _VERSION,
-            "window_s": self.window_s,
-            "index": self._ring.index,
-            "cells": list(self._ring.cells),
-            "first": self._first,
-            "mean": [self._mean, self._mean_of],
-            "high": self._high,
-            "held": self._held,
-            "usual": [self._expected, self._usual, self._usual_at],
-            "due": [list(due) if due else None for due in self._due],
-            **self._tracker.state(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up what `state()` gave. Raises ValueError where it is of another version or window."""
-        if (state["version"], state["window_s"]) != (_VERSION, self.window_s):
-            raise ValueError(
-                f"a state of version {state['version']} and a window of {state['window_s']} s cannot be restored into "
-                f"version {_VERSION} and {self.window_s} s"
-            )
-        self._tracker.restore(state)
-        self._ring.restore(state["cells"], state["index"])
-        self._first, self._high, self._held = state["first"], state["high"], state["held"]
-        self._mean, self._mean_of = state["mean"]
-        self._expected, self._usual, self._usual_at = state["usual"]
-        self._due = [(due[0], due[1], int(due[2]), due[3]) if due else None for due in state["due"]]
-
-    def _turn(self, index: int) -> None:
-        """Close cells until `index` is open. After a silence longer than window and horizon nothing is due."""
-        for _ in range(min(index - self._ring.index, CELLS + HORIZON)):
-            self._close()
-        if index > self._ring.index:
-            silent = index - self._ring.index
-            self._mean *= (1 - 1 / self._mean_most) ** silent
-            self._ring.jump(index)
-
-    def _close(self) -> None:
-        ring, at = self._ring, (self._ring.index + 1) * self._cell_s
-        amount = ring.cells[ring.index & MASK]
-        ring.close()
-        place = ring.index % HORIZON
-        due = self._due[place]
-        if due is not None:
-            point, floor, situation, known = due
-            actual = max(0.0, ring.horizon - known)
-            self._tracker.saw(situation, math.log((actual + floor) / (point + floor)))
-        self._mean_of = min(self._mean_of + 1, self._mean_most)
-        self._mean += (amount * HORIZON - self._mean) / self._mean_of
-        if ring.long > 0.0:
-            if self._high == 0.0:
-                self._high = ring.long
-            self._high *= math.exp(_HIGH_STEP * ((ring.long > self._high) - _HIGH_SHARE))
-        forecast = self._forecast(at) if ring.long > 0.0 else None
-        if forecast is None:
-            self._due[place] = None
-        else:
-            known = self._expected
-            if self._schedules:
-                known += scheduled(self._schedules, at, at + self.horizon_s)
-            self._due[place] = (*forecast, known)
-
-    def _forecast(self, now: float) -> tuple[float, float, int] | None:
-        """Point and floor of what arrives until the horizon, and the situation; None where nothing was ever seen."""
+    def rates(self, now: float) -> Rates | None:
+        """The spend per horizon at each rate that a forecast weighs; None before the first spend."""
         if self._first is None:
             return None
         ring, cells, index = self._ring, self._ring.cells, self._ring.index
@@ -211,26 +156,111 @@ class RollingForecast:
             middle -= scheduled(done, now - MIDDLE * cell_s, now)
             long -= scheduled(done, now - self.window_s, now)
             ago -= scheduled(done, now - self.window_s, now - self.window_s + self.horizon_s)
+        short = short * HORIZON / SHORT if short > 0.0 else 0.0
+        middle = middle * HORIZON / MIDDLE if middle > 0.0 else 0.0
+        long = long * HORIZON_SHARE if long > 0.0 else 0.0
+        age = index + part - self._first
+        if age >= CELLS:
+            return short, middle, long, ago if ago > 0.0 else 0.0, self._mean
         # What was not observed is unknown, not zero: a young scope's rates are over the time since its first spend.
-        observed = max(SHORT, index + part - self._first)
-        short = max(0.0, short) * HORIZON / SHORT
-        middle = max(0.0, middle) * HORIZON / min(MIDDLE, observed)
-        long = max(0.0, long) * HORIZON / min(CELLS, observed)
-        mean = self._mean if self._mean_of else long
-        ago = max(0.0, ago) if observed >= CELLS else long
-        floor = _FLOOR_SHARE * mean
+        age = max(SHORT, age)
+        long *= CELLS / age
+        return short, middle * MIDDLE / min(MIDDLE, age), long, long, self._mean if self._mean_of else long
+
+    def state(self) -> dict[str, Any]:
+        """All that was learned, as plain JSON values."""
+        return {
+            "version": _VERSION,
+            "window_s": self.window_s,
+            "index": self._ring.index,
+            "cells": list(self._ring.cells),
+            "first": self._first,
+            "mean": [self._mean, self._mean_of],
+            "errors": list(self._errors),
+            "high": self._high,
+            "held": self._held,
+            "usual": [self._expected, self._usual, self._usual_at],
+            "due": [[list(due[0]), *due[1:]] if due else None for due in self._due],
+            **self._tracker.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state()` gave. Raises ValueError where it is of another version or window."""
+        if (state["version"], state["window_s"]) != (_VERSION, self.window_s):
+            raise ValueError(
+                f"a state of version {state['version']} and a window of {state['window_s']} s cannot be restored into "
+                f"version {_VERSION} and {self.window_s} s"
+            )
+        self._tracker.restore(state)
+        self._ring.restore(state["cells"], state["index"])
+        self._first, self._high, self._held = state["first"], state["high"], state["held"]
+        self._mean, self._mean_of = state["mean"]
+        self._expected, self._usual, self._usual_at = state["usual"]
+        self._errors = list(state["errors"])
+        self._weights = weights(self._errors)
+        self._due = [(tuple(due[0]), *due[1:]) if due else None for due in state["due"]]
+
+    def _turn(self, index: int) -> None:
+        """Close cells until `index` is open; none of a long silence, of which no forecast is due, are left to close."""
+        for _ in range(index - self._ring.index):
+            if self._ring.long <= 0.0 and self._ring.silent and not any(self._due):
+                break
+            self._close()
+        if index > self._ring.index:
+            silent = index - self._ring.index
+            self._mean *= (1 - 1 / self._mean_most) ** silent
+            self._ring.jump(index)
+
+    def _close(self) -> None:
+        ring, at = self._ring, (self._ring.index + 1) * self._cell_s
+        amount = ring.cells[ring.index & MASK]
+        ring.close()
+        place = ring.index % HORIZON
+        if (due := self._due[place]) is not None:
+            self._learn(*due)
+        self._mean_of = min(self._mean_of + 1, self._mean_most)
+        self._mean += (amount * HORIZON - self._mean) / self._mean_of
+        if ring.long > 0.0:
+            if self._mean_of <= CELLS:
+                self._high = max(self._high, ring.long)
+            self._high *= _HIGHER if ring.long > self._high else _LOWER
+        forecast = self._forecast(at) if ring.long > 0.0 else None
+        if forecast is None:
+            self._due[place] = None
+        else:
+            due_then = scheduled(self._schedules, at, at + self.horizon_s) if self._schedules else 0.0
+            self._due[place] = (*forecast, self._expected, due_then)
+
+    def _learn(
+        self, rates: Rates, point: float, floor: float, situation: int, expected: float, due: float
+    ) -> None:
+        """A forecast came due: how far off was each rate, and the point?"""
+        actual = max(0.0, self._ring.horizon - due)
+        self._errors = [
+            error + _ERROR_PACE * (relative_error(actual, rate, floor) - error)
+            for error, rate in zip(self._errors, rates, strict=True)
+        ]
+        self._weights = weights(self._errors)
+        unknown = max(0.0, actual - expected)
+        self._tracker.saw(situation, math.log((unknown + floor) / (point + floor)))
+
+    def _forecast(self, now: float) -> _Forecast | None:
+        """Rates, point and floor of what arrives until the horizon, and the situation; None where nothing was seen."""
+        rates = self.rates(now)
+        if rates is None:
+            return None
+        short, middle, long, ago, mean = rates
+        floor = _FLOOR_SHARE * (mean if mean > 0.0 else long)
         if floor <= 0.0:
-            floor = _FLOOR_SHARE * long
-            if floor <= 0.0:
-                return None
-        by_short, by_middle, by_long, by_ago, by_mean = self._table.weights
+            return None
+        by_short, by_middle, by_long, by_ago, by_mean = self._weights
         point = by_short * short + by_middle * middle + by_long * long + by_ago * ago + by_mean * mean
         if self._usual:
             point = max(0.0, point - self._usual)
         if long < floor:
-            return point, floor, _IDLE
+            return rates, point, floor, _IDLE
         situation = bisect(_TRENDS, (short + floor) / (long + floor))
-        return point, floor, situation + 5 if long * CELLS > self._high * HORIZON else situation
+        return rates, point, floor, situation + 5 if long * CELLS > self._high * HORIZON else situation
 
     def _expect(self, expected: float, now: float) -> None:
         """Follow what is usually expected, at the pace of the middle rate."""
