@@ -256,7 +256,7 @@ async def test_a_bad_change_is_refused_and_the_last_good_file_stays(file: Path) 
         await app.runtime.reload()
         refused = (await client.get("/v1/policies")).json()
         assert refused["version"] == good["version"]
-        assert "policies.yaml:4:12: ceilings[0].limit" in refused["error"]
+        assert "policies.yaml:4:48: ceilings[0].limit" in refused["error"]
         assert (await client.post("/v1/grants", json=ask("1"))).json()["grant"] is not None
 
         file.write_text(POLICY.replace("0.0025", "0.0001"))
