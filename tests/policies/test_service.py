@@ -244,7 +244,7 @@ async def test_the_openapi_document_names_every_route(client: httpx.AsyncClient)
 
 def test_a_bad_policy_file_keeps_the_engine_from_starting(file: Path) -> None:
     file.write_text(POLICY.replace("0.0025 USD", "5"))
-    with pytest.raises(PolicyFileError, match=rf"{file.name}:4: .*limit: 5 has no currency"):
+    with pytest.raises(PolicyFileError, match=rf"{file.name}:4:48: .*limit: 5 has no currency"):
         create_app(policy_file=file, data=file.parent, price=price, collector=None)
 
 
