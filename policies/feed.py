@@ -124,8 +124,16 @@ class CollectorLine:
                 batch = lines[start : start + _AUDIT_BATCH]
                 # By its hash: places in the log start over with a new log, hashes do not.
                 body = {"transitions": [line | {"id": line["hash"]} for line in batch]}
-                (await self._client.post("/v1/audit", json=body)).raise_for_status()
-                sent = batch[-1]["id"]
+                reply = await self._client.post("/v1/audit", json=body)
+                first, last = batch[0]["id"], batch[-1]["id"]
+                if reply.status_code == 422:
+                    # Sent again it would be refused again, and what comes after it would never be told.
+                    _log.error(
+                        "the collector keeps none of transitions %d to %d: %s", first, last, reply.text[:500]
+                    )
+                else:
+                    reply.raise_for_status()
+                sent = last
             await self._logged.wait()
 
     async def _push(self) -> None:

@@ -1,15 +1,25 @@
-"""What the engine takes from the collector's feed."""
+"""What the engine takes from the collector's feed, and how it tells the collector of its transitions."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from otlp_samples import Served
 
+from policies import feed
+from policies.engine import Engine
 from policies.feed import booked_call
 from policies.files import parse
+from policies.runtime import Runtime
+from policies.transitions import Transition, TransitionLog
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
@@ -68,3 +78,40 @@ def test_a_call_without_a_tier_has_its_workload_s(more: dict[str, Any], tier: Ti
 
 def test_an_unpriced_call_has_no_cost_rather_than_none_of_it() -> None:
     assert booked_call(entry(cost=None, usage=None), POLICIES).cost is None
+
+
+def moved(policy: str) -> Transition:
+    scope = {"tenant": "acme", "task": "t", "owner": "ann", "model": "m", "provider": "openai"}
+    amounts = [Decimal(1)] * 4
+    return Transition(ENDED.timestamp(), policy, scope, "closed", "open", "engine", "r", *amounts, "tokens")
+
+
+async def test_transitions_that_the_collector_refuses_are_told_once_and_hold_up_none_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feed, "_AUDIT_BATCH", 1)
+    log = TransitionLog(tmp_path / "transitions.jsonl")
+    runtime = Runtime(Engine(POLICIES, lambda *_: None), log, tmp_path / "p.yaml")
+    log.append(moved("first"), moved("x" * 257), moved("third"))
+    answers = asyncio.Queue[int]()
+
+    async def answered(reply: httpx.Response) -> None:
+        if reply.request.url.path == "/v1/audit":
+            answers.put_nowait(reply.status_code)
+
+    with Served(tmp_path / "collector") as served:
+        async with httpx.AsyncClient(base_url=served.url, event_hooks={"response": [answered]}) as client:
+            line = asyncio.create_task(feed.CollectorLine(runtime, client).run())
+            async with asyncio.timeout(20):
+                told = [await answers.get() for _ in range(3)]
+                log.append(moved("fourth"))
+                told.append(await answers.get())
+            line.cancel()
+            with suppress(asyncio.CancelledError):
+                await line
+        kept = served.rows("SELECT policy, scope.owner, currency FROM transitions ORDER BY policy")
+    assert told == [200, 422, 200, 200]
+    assert kept == [[policy, "ann", "tokens"] for policy in ("first", "fourth", "third")]
+    (refusal,) = (each.getMessage() for each in caplog.records if each.levelno == logging.ERROR)
+    assert refusal.startswith("the collector keeps none of transitions 2 to 2: ")
+    assert "policy: String should have at most 256 characters" in refusal
