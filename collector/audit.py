@@ -13,21 +13,29 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 __all__ = ["Scope", "Transition", "Transitions", "keep"]
 
 _AMOUNT = pa.decimal128(38, 12)
-_SCOPE = pa.struct([(name, pa.string()) for name in ("tenant", "workload", "tier", "task")])
 # 26 digits before the point and 12 after it are what the table can hold.
 Amount = Annotated[Decimal, Field(gt=Decimal("-1e15"), lt=Decimal("1e15"), allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=256)]
 
 
 class Scope(BaseModel):
-    """What the breaker is for; a missing part means all."""
+    """What the breaker is for; a missing part means all.
 
-    model_config = ConfigDict(extra="forbid")
+    Parts that are not known here are left out: the engine may be newer, and would send what is refused for ever.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     tenant: Name | None = None
     workload: Name | None = None
     tier: Name | None = None
     task: Name | None = None
+    owner: Name | None = None
+    model: Name | None = None
+    provider: Name | None = None
+
+
+_SCOPE = pa.struct([(name, pa.string()) for name in Scope.model_fields])
 
 
 class Transition(BaseModel):

@@ -32,7 +32,7 @@ from .statements import MADE_OF_VIEWS, statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FILE_NAME = "switchgear.duckdb"
 _log = logging.getLogger(__name__)
 

@@ -74,8 +74,11 @@ VIEWS: Mapping[str, _View] = {
     "rollup_hours": _View(by_owner="owner IN {owners}"),
     "rollup_tasks": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
     "task_ends": _View(by_owner=_OF_WORKLOADS % "tenant, workload", hidden=frozenset({"identity_hash"})),
-    # A breaker without a tenant is for all of them.
-    "transitions": _View(tenant="scope.tenant", by_owner=_OF_WORKLOADS % "scope.tenant, scope.workload"),
+    # A breaker without a tenant is for all of them; one for an owner counts that owner's workloads and no others.
+    "transitions": _View(
+        tenant="scope.tenant",
+        by_owner=f"scope.owner IN {{owners}} OR {_OF_WORKLOADS % 'scope.tenant, scope.workload'}",
+    ),
 }
 
 

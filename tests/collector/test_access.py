@@ -172,6 +172,31 @@ def test_a_key_of_every_tenant_is_told_of_both(as_key: Client) -> None:
     assert shown == reports.REPORTS.keys() - {"coverage", "incomplete"}
 
 
+@pytest.mark.parametrize(
+    ("tenants", "scope", "seen"),
+    [
+        ("", "owner:ann", {"of ann"}),
+        ("", "owner:bob", {"m of bob"}),
+        ("acme", "read", {"openai of acme"}),
+        ("*", "read", {"of ann", "m of bob", "m", "openai of acme"}),
+    ],
+    ids=["ann", "bob", "acme", "everybody"],
+)
+def test_a_breaker_for_an_owner_is_told_to_that_owner_and_one_for_a_model_to_nobody_beside_who_sees_all(
+    served: Served, as_key: Client, tenants: str, scope: str, seen: set[str]
+) -> None:
+    scopes = {
+        "of ann": {"owner": "ann"},
+        "m of bob": {"owner": "bob", "model": "m"},
+        "m": {"model": "m"},
+        "openai of acme": {"tenant": "acme", "provider": "openai"},
+    }
+    moved = [transition("acme") | {"id": name, "policy": name, "scope": of} for name, of in scopes.items()]
+    served.http.post("/v1/audit", json={"transitions": moved}).raise_for_status()
+    told = as_key(tenants, scope).post("/v1/query", json={"sql": "SELECT policy FROM transitions"}).json()
+    assert {policy for (policy,) in told["rows"]} & scopes.keys() == seen
+
+
 def test_an_owner_sees_their_workloads_in_whichever_tenant_and_nothing_else(as_key: Client) -> None:
     bob = as_key("", "owner:bob")
     assert bob.post("/v1/query", json={"sql": "SELECT tenant FROM calls"}).json()["rows"] == [[OTHER]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from stores import book
 from stores import call as stored_call
 
 from analytics.prices import PriceBook
+from collector.audit import Transition, keep
 from collector.call import Call, NotBilled
 from collector.errors import BusyError, StoreError
 from collector.facts.booker import Booker
@@ -264,6 +265,30 @@ def test_a_file_of_version_2_keeps_what_it_holds_and_takes_what_is_new(tmp_path:
         (f"{3:016x}", None, None),
         (f"{6:016x}", "input_audio=5", "flex"),
     ]
+
+
+def test_a_file_of_version_3_keeps_its_transitions_and_takes_those_of_breakers_for_an_owner_or_a_model(
+    tmp_path: Path,
+) -> None:
+    with duckdb.connect(str(tmp_path / FILE_NAME)) as con:
+        con.execute(Path(__file__).with_name("schema_3.sql").read_text(encoding="utf-8"))
+    old, parts = (
+        {"tenant": "acme", "workload": "w", "tier": "batch", "task": "t1"},
+        ("owner", "model", "provider"),
+    )
+    new = {name: name[0] for name in parts}
+    moved = {"at": NOW.isoformat(), "policy": "hour", "from": "closed", "to": "open", "scope": new}
+    with closing(Store(tmp_path)) as store:
+        with store.transaction() as con:
+            assert keep(con, [Transition(id=id_, **moved) for id_ in ("h1", "h3")]) == 1
+        found = store.cursor().execute("SELECT id, scope FROM transitions ORDER BY id").fetchall()
+    assert found == [
+        ("h1", old | dict.fromkeys(parts)),
+        ("h2", dict.fromkeys([*old, *parts])),
+        ("h3", dict.fromkeys(old) | new),
+    ]
+    with closing(Store(tmp_path)) as again:
+        assert again.cursor().execute("SELECT id, scope FROM transitions ORDER BY id").fetchall() == found
 
 
 @settings(max_examples=50, deadline=None)

@@ -175,6 +175,16 @@ def test_transitions_are_kept_once_by_their_id(served: Served) -> None:
     assert served.http.post("/v1/audit", json={"transitions": [{"id": "x"}]}).status_code == 422
 
 
+def test_a_scope_keeps_every_part_that_is_known_and_leaves_out_what_a_newer_engine_adds(
+    served: Served,
+) -> None:
+    scope = dict.fromkeys(("tenant", "workload", "tier", "task", "owner", "model", "provider"), "of-scopes")
+    moved = {"id": "of-scopes", "at": "2026-11-24T06:00:00Z", "policy": "p", "from": "closed", "to": "open"}
+    batch = {"transitions": [moved | {"scope": scope | {"region": "eu", "nested": {"more": [1]}}}]}
+    assert served.http.post("/v1/audit", json=batch).json() == {"received": 1, "kept": 1}
+    assert served.rows("SELECT scope FROM transitions WHERE id = 'of-scopes'") == [[scope]]
+
+
 def test_with_a_key_only_health_is_open(serve: Serve) -> None:
     served = serve(api_key="s3cret")
     assert served.http.get("/healthz").status_code == 200

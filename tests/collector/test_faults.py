@@ -148,7 +148,7 @@ def test_a_damaged_journal_stops_the_start_with_one_line_that_names_it(killed: L
         collector.kill()
 
 
-@pytest.mark.parametrize("before", ["migrate_1_to_2", "schema", "views"])
+@pytest.mark.parametrize("before", ["migrate_1_to_2", "migrate_3_to_4", "schema", "views"])
 def test_a_migration_that_is_killed_is_done_again_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:

@@ -183,7 +183,9 @@ CREATE TABLE IF NOT EXISTS audit (
     id         VARCHAR     NOT NULL,
     "at"       TIMESTAMPTZ NOT NULL,
     policy     VARCHAR     NOT NULL,
-    scope      STRUCT(tenant VARCHAR, workload VARCHAR, tier VARCHAR, task VARCHAR),
+    scope      STRUCT(
+        tenant VARCHAR, workload VARCHAR, tier VARCHAR, task VARCHAR, owner VARCHAR, model VARCHAR, provider VARCHAR
+    ),
     "from"     VARCHAR     NOT NULL,
     "to"       VARCHAR     NOT NULL,
     "by"       VARCHAR     NOT NULL,
