@@ -290,8 +290,8 @@ def _trip(line: Mapping[str, Any]) -> Trip:
 
 
 def _touches(trip: Trip, line: Mapping[str, Any]) -> bool:
-    """Whether the scope that tripped covers calls of this line, as far as tenant and workload tell."""
-    return all(trip.scope.get(name) in (None, line[name]) for name in ("tenant", "workload"))
+    """Whether the scope that tripped covers calls of this line, as far as tenant, workload and owner tell."""
+    return all(trip.scope.get(name) in (None, line[name]) for name in ("tenant", "workload", "owner"))
 
 
 def _notes(plans: _Plans, rows: Sequence[Row]) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ def scope_name(scope: Mapping[str, Any]) -> str:
     parts = [str(scope[name]) for name in ("tenant", "workload", "task") if scope.get(name)]
     if scope.get("tier"):
         parts.append(f"{scope['tier']} tier")
+    parts += [f"{name} {scope[name]}" for name in ("owner", "model", "provider") if scope.get(name)]
     return " / ".join(parts) or "everything"
 
 

@@ -21,10 +21,12 @@ from stores import call as stored_call
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
+from collector.audit import Transition, keep
 from collector.call import Call, Reported
 from collector.facts.store import Store
 from collector.pricing import Quote
 from collector.reporting import ReportError
+from policies.breaker import State
 from switchgear.usage import Usage
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
@@ -181,6 +183,22 @@ def test_the_week_and_the_week_before_stand_apart(store: Store, con: duckdb.Duck
         ("week", 2),
         ("before", 1),
     ]
+
+
+def test_what_a_breaker_tells_beside_its_states_is_no_trip(store: Store) -> None:
+    told = [*State, "warned", "overridden", "stopped", "recalled"]
+    with store.transaction() as con:
+        keep(
+            con,
+            [
+                Transition.model_validate(
+                    {"id": to, "at": MONDAY - timedelta(weeks=9), "policy": "p", "from": "closed", "to": to}
+                )
+                for to in told
+            ],
+        )
+    trips = REPORTS["trips"](store.cursor(), {"week": "2026-W38"})
+    assert sorted(trips["to"].to_pylist()) == ["forced_open", "open"]
 
 
 def test_two_currencies_are_never_summed(store: Store, con: duckdb.DuckDBPyConnection) -> None:

@@ -126,13 +126,20 @@ def test_the_top_three_are_by_known_cost_then_by_calls() -> None:
     assert [top.workload for top in made.top] == ["b", "d", "e"]
 
 
-def test_a_trip_of_a_whole_tenant_counts_for_each_owner_and_once_in_the_total() -> None:
-    trip = {
-        "at": datetime(2026, 11, 17, tzinfo=UTC),
-        "policy": "p",
-        "scope": {"tenant": "acme"},
-        "by": "engine",
-    }
+@pytest.mark.parametrize(
+    ("scope", "counted"),
+    [
+        ({"tenant": "acme"}, [1, 1, 0]),
+        ({"owner": "bob"}, [0, 1, 0]),
+        ({"tenant": "acme", "owner": "eve"}, [0, 0, 0]),
+        ({"model": "m"}, [1, 1, 1]),
+    ],
+    ids=["a tenant", "an owner", "an owner without calls there", "a model"],
+)
+def test_a_trip_counts_for_each_owner_whose_calls_its_scope_may_hold_and_once_in_the_total(
+    scope: dict[str, str], counted: list[int]
+) -> None:
+    trip = {"at": datetime(2026, 11, 17, tzinfo=UTC), "policy": "p", "scope": scope, "by": "engine"}
     trip |= {"reason": "r", "spent": None, "projected": None, "ceiling": None}
     made = review(
         line("ann", "1", workload="a"),
@@ -140,7 +147,7 @@ def test_a_trip_of_a_whole_tenant_counts_for_each_owner_and_once_in_the_total() 
         line("eve", "1", tenant="beta"),
         trips=(trip,),
     )
-    assert [row_of(made, owner).trips for owner in ("ann", "bob", "eve")] == [1, 1, 0]
+    assert [row_of(made, owner).trips for owner in ("ann", "bob", "eve")] == counted
     assert made.total.trips == 1
 
 

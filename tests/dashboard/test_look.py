@@ -122,6 +122,20 @@ def test_limits_stand_in_one_line_and_far_projections_end_at_the_edge() -> None:
     assert 'class="mark" style="left:100.0%' in page
 
 
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [
+        ({}, "everything"),
+        ({"tenant": "acme", "workload": "bot", "tier": "batch"}, "acme / bot / batch tier"),
+        ({"owner": "ann"}, "owner ann"),
+        ({"tenant": "acme", "model": "m", "provider": "openai"}, "acme / model m / provider openai"),
+    ],
+    ids=["none", "a workload's tier", "an owner", "a model of a tenant"],
+)
+def test_a_scope_is_named_by_each_of_its_parts(scope: dict[str, str], name: str) -> None:
+    assert board.scope_name(scope) == name
+
+
 def test_names_and_reasons_are_escaped_on_the_board() -> None:
     event = {
         "at": NOW.isoformat(),

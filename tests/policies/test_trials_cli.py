@@ -226,7 +226,8 @@ def test_the_log_of_a_collector_says_what_shadows_recorded(served: Served, polic
         moved | amounts | {"from": "closed", "to": "open", "reason": "r", "currency": "USD", "shadow": True}
     )
     line |= {"prev_hash": "", "hash": "1"}
-    assert served.http.post("/v1/audit", json={"transitions": [line]}).is_success
+    beside = [line | {"id": to, "to": to} for to in ("warned", "overridden", "stopped", "recalled")]
+    assert served.http.post("/v1/audit", json={"transitions": [line, *beside]}).is_success
     range_ = ("--from", at.isoformat(), "--to", (at + HOUR).isoformat())
     result = run("policies", "shadow-report", policy, *range_, "--collector", served.url, "--json")
     (shadow,) = json.loads(result.stdout)["shadows"]
