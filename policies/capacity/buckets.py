@@ -4,7 +4,9 @@ A tier's bucket holds a second's worth for interactive work and a quarter of one
 never bunches into a burst that the provider, which enforces its minutes in short slices, would answer with 429. What
 flows in is divided among the buckets that are not full, weighted max-min: while an interactive bucket is full, all of
 the flow goes to the others (nothing is lost while anybody waits), and while it is not, it comes first, but for the
-trickle by weight that keeps background alive. A flood of background work so leaves interactive waits as they are.
+trickle by weight that keeps background alive. A tier that had more than its part has it counted: up to two minutes'
+worth of its part it does without, so that a burst of interactive work does not even pay the trickle. A flood of
+background work so leaves interactive waits as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ __all__ = ["Buckets"]
 
 # Grants reach the provider a little later and less evenly than they are given out.
 _HEADROOM = 0.95
+_COUNTED_S = 120.0
 _BURST_S = {Tier.INTERACTIVE: 1.0, Tier.BATCH: 0.25, Tier.BACKGROUND: 0.25}
 
 
@@ -31,6 +34,8 @@ class Buckets:
     rate: float | None = None
     """Per second; None: unlimited."""
     _levels: dict[Tier, float] = field(default_factory=dict)
+    _ahead: dict[Tier, float] = field(default_factory=lambda: dict.fromkeys(Tier, 0.0))
+    """What a tier had beyond its part of late (negative: lacked)."""
     _at: float = 0.0
 
     def refill(self, per_minute: float | None, now: float) -> None:
@@ -44,12 +49,30 @@ class Buckets:
         if not self._levels:
             self._levels = {tier: self._most(tier) for tier in Tier}
             return
-        short = [(tier, self._most(tier) - level) for tier, level in self._levels.items()]
-        wants = [(tier, lacks) for tier, lacks in short if lacks > 0.0]
+        wants = {}
+        for tier, level in self._levels.items():
+            lacks = self._most(tier) - level
+            if lacks > 0.0:
+                wants[tier] = lacks
         if wants and elapsed:
-            parts = divide(self.rate * elapsed, [(self.weights[tier], lacks) for tier, lacks in wants])
-            for (tier, _), part in zip(wants, parts, strict=True):
-                self._levels[tier] += part
+            self._pour(self.rate * elapsed, wants)
+
+    def _pour(self, amount: float, wants: Mapping[Tier, float]) -> None:
+        """Divide what flows in: first among interactive work and who had no more than its part, then the rest."""
+        first = [tier for tier in wants if tier is Tier.INTERACTIVE or self._ahead[tier] <= 0.0]
+        poured = dict.fromkeys(wants, 0.0)
+        left = amount
+        for tiers in (first, [tier for tier in wants if tier not in first]):
+            if tiers and left > 0.0:
+                parts = divide(left, [(self.weights[tier], wants[tier]) for tier in tiers])
+                left -= sum(parts)
+                poured.update(zip(tiers, parts, strict=True))
+        weights = sum(self.weights[tier] for tier in wants)
+        for tier, part in poured.items():
+            self._levels[tier] += part
+            own = amount * self.weights[tier] / weights if len(wants) > 1 else 0.0
+            most = _COUNTED_S * (self.rate or 0.0) * self.weights[tier] / sum(self.weights.values())
+            self._ahead[tier] = min(most, max(-most, self._ahead[tier] + part - own))
 
     def holds(self, tier: Tier, amount: float) -> bool:
         """Whether the tier's bucket holds so much."""

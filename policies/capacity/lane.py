@@ -61,6 +61,7 @@ class Lane:
     _token_count: Lately = field(default_factory=Lately)
     _by_party: dict[tuple[str, Tier], Lately] = field(default_factory=dict)
     _slots: Slots = field(default_factory=Slots)
+    _refilled_at: float | None = None
     _claims: tuple[int, tuple[Claim, ...]] = (-1, ())
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Lane:
 
     def declare(self, capacity: Capacity, tier_weights: Mapping[Tier, float]) -> None:
         """Another policy set's word on it; what was learned and used is kept."""
+        self._refilled_at = None
         self.capacity, self.tier_weights = capacity, tier_weights
         self._requests.declared, self._tokens.declared = (
             capacity.requests_per_minute,
@@ -114,6 +116,7 @@ class Lane:
 
     def reports(self, said: Reported) -> None:
         """What an answer's headers said."""
+        self._refilled_at = None
         self._requests.report(said.requests.per_minute())
         self._tokens.report(said.tokens_per_minute)
 
@@ -124,6 +127,7 @@ class Lane:
         if said is not None:
             self.reports(said)
             hit = said.exhausted
+        self._refilled_at = None
         for name in hit or self._suspects():
             if name == "requests":
                 self._requests.refused(self._request_count.rate(now), now)
@@ -209,5 +213,8 @@ class Lane:
         return tuple(Claim(tenant, tier, weight(tenant), wants) for (tenant, tier), wants in demand.items())
 
     def _refill(self, now: float) -> None:
+        if now == self._refilled_at:
+            return
+        self._refilled_at = now
         self._request_buckets.refill(self._requests.limit(now), now)
         self._token_buckets.refill(self._tokens.limit(now), now)

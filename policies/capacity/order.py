@@ -1,11 +1,12 @@
 """The order in which waiting calls are served: per lane and tier, the tenant that has had least for its weight.
 
 A lane is a provider's capacity. Within a lane and a tier each tenant has a counter of the tokens it was let go with,
-divided by its weight; the smallest goes first, and within a tenant who asked first (Virtual Token Counter,
-arXiv 2401.00588). A tenant that comes back from idling starts at the smallest counter of those who wait, so that
-idling earns no credit; waiting for one's own ceiling is idling here. A call is charged what it is expected to take,
-and corrected when it has ended. So two tenants that both wait for a lane never differ by more than the largest call,
-and over any stretch of time by no more than twice that.
+divided by its weight. The smallest goes first, with half of what its next call takes; within a tenant, who asked first
+(after the Virtual Token Counter, arXiv 2401.00588). A tenant that comes back from idling starts level with whoever is
+next, so that idling earns no credit; waiting for one's own ceiling is idling here. A call is charged what it is
+expected to take, and corrected when it has ended. So the service of two tenants that both wait for a lane differs by no
+more than the largest call over its weight, and over any stretch of time by no more than twice that; what is wrong in
+the expectations of the calls on their way comes on top.
 
 How tiers share a lane is the lane's business (`Lane`). Who waits for an account (room under a ceiling, a pace) is set
 aside there, with all who come after it: a round looks at the first of them alone, not at thousands.
@@ -117,8 +118,7 @@ class FairOrder(Generic[T]):
     ) -> None:  # fmt: skip
         """Let `item` wait, with the place of one that asked at `at`; a key that waits already keeps its place.
 
-        `tokens` is what it is expected to take (for `backlog`), `accounts` are those that count it, `weight` is the
-        tenant's.
+        `tokens` is what it is expected to take, `accounts` are those that count it, `weight` is the tenant's.
         """
         if key in self._entries:
             return

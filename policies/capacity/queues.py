@@ -58,6 +58,12 @@ class Flow:
     waiting: int = 0
     ready: int = 0
     tokens: int = 0
+    key: float = 0.0
+    """Where the line has it: its counter, and half of what its first is expected to take.
+
+    With that half the counters of two flows part by half of each's largest call to either side; with the counter alone,
+    by a whole one: a large call goes neither the moment its tenant is level, nor only when it has saved up for it.
+    """
     _queue: list[Entry] = field(default_factory=list)
 
     def join(self, entry: Entry) -> None:
@@ -71,11 +77,11 @@ class Flow:
         self.ready += 1
         self.tokens += entry.tokens
         heappush(self._queue, entry)
-        if self.ready == 1:
-            self.line.place(self)
+        if self._queue[0] is entry:
+            self._place()
 
     def leave(self, entry: Entry) -> None:
-        """It waits for the lane no more: `entry.waits` or `entry.park` says so, or will when this returns."""
+        """It waits for the lane no more, as its `waits` or `park` says."""
         self.ready -= 1
         self.tokens -= entry.tokens
         if not self.ready:
@@ -83,7 +89,7 @@ class Flow:
             self.line.active -= 1
             self.line.last = self
         elif self._queue[0] is entry:
-            heappop(self._queue)
+            self._place()
 
     def first(self) -> Entry:
         """Who asked first of those that are ready; there is one."""
@@ -103,7 +109,11 @@ class Flow:
             served = max(0.0, self.ahead) - before
         self.counter += served
         if self.ready:
-            self.line.place(self)
+            self._place()
+
+    def _place(self) -> None:
+        self.key = self.counter + self.first().tokens / self.weight / 2
+        self.line.place(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +129,7 @@ class Line:
     """Its tier's, more urgent while one is to be tried that has waited long for an account."""
     last: Flow | None = None
     """Whoever was the last to have something ready."""
-    _by_counter: list[tuple[float, int, Flow]] = field(default_factory=list)
+    _by_key: list[tuple[float, int, Flow]] = field(default_factory=list)
     _placed: int = 0
 
     def __post_init__(self) -> None:
@@ -132,14 +142,14 @@ class Line:
         return self.flows[tenant]
 
     def place(self, flow: Flow) -> None:
-        """Its counter has moved, or it has become active."""
+        """Its key has moved, or it has become active."""
         self._placed += 1
-        heappush(self._by_counter, (flow.counter, self._placed, flow))
+        heappush(self._by_key, (flow.key, self._placed, flow))
 
     def least(self) -> Flow | None:
-        """The active flow with the smallest counter."""
-        heap = self._by_counter
-        while heap and not (heap[0][2].ready and heap[0][0] == heap[0][2].counter):
+        """The active flow whose turn it is."""
+        heap = self._by_key
+        while heap and not (heap[0][2].ready and heap[0][0] == heap[0][2].key):
             heappop(heap)
         return heap[0][2] if heap else None
 
@@ -166,11 +176,12 @@ class Park:
 
     def pop(self, now: float) -> Entry:
         """The first: the most urgent, of these the tenant that has had least, of its the one that asked first."""
-        flow = min(self._heads(), key=lambda entry: (entry.rank(now), entry.flow.counter, entry.at)).flow
+        heads = self._heads()
+        entry = min(heads, key=lambda head: (head.rank(now), head.flow.counter, head.at))
+        heappop(self._flows[entry.flow])
         self.count -= 1
-        entry = heappop(self._flows[flow])
         # Whoever held up more urgent ones because it had waited long is perhaps gone.
-        self.rank = min((head.flow.line.tier.rank for head in self._heads()), default=9)
+        self.rank = min(head.flow.line.tier.rank for head in heads)
         return entry
 
     def _heads(self) -> list[Entry]:
