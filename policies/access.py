@@ -23,6 +23,7 @@ RULES = Rules(
         "POST /v1/decisions:batch": ("decide",),
         "POST /v1/grants": ("decide",),
         "POST /v1/grants/{id}:settle": ("decide",),
+        "POST /v1/grants/{id}:extend": ("decide",),
         "POST /v1/grants/{id}:release": ("decide",),
         # What they show is within what `reaches` says.
         "GET /v1/budgets": ("read", "operate"),

@@ -14,18 +14,21 @@ from decimal import Decimal
 
 from switchgear.decision import Decision
 
-from .book import Account
+from .accounts import Found
 from .model import Who
 from .sizing import Request
 
-__all__ = ["FairOrder", "Grant", "GrantRequest", "Ticket"]
+__all__ = ["FairOrder", "GrantRequest", "Granted", "Ticket"]
 
 _AGEING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
-    """What an SDK asks before a call. `id` makes asking again harmless; `budgets` (task id, amount) may only lower."""
+    """What an SDK asks before a call, or before several like it.
+
+    `id` makes asking again harmless; `budgets` (task id, amount) may only lower what policies allow.
+    """
 
     id: str
     who: Who
@@ -37,16 +40,31 @@ class GrantRequest:
     parent_task_id: str | None = None
     attempt: int = 1
     """Which HTTP request of the call it is, from 1."""
+    calls: int = 1
+    """For how many calls like this one: a grant that is drawn call by call, without asking again."""
+    worst_case: bool = False
+    """Hold the most that the call can cost, rather than what such calls have cost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """Money held for one call (a lease): its hold's id, the amount and how long it stays held."""
+class Granted:
+    """Money held: the grant's id, for how many calls, what each may be counted on to cost, and for how long.
+
+    `lease` is the id of the first of its holds; the others count on from it. Amounts are in the set's currency.
+    """
 
     id: str
     lease: str
-    amount: Decimal
+    calls: int
+    each: Decimal
+    most: Decimal
+    currency: str
     expires_at: float
+
+    @property
+    def amount(self) -> Decimal:
+        """What is held in all."""
+        return self.each * self.calls
 
 
 @dataclass(slots=True, eq=False)
@@ -60,13 +78,13 @@ class Ticket:
     asked_at: float
     attended: bool = True
     left_at: float = 0.0
-    accounts: tuple[Account, ...] = ()
-    """Those that would count it, as of when it was asked or last tried."""
+    found: Found = field(default_factory=lambda: Found((), ()))
+    """What would count it, as of when it was asked or last tried."""
     decision: Decision | None = None
-    grant: Grant | None = None
+    grant: Granted | None = None
     on_answer: Callable[[], None] | None = None
 
-    def answer(self, decision: Decision, grant: Grant | None = None) -> None:
+    def answer(self, decision: Decision, grant: Granted | None = None) -> None:
         """Settle the ticket and tell whoever waits for it."""
         self.decision, self.grant = decision, grant
         if self.on_answer is not None:

@@ -16,7 +16,7 @@ from collector.keys.key import Key, key_of
 
 from . import metrics
 from .access import reaches
-from .book import Account
+from .accounts import Account
 from .breaker import State
 from .ladder import stand
 from .runtime import Runtime
@@ -107,10 +107,10 @@ def _budgets(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
         forced = engine.accounts.forced.get(account.ceiling.name)
         return budget(account, stand(account, now), engine.policies, forced.until if forced else None, now)
 
-    seen = [account for account in engine.accounts if reaches(key, account.ceiling.scope.tenant)]
+    seen = [account for account in engine.accounts if reaches(key, account.tenant)]
     windows = [shown(account) for account in seen if account.task is None]
     tasks = [account for account in seen if account.task is not None]
-    tasks.sort(key=lambda account: account.total.spent(now) + account.held, reverse=True)
+    tasks.sort(key=lambda account: account.total.spent(now) + account.meter.held, reverse=True)
     return windows + [shown(account) for account in tasks[:_TASKS_SHOWN]]
 
 

@@ -1,214 +1,311 @@
-"""The book of one engine: every amount stands in exactly one state, held, settled or booked.
+"""The book of one engine: every call stands in exactly one state, held, settled or booked.
 
-    counter = booked calls + settled holds not yet booked + holds
+    counter = booked calls + settled holds not yet booked + holds (those that a grant has not drawn yet among them)
 
-A hold is drawn before the call at its bound; settling replaces it by what the provider reported; booking (the
-call's span came through the collector) replaces it by what the ledger says. Each step replaces the amount of the
+A hold is drawn before the call at what such calls cost; settling replaces it by what the provider reported; booking
+(the call's span came through the collector) replaces it by what the ledger says. Each step replaces the amount of the
 step before, so that no call is counted twice whatever order the news comes in.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import Enum, auto
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from .breaker import State
-from .counters import LifetimeSum, RollingSum, Sum
-from .model import OWN_BUDGET, Ceiling, Step, Who
+from .meters import Meter
+from .model import Unit, Who
+from .sizing import Size
 
-__all__ = ["Account", "Book", "Entry", "Status"]
-
-_ZERO = Decimal(0)
+__all__ = ["Amount", "Book", "Counters", "Grant", "Sizes", "grant_of", "lease_of"]
 
 
-@dataclass(slots=True, eq=False)
-class Account:
-    """One ceiling's counter for one scope, with its breaker's state. `task` is set for a ceiling per task."""
-
-    ceiling: Ceiling
-    task: str | None
-    opened_at: float
-    state: State = State.CLOSED
-    since: float = 0.0
-    reason: str = "nothing spent yet"
-    held: Decimal = _ZERO
-    expected: Decimal = _ZERO
-    holds: int = 0
-    touched_at: float = 0.0
-    paced_until: float = 0.0
-    gate_refused: bool = False
-    step: Step | None = None
-    total: Sum = field(init=False)
-
-    def __post_init__(self) -> None:
-        window = self.ceiling.window_s
-        self.total = LifetimeSum() if window is None else RollingSum(window)
-        self.since = self.opened_at
-        self.touched_at = self.opened_at
+_LONG_AGO = float("-inf")
 
 
-class Status(Enum):
-    HELD = auto()
-    LAPSED = auto()
-    SETTLED = auto()
-    BOOKED = auto()
+class Amount(NamedTuple):
+    """What a call took, in atoms of money and in tokens; None where it is not known."""
+
+    money: int | None
+    tokens: int | None
+
+
+class Sizes(NamedTuple):
+    """One call's size in each unit."""
+
+    money: Size
+    tokens: Size
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """One call's amount in the accounts that count it. `expected` is what a hold will probably settle to."""
+class Grant:
+    """`left` calls of one size that may still be made, held in every meter that counts them.
 
-    who: Who
-    accounts: tuple[Account, ...]
-    amount: Decimal
-    expected: Decimal
-    at: float
-    status: Status
-
-
-class Book:
-    """All entries by lease (before booking) and by call key (after it), each dict in the order of its making.
-
-    That order is nearly that of time, so that what is old is found at the front, at no cost while there is none.
+    `drawn` has a bit for the number of each hold that was settled or booked, `booked` counts the latter.
     """
 
-    def __init__(self) -> None:
-        self._leases: dict[str, Entry] = {}
-        self._calls: dict[str, Entry] = {}
-        self._deadlines: deque[tuple[float, str]] = deque()
+    id: str
+    who: Who
+    meters: tuple[Meter, ...]
+    sizes: Sizes
+    calls: int
+    left: int
+    expires_at: float
+    drawn: int = 0
+    booked: int = 0
 
-    def hold(
-        self,
-        lease: str,
-        who: Who,
-        accounts: Iterable[Account],
-        amounts: tuple[Decimal, Decimal],
-        now: float,
-        expires_at: float,
-    ) -> None:
-        """Hold an amount in every account, until it is settled, released or past `expires_at`.
 
-        `amounts` are the bound, which is held, and what is expected. Deadlines do not run backwards.
+@dataclass(slots=True, eq=False)
+class _Spent:
+    """A call that was made: settled, or booked."""
+
+    who: Who
+    meters: tuple[Meter, ...]
+    money: int
+    tokens: int
+    at: float
+
+    def count(self, meters: Iterable[Meter], sign: int, now: float) -> None:
+        for meter in meters:
+            meter.spend(sign * (self.money if meter.unit is Unit.MONEY else self.tokens), self.at, now)
+
+
+class Counters(Protocol):
+    """What the engine needs of the store of its counters."""
+
+    def hold(self, grant: Grant, now: float) -> None:
+        """Hold all calls of a grant in every one of its meters, until each is settled or released, or time is up."""
+
+    def resize(self, grant: Grant, sizes: Sizes, now: float) -> None:
+        """Hold what is left of a grant at another size."""
+
+    def prolong(self, grant: Grant, expires_at: float) -> None:
+        """Hold what is left of a grant until then."""
+
+    def settle(self, lease: str, amount: Amount, now: float) -> tuple[Meter, ...] | None:
+        """Replace a hold by what the call took; what is not known of it counts at what was held.
+
+        Returns the meters that count it; None where the lease is not known, or is settled or booked already, since
+        settling twice changes nothing. A call that outlived its grant counts from then on.
         """
-        entry = Entry(who, tuple(accounts), *amounts, now, Status.HELD)
-        self._add(entry, entry.accounts, now)
-        self._leases[lease] = entry
-        self._deadlines.append((expires_at, lease))
 
-    def settle(self, lease: str, amount: Decimal | None, now: float) -> tuple[Account, ...] | None:
-        """Replace a hold by what the call cost; None keeps the held amount, since it may have been billed in full.
+    def release(self, grant_id: str, calls: int | None, now: float) -> tuple[Meter, ...] | None:
+        """Give holds back (None: all that are left): the calls were not made, or not billed. None as in `settle`."""
 
-        Returns the accounts that count it; None where the lease is unknown or settled already, since settling twice
-        changes nothing. A call that outlived its hold counts from then on.
-        """
-        entry = self._leases.get(lease)
-        if entry is None or entry.status is Status.SETTLED:
-            return None
-        self._remove(entry, now)
-        entry.amount = entry.amount if amount is None else amount
-        entry.expected, entry.at, entry.status = _ZERO, now, Status.SETTLED
-        self._add(entry, entry.accounts, now)
-        return entry.accounts
-
-    def release(self, lease: str, now: float) -> tuple[Account, ...] | None:
-        """Give a hold back: the call was not made, or the provider refused it without billing. None as in `settle`."""
-        entry = self._held(lease)
-        if entry is None:
-            return None
-        self._remove(entry, now)
-        del self._leases[lease]
-        return entry.accounts
-
-    def expire(self, now: float) -> None:
-        """Give back the holds whose time is over: their process died, or their call takes very long."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, lease = self._deadlines.popleft()
-            entry = self._held(lease)
-            if entry is not None:
-                self._remove(entry, now)
-                entry.status = Status.LAPSED
+    def expire(self, now: float) -> list[Grant]:
+        """Give back what is left of the grants whose time is over: their process died, or a call takes very long."""
 
     def book(
         self,
         key: str,
         lease: str | None,
         who: Who,
-        accounts: Iterable[Account],
-        amount: Decimal | None,
+        meters: tuple[Meter, ...],
+        amount: Amount,
         at: float,
         now: float,
     ) -> None:
         """Count a call as the ledger has it, in place of its hold or settlement and of its earlier booking.
 
         Both may be there: a first record of the call need not have named the lease. Where the ledger does not know
-        the amount (None), what was held or settled stays: unknown is not nothing.
+        an amount (None), what was held or settled stays: unknown is not nothing.
         """
-        known, kept = tuple(accounts), _ZERO
-        for earlier in (self._calls.pop(key, None), self._leases.pop(lease, None) if lease else None):
-            if earlier is not None:
-                self._remove(earlier, now)
-                known, kept = _with_own_budgets(known, earlier), earlier.amount
-                # An agent's clock may be behind; a call has not left the window before its settlement has.
-                at = max(at, earlier.at)
-        amount = kept if amount is None else amount
-        entry = self._calls[key] = Entry(who, known, amount, _ZERO, at, Status.BOOKED)
-        self._add(entry, entry.accounts, now)
 
-    def reassign(self, accounts_of: Callable[[Who], Iterable[Account]], now: float) -> None:
-        """Count every entry in the accounts that are there now; what an account counts already stays as it is."""
-        for entry in (*self._leases.values(), *self._calls.values()):
-            accounts = _with_own_budgets(tuple(accounts_of(entry.who)), entry)
-            self._add(entry, [account for account in accounts if account not in entry.accounts], now)
-            entry.accounts = accounts
+    def find(self, grant_id: str) -> Grant | None:
+        """The grant, as long as something of it may still be settled or booked."""
+
+    def reassign(self, meters_of: Callable[[Who], tuple[Meter, ...]], now: float) -> None:
+        """Count everything in the meters that are there now; what a meter counts already stays as it is."""
 
     def forget(self, before: float) -> None:
         """Drop what no window counts any more."""
+
+
+def _part(sizes: Sizes, meter: Meter) -> Size:
+    return sizes[0] if meter.unit is Unit.MONEY else sizes[1]
+
+
+def lease_of(grant_id: str, number: int) -> str:
+    """The id of a grant's hold, as it rides on the call's span."""
+    return f"{grant_id}:{number}"
+
+
+def grant_of(lease: str) -> tuple[str, int]:
+    """The grant and the number of a hold; number 0 where the text is no lease."""
+    grant_id, _, number = lease.rpartition(":")
+    try:
+        return grant_id, int(number)
+    except ValueError:
+        return lease, 0
+
+
+class Book:
+    """The counters of one process: grants, settled leases and booked calls, each dict in the order of its making.
+
+    That order is nearly that of time, so that what is old is found at the front, at no cost while there is none.
+    """
+
+    def __init__(self) -> None:
+        self._grants: dict[str, Grant] = {}
+        self._leases: dict[str, _Spent] = {}
+        self._calls: dict[str, _Spent] = {}
+        self._deadlines: deque[tuple[float, str]] = deque()
+
+    def hold(self, grant: Grant, now: float) -> None:
+        for meter in grant.meters:
+            meter.hold(_part(grant.sizes, meter), grant.left, now)
+        self._grants[grant.id] = grant
+        self._deadlines.append((grant.expires_at, grant.id))
+
+    def resize(self, grant: Grant, sizes: Sizes, now: float) -> None:
+        for meter in grant.meters:
+            meter.drop(_part(grant.sizes, meter), grant.left)
+            meter.hold(_part(sizes, meter), grant.left, now)
+        grant.sizes = sizes
+
+    def prolong(self, grant: Grant, expires_at: float) -> None:
+        grant.expires_at = expires_at
+
+    def settle(self, lease: str, amount: Amount, now: float) -> tuple[Meter, ...] | None:
+        grant_id, number = grant_of(lease)
+        grant = self._grants.get(grant_id)
+        if grant is None or not 0 < number <= grant.calls or grant.drawn >> number & 1:
+            return None
+        grant.drawn |= 1 << number
+        self._draw(grant, 1)
+        sizes = grant.sizes
+        money, tokens = amount
+        if money is None:
+            money = sizes.money.mean
+        if tokens is None:
+            tokens = sizes.tokens.mean
+        spent = self._leases[lease] = _Spent(grant.who, grant.meters, money, tokens, now)
+        spent.count(grant.meters, 1, now)
+        return grant.meters
+
+    def release(self, grant_id: str, calls: int | None, now: float) -> tuple[Meter, ...] | None:
+        grant = self._grants.get(grant_id)
+        if grant is None or not grant.left:
+            return None
+        # It stays known: should one of its calls have been billed after all, that is told by settling or booking it.
+        self._draw(grant, grant.left if calls is None else calls)
+        return grant.meters
+
+    def expire(self, now: float) -> list[Grant]:
+        over = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, grant_id = self._deadlines.popleft()
+            grant = self._grants.get(grant_id)
+            if grant is None or not grant.left:
+                continue
+            if grant.expires_at > now:
+                self._deadlines.append((grant.expires_at, grant_id))
+                continue
+            self._draw(grant, grant.left)
+            over.append(grant)
+        return over
+
+    def book(
+        self,
+        key: str,
+        lease: str | None,
+        who: Who,
+        meters: tuple[Meter, ...],
+        amount: Amount,
+        at: float,
+        now: float,
+    ) -> None:
+        earlier = self._earlier(key, lease, now)
+        money, tokens = amount
+        for spent in earlier:
+            meters = _with_own_budgets(meters, spent.meters)
+            money = spent.money if amount.money is None else money
+            tokens = spent.tokens if amount.tokens is None else tokens
+            # An agent's clock may be behind; a call has not left the window before its settlement has.
+            at = max(at, spent.at)
+        booked = self._calls[key] = _Spent(who, meters, money or 0, tokens or 0, at)
+        booked.count(meters, 1, now)
+
+    def find(self, grant_id: str) -> Grant | None:
+        return self._grants.get(grant_id)
+
+    def reassign(self, meters_of: Callable[[Who], tuple[Meter, ...]], now: float) -> None:
+        for spent in (*self._leases.values(), *self._calls.values()):
+            meters = _with_own_budgets(meters_of(spent.who), spent.meters)
+            spent.count([meter for meter in meters if meter not in spent.meters], 1, now)
+            spent.meters = meters
+        for grant in self._grants.values():
+            meters = _with_own_budgets(meters_of(grant.who), grant.meters)
+            for meter in meters:
+                if meter not in grant.meters:
+                    meter.hold(_part(grant.sizes, meter), grant.left, now)
+            grant.meters = meters
+
+    def forget(self, before: float) -> None:
         for entries in (self._calls, self._leases):
             while entries:
                 key, oldest = next(iter(entries.items()))
-                if oldest.status is Status.HELD or oldest.at >= before:
+                if oldest.at >= before:
                     break
                 del entries[key]
+        while self._grants:
+            grant_id, first = next(iter(self._grants.items()))
+            if first.left or first.expires_at >= before:
+                break
+            del self._grants[grant_id]
 
-    def knows(self, lease: str) -> bool:
-        """Whether this lease may still be settled or booked."""
-        return lease in self._leases
+    def settled(self) -> Iterator[tuple[str, int, int, float]]:
+        """What is settled and not booked: lease, money, tokens and when."""
+        return ((lease, spent.money, spent.tokens, spent.at) for lease, spent in self._leases.items())
 
-    def tenant(self, lease: str) -> str | None:
-        """For whom this lease was granted; None where it is not known."""
-        entry = self._leases.get(lease)
-        return None if entry is None else entry.who.tenant
+    def grants(self) -> Iterator[Grant]:
+        """Every grant of which something may still be settled or booked."""
+        return iter(self._grants.values())
 
-    def _held(self, lease: str) -> Entry | None:
-        entry = self._leases.get(lease)
-        return entry if entry is not None and entry.status is Status.HELD else None
+    def counted(self, meter: Meter, since: float) -> tuple[int, int, int]:
+        """What a meter must show, added up call by call: calls in flight, held, and spent since then."""
+        grants = [grant for grant in self._grants.values() if meter in grant.meters]
+        spent = [
+            each.money if meter.unit is Unit.MONEY else each.tokens
+            for each in (*self._leases.values(), *self._calls.values())
+            if each.at > since and meter in each.meters
+        ]
+        held = sum(grant.left * _part(grant.sizes, meter).mean for grant in grants)
+        return sum(grant.left for grant in grants), held, sum(spent)
+
+    def _earlier(self, key: str, lease: str | None, now: float) -> list[_Spent]:
+        """What the call counted as so far, taken out: its earlier record, its settlement or its hold."""
+        earlier = [] if (record := self._calls.pop(key, None)) is None else [record]
+        settled = None if lease is None else self._leases.pop(lease, None)
+        if settled is not None:
+            earlier.append(settled)
+        for spent in earlier:
+            spent.count(spent.meters, -1, now)
+        grant_id, number = grant_of(lease or "")
+        grant = self._grants.get(grant_id)
+        if grant is not None and 0 < number <= grant.calls:
+            if not grant.drawn >> number & 1:
+                grant.drawn |= 1 << number
+                self._draw(grant, 1)
+                sizes = grant.sizes
+                settled = _Spent(grant.who, grant.meters, sizes.money.mean, sizes.tokens.mean, _LONG_AGO)
+                earlier.append(settled)
+            grant.booked += settled is not None
+            if grant.booked == grant.calls:
+                del self._grants[grant_id]
+        return earlier
 
     @staticmethod
-    def _add(entry: Entry, accounts: Iterable[Account], now: float) -> None:
-        for account in accounts:
-            if entry.status is Status.HELD:
-                account.held += entry.amount
-                account.expected += entry.expected
-                account.holds += 1
-            elif entry.status is not Status.LAPSED:
-                account.total.add(entry.amount, entry.at, now)
-            account.touched_at = max(account.touched_at, entry.at)
-
-    @staticmethod
-    def _remove(entry: Entry, now: float) -> None:
-        for account in entry.accounts:
-            if entry.status is Status.HELD:
-                account.held -= entry.amount
-                account.expected -= entry.expected
-                account.holds -= 1
-            elif entry.status is not Status.LAPSED:
-                account.total.add(-entry.amount, entry.at, now)
+    def _draw(grant: Grant, calls: int) -> None:
+        drawn = min(calls, grant.left)
+        if drawn:
+            grant.left -= drawn
+            for meter in grant.meters:
+                meter.drop(_part(grant.sizes, meter), drawn)
 
 
-def _with_own_budgets(accounts: tuple[Account, ...], entry: Entry) -> tuple[Account, ...]:
+def _with_own_budgets(meters: tuple[Meter, ...], earlier: tuple[Meter, ...]) -> tuple[Meter, ...]:
     """The ledger does not say which tasks above a call had set themselves a budget; its hold did."""
-    own = (account for account in entry.accounts if account.ceiling.name == OWN_BUDGET)
-    return (*accounts, *(account for account in own if account not in accounts))
+    own = tuple(meter for meter in earlier if meter.is_own_budget and meter not in meters)
+    return (*meters, *own) if own else meters

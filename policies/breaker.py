@@ -1,8 +1,9 @@
 """The breaker: the state of one ceiling for one scope, as a pure function of what is read.
 
-    closed -> throttled     the projection reaches the throttle rung
-    throttled -> closed     the projection is a tenth of the limit below that rung, after the cool-down
-    any -> open             the gate refused a call near the ceiling, or the projection passes it and the level is near
+    closed -> throttled     the upper quantile of the projection reaches the throttle rung
+    throttled -> closed     it is a tenth of the limit below that rung, after the cool-down
+    any -> open             the ceiling is spent, or the gate refused a call; or, where the ladder has the rung `open`,
+                            the median of the projection passes the ceiling and the level has reached that rung
     open -> half-open       after the cool-down, once a tenth of the limit is free (never for a task's ceiling)
     half-open -> closed     after another cool-down without a reason to open
     half-open -> open       a reason to open
@@ -22,8 +23,6 @@ from .model import Ceiling, Step
 
 __all__ = ["PROBES", "Reading", "State", "next_state"]
 
-# Near: from this share of the limit on, a projection past the limit opens the breaker.
-_NEAR = Decimal("0.99")
 _RECOVERED = Decimal("0.90")
 _HYSTERESIS = Decimal("0.10")
 
@@ -42,18 +41,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the breaker sees, in money: spent, expected in flight, projected, and whether the gate refused."""
+    """What the breaker sees, in the ceiling's unit: spent, expected in flight, the projection's median and upper
+    quantile, the limit in force, and whether the gate refused a call."""
 
     spent: Decimal
     in_flight: Decimal
-    projected: Decimal
+    median: Decimal
+    upper: Decimal
+    limit: Decimal
     gate_refused: bool = False
-
-
-def throttle_at(ceiling: Ceiling) -> Decimal | None:
-    """The share of the limit from which on the breaker throttles; None where the ladder has no such rung."""
-    rungs = [rung.at for rung in ceiling.ladder if rung.step is Step.THROTTLE]
-    return min(rungs) if rungs else None
 
 
 def next_state(
@@ -62,33 +58,41 @@ def next_state(
     """The state to move to and why, or None to stay. `since` is when `state` began, seconds since the epoch."""
     if state in (State.FORCED_OPEN, State.DISABLED):
         return None
-    cooled = now - since >= ceiling.cooldown_s
+    limit, cooled = reading.limit, now - since >= ceiling.cooldown_s
     level = reading.spent + reading.in_flight
     if state is State.OPEN:
-        if ceiling.per_task or not cooled or level > _RECOVERED * ceiling.limit:
+        if ceiling.per_task or not cooled or level > _RECOVERED * limit:
             return None
-        return (
-            State.HALF_OPEN,
-            f"{short(level)} of {short(ceiling.limit)} in use after {ceiling.cooldown_s:g} s: probing",
-        )
-    if reading.gate_refused:
-        return State.OPEN, f"a call no longer fits: {short(reading.spent)} of {short(ceiling.limit)} spent"
-    if reading.projected > ceiling.limit and level >= _NEAR * ceiling.limit:
-        return (
-            State.OPEN,
-            f"projected {short(reading.projected)} passes {short(ceiling.limit)} with {short(level)} in use",
-        )
+        in_use = f"{short(level)} of {short(limit)} in use"
+        return State.HALF_OPEN, f"{in_use} after {ceiling.cooldown_s:g} s: probing"
+    why = _reason_to_open(reading, ceiling, level)
+    if why is not None:
+        return State.OPEN, why
     if state is State.HALF_OPEN:
         return (State.CLOSED, f"no reason to open for {ceiling.cooldown_s:g} s") if cooled else None
-    share = throttle_at(ceiling)
+    share = _rung(ceiling, Step.THROTTLE)
     if share is None:
         return None
-    edge = share * ceiling.limit
-    if state is State.CLOSED and reading.projected >= edge:
-        return (
-            State.THROTTLED,
-            f"projected {short(reading.projected)} reaches {short(edge)} of {short(ceiling.limit)}",
-        )
-    if state is State.THROTTLED and cooled and reading.projected <= edge - _HYSTERESIS * ceiling.limit:
-        return State.CLOSED, f"projected {short(reading.projected)} is well below {short(edge)}"
+    edge = share * limit
+    if state is State.CLOSED and reading.upper >= edge:
+        return State.THROTTLED, f"projected {short(reading.upper)} reaches {short(edge)} of {short(limit)}"
+    if state is State.THROTTLED and cooled and reading.upper <= edge - _HYSTERESIS * limit:
+        return State.CLOSED, f"projected {short(reading.upper)} is well below {short(edge)}"
     return None
+
+
+def _reason_to_open(reading: Reading, ceiling: Ceiling, level: Decimal) -> str | None:
+    limit = reading.limit
+    if reading.spent >= limit:
+        return f"{short(reading.spent)} of {short(limit)} is spent"
+    if reading.gate_refused:
+        return f"a call no longer fits: {short(reading.spent)} of {short(limit)} spent"
+    share = _rung(ceiling, Step.OPEN)
+    if share is not None and reading.median > limit and level >= share * limit:
+        return f"projected {short(reading.median)} passes {short(limit)} with {short(level)} in use"
+    return None
+
+
+def _rung(ceiling: Ceiling, step: Step) -> Decimal | None:
+    """The share of the limit from which on the ladder takes this step; None where it has no such rung."""
+    return min((rung.at for rung in ceiling.ladder if rung.step is step), default=None)

@@ -1,45 +1,54 @@
 """The engine: books calls, grants money, moves breakers, decides. In memory, one thread, no I/O; `now` is an argument.
 
-`now` is seconds since the epoch. What the engine wants written down (transitions) it leaves in `outbox`.
+`now` is seconds since the epoch. What the engine wants written down it leaves in `outbox` (transitions, for people) and
+in `records` (grants and what became of them, for the engine that starts after this one).
 """
 
 from __future__ import annotations
 
-import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
-from switchgear.decision import Action, Caps, Decision
+from switchgear.decision import Action, Decision
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
 from .accounts import Accounts, Forced
-from .admission import FairOrder, Grant, GrantRequest, Ticket
-from .book import Account, Book
-from .breaker import State, next_state
+from .admission import FairOrder, Granted, GrantRequest, Ticket
+from .book import Amount, Book, Grant, grant_of, lease_of
+from .breaker import State
 from .capacity import Lane
-from .gate import Refusal, Wait, check, restriction, stand_in
-from .ladder import Stand, action, stand, throttle_rate, why
-from .model import PolicySet, Who
+from .costs import Costs, Price, Sized
+from .gate import Refusal, Wait
+from .judge import Judge, Said, Way
+from .ladder import stand, throttle_rate
+from .model import Override, PolicySet, Unit, Who
+from .records import Extended, Held, Overridden, Record, Released, Settled, Stopped
+from .records import Forced as ForcedRecord
 from .settlements import Settlement, Unbooked
-from .sizing import CallSizes, Request
+from .sizing import Request
 from .transitions import Transition
+from .units import atoms, decimal
+from .watch import Watch
 
-__all__ = ["BookedCall", "Engine", "Price"]
-
-# (provider, model, usage, at) -> cost, None where there is no price.
-Price = Callable[[str | None, str | None, Usage, datetime], Decimal | None]
+__all__ = ["BookedCall", "Engine", "Price", "Running"]
 
 _LEASE_S = 300.0
-_VALID_S = 30.0
 _PLACE_KEPT_S = 10.0
-_MILLION = Decimal(1_000_000)
+_UNREADY_RETRY_S = 1.0
+# For so long asking again gets the same answer.
+_ANSWER_KEPT_S = 120.0
 # A task may wait for a person for days; what it spent must still be known then.
 _TASK_IDLE_S = 7 * 86400.0
 # For how long a richer record of a call replaces the earlier one rather than adding to it.
 _REPLACEABLE_S = 86400.0
+# So many decisions are remembered, for those who ask later why.
+_REMEMBERED = 10_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +64,13 @@ class BookedCall:
 
 
 @dataclass(slots=True)
-class _Running:
-    """A granted call: what is needed to settle it and to learn from it. `call` is what was let go, degraded perhaps."""
+class Running:
+    """A grant's calls: what is needed to settle them and to learn. `call` is what was let go, degraded perhaps."""
 
     asked: GrantRequest
     call: Request
-    bound: Decimal
-    tokens: int
+    sized: Sized
     began_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A request may go: as this call (a degraded one, perhaps), counted in these accounts."""
-
-    decision: Decision
-    call: Request
-    accounts: tuple[Account, ...]
 
 
 @dataclass(slots=True)
@@ -82,36 +81,49 @@ class Engine:
     price: Price
     book: Book = field(default_factory=Book)
     unbooked: Unbooked = field(default_factory=Unbooked)
-    sizes: CallSizes = field(default_factory=CallSizes)
-    outbox: list[Transition] = field(default_factory=list)
-    version: int = 1
+    records: list[Record] = field(default_factory=list)
     pending: dict[str, Ticket] = field(default_factory=dict)
-    accounts: Accounts = field(init=False)
     lanes: dict[str, Lane] = field(default_factory=dict)
     order: FairOrder = field(default_factory=FairOrder)
-    _running: dict[str, _Running] = field(default_factory=dict)
+    costs: Costs = field(init=False)
+    accounts: Accounts = field(init=False)
+    watch: Watch = field(init=False)
+    judge: Judge = field(init=False)
+    running: dict[str, Running] = field(default_factory=dict)
     _answered: dict[str, Ticket] = field(default_factory=dict)
-    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _decided: OrderedDict[str, tuple[Who, Decision]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
+        self.costs = Costs(self.price, self.policies.unpriced_rate)
         self.accounts = Accounts(self.policies)
+        self.watch = Watch(self.accounts)
+        self.judge = Judge(self.accounts, self.costs)
         self.lanes = {capacity.provider: Lane(capacity) for capacity in self.policies.capacity}
+
+    @property
+    def outbox(self) -> list[Transition]:
+        """Transitions that nobody has written down yet."""
+        return self.watch.outbox
+
+    @property
+    def version(self) -> int:
+        """Counts what changes decisions."""
+        return self.watch.version
 
     # -- what has been spent
 
     def booked(self, calls: Iterable[BookedCall], now: float) -> None:
         """Take in calls from the feed; the same call again, or a richer record of it, replaces the earlier one."""
-        touched: dict[int, Account] = {}
         for call in calls:
-            cost = call.cost
-            if cost is None and call.usage is not None:
-                cost = self._unpriced(call.usage)
+            money, tokens = call.cost, None if call.usage is None else call.usage.total
+            if money is None and call.usage is not None:
+                money = self.costs.unpriced(call.usage)
             if call.lease is not None:
                 self.unbooked.drop([call.lease])
-            accounts = self.accounts.of(call.who, (), now)
-            self.book.book(call.key, call.lease, call.who, accounts, cost, call.ended_at, now)
-            touched.update((id(account), account) for account in accounts)
-        self._move(touched.values(), now)
+            meters = self.accounts.of(call.who, (), now).meters
+            amount = Amount(None if money is None else atoms(money), tokens)
+            self.book.book(call.key, call.lease, call.who, meters, amount, call.ended_at, now)
+            self.watch.touch(meters)
         self.pump(now)
 
     def settle(
@@ -124,64 +136,115 @@ class Engine:
         response_id: str | None = None,
     ) -> bool:
         """A granted call ended with this usage (None: unknown). False where the lease is not held (any more)."""
-        running = self._running.pop(lease, None)
-        cost = None
+        grant_id, _ = grant_of(lease)
+        running = self.running.get(grant_id)
+        amount = Amount(None, None)
         if running is not None and usage is not None:
-            call, who = running.call, running.asked.who
-            cost = self._cost(call.provider, model or call.model, usage, now)
-            share = float(cost / running.bound) if running.bound else 1.0
-            self.sizes.learn((who.tenant, who.workload), call, usage, share)
-            if lane := self.lanes.get(call.provider):
-                lane.correct(running.tokens - usage.total)
-        touched = self.book.settle(lease, cost, now)
-        if touched is None:
-            return False
-        if running is not None:
             answered = model or running.call.model
-            self.unbooked.add(
-                Settlement(lease, running.asked, answered, usage, response_id, running.began_at, now)
-            )
-        self._move(touched, now)
+            amount = self.costs.settled(running.asked.who, running.call, running.sized, answered, usage, now)
+            if lane := self.lanes.get(running.call.provider):
+                lane.correct(running.sized.sizes.tokens.mean - usage.total)
+        if running is not None and running.asked.calls == 1:
+            del self.running[grant_id]
+        record = Settled(now, lease, model, usage, response_id, *amount)
+        if not self.settled(record, running):
+            return False
+        self.records.append(record)
         self.pump(now)
         return True
 
-    def release(self, lease: str, now: float, *, throttled_for_s: float | None = None) -> bool:
-        """A granted call was not billed. `throttled_for_s` is the provider's Retry-After on a 429."""
-        running = self._running.pop(lease, None)
-        if running is not None and (lane := self.lanes.get(running.call.provider)):
-            if throttled_for_s is None:
-                lane.correct(running.tokens)
-            else:
-                lane.throttled(now, throttled_for_s)
-        touched = self.book.release(lease, now)
+    def settled(self, record: Settled, running: Running | None) -> bool:
+        """Count a call that ended, and expect its booking. False where it is counted already."""
+        touched = self.book.settle(record.lease, Amount(record.money, record.tokens), record.at)
         if touched is None:
             return False
-        self._move(touched, now)
+        self.watch.touch(touched)
+        if running is not None:
+            model = record.model or running.call.model
+            self.unbooked.add(
+                Settlement(
+                    record.lease, running.asked, model, record.usage, record.response_id,
+                    running.began_at, record.at,
+                )
+            )  # fmt: skip
+        return True
+
+    def release(
+        self, lease: str, now: float, *, calls: int | None = None, throttled_for_s: float | None = None
+    ) -> bool:
+        """Granted calls were not billed (None: all that are left). `throttled_for_s` is Retry-After on a 429."""
+        grant_id, _ = grant_of(lease)
+        running = self.running.get(grant_id)
+        if running is not None and (lane := self.lanes.get(running.call.provider)):
+            if throttled_for_s is None:
+                lane.correct(running.sized.sizes.tokens.mean)
+            else:
+                lane.throttled(now, throttled_for_s)
+        touched = self.book.release(grant_id, calls, now)
+        if touched is None:
+            return False
+        self.records.append(Released(now, grant_id, calls))
+        self.watch.touch(touched)
         self.pump(now)
         return True
+
+    def extend(self, lease: str, output_tokens: int, now: float) -> bool:
+        """Hold more for a call that runs longer than was held for, if it fits; its time begins anew either way.
+
+        `output_tokens` is what the answer may yet come to in all. False where the ceilings do not leave that (or the
+        lease is not held): the call should end within what it has.
+        """
+        grant_id, _ = grant_of(lease)
+        grant, running = self.book.find(grant_id), self.running.get(grant_id)
+        if grant is None or running is None or not grant.left:
+            return False
+        call = replace(running.call, max_output_tokens=output_tokens)
+        wanted = self.costs.sized(running.asked.who, call, now, worst_case=True)
+        before = running.sized
+        self.book.resize(grant, wanted.sizes, now)
+        fits = all(
+            meter.bounds <= room or (meter.holds == grant.left and room > 0)
+            for meter in grant.meters
+            for room in (min(meter.room(now)),)
+        )
+        if not fits:
+            self.book.resize(grant, before.sizes, now)
+        else:
+            running.sized, running.call = wanted, call
+        self.book.prolong(grant, now + _LEASE_S)
+        self.records.append(Extended(now, grant_id, running.sized, grant.expires_at))
+        self.watch.touch(grant.meters)
+        return fits
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
-        self.book.expire(now)
+        for grant in self.book.expire(now):
+            self.watch.touch(grant.meters)
         for name, forced in list(self.accounts.forced.items()):
             if forced.until is not None and now >= forced.until:
                 self.force({name}, None, "engine", "the time it was forced for is over", None, now)
-        self._move(self.accounts.windows(), now)
+        for override_id, override in list(self.accounts.overrides.items()):
+            if override.until <= now:
+                self.end_override(override_id, "engine", "the time of the override is over", now)
+        self.watch.tick(now)
         self.pump(now)
 
     def tidy(self, now: float) -> None:
         """Forget what is of no use any more; some seconds apart is often enough."""
-        longest = max((c.window_s or 0.0 for c in self.policies.ceilings), default=0.0)
-        self.book.forget(now - max(longest, _REPLACEABLE_S))
-        for lease in [lease for lease in self._running if not self.book.knows(lease)]:
-            del self._running[lease]
+        self.book.forget(now - self.horizon_s)
+        _drop_first(self.running, lambda each: each.began_at < now - 2 * _LEASE_S)
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         for request_id in [
             i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S
         ]:
             del self.pending[request_id]
-        for request_id in [i for i, t in self._answered.items() if now - t.asked_at > _LEASE_S]:
-            del self._answered[request_id]
+        _drop_first(self._answered, lambda each: each.asked_at < now - _ANSWER_KEPT_S)
+
+    @property
+    def horizon_s(self) -> float:
+        """How far back a call may still count in some window, or be told of again."""
+        longest = max((c.window_s or 0.0 for c in self.policies.ceilings), default=0.0)
+        return max(longest * 1.1, _REPLACEABLE_S)
 
     # -- what may be spent
 
@@ -191,8 +254,8 @@ class Engine:
         if answered is not None:
             return answered
         if request.id not in self.pending:
-            accounts = tuple(self.accounts.of(request.who, request.budgets, now))
-            self.pending[request.id] = Ticket(request, now, accounts=accounts)
+            found = self.accounts.of(request.who, request.budgets, now)
+            self.pending[request.id] = Ticket(request, now, found=found)
         ticket = self.pending[request.id]
         ticket.attended = True
         self.pump(now)
@@ -203,10 +266,13 @@ class Engine:
         ticket = self._answered.get(request_id) or self.pending.get(request_id)
         return None if ticket is None else ticket.request
 
-    def tenant_of(self, lease: str) -> str | None:
-        """For whom a call was granted; None for one that is not known or was forgotten."""
-        running = self._running.get(lease)
-        return self.book.tenant(lease) if running is None else running.asked.who.tenant
+    def tenant_of(self, grant_id: str) -> str | None:
+        """For whom calls were granted; None for a grant that is not known or was forgotten."""
+        running = self.running.get(grant_id)
+        if running is not None:
+            return running.asked.who.tenant
+        grant = self.book.find(grant_id)
+        return None if grant is None else grant.who.tenant
 
     def leave(self, request_id: str, now: float) -> None:
         """Nobody waits for this request's answer any more; its place is kept for a few seconds."""
@@ -220,11 +286,13 @@ class Engine:
         Who waits for an account makes the others of its tier wait behind it there: a large call is not passed by
         small ones for ever, and a long queue costs no more than its length.
         """
+        if not self.pending:
+            return
         full: set[str] = set()
         blocked: set[tuple[Tier, int]] = set()
         for ticket in self.order.arrange((t for t in self.pending.values() if t.attended), now):
             provider, tier = ticket.request.call.provider, ticket.request.who.tier
-            if provider in full or any((tier, id(account)) in blocked for account in ticket.accounts):
+            if provider in full or any((tier, id(account)) in blocked for account in ticket.found.accounts):
                 continue
             lane = self.lanes.get(provider)
             if lane is not None and not lane.admits(now):
@@ -241,31 +309,41 @@ class Engine:
 
     def waiting(self, request_id: str, now: float) -> Decision:
         """Why a request waits, as the decision `queue` or `throttle`."""
-        ticket = self.pending[request_id]
-        accounts = tuple(self.accounts.of(ticket.request.who, ticket.request.budgets, now))
-        way = self._way(ticket.request, accounts, now)
+        request = self.pending[request_id].request
+        found = self.accounts.of(request.who, request.budgets, now)
+        way = self.judge.way(request, found, self.version, now)
         if isinstance(way, Wait):
-            return self._decision(way.action, way.reason, now, way.account, retry_at=way.until)
-        lane = self.lanes.get(ticket.request.call.provider)
-        retry_at = lane.next_at(now) if lane else now
-        return self._decision(
-            Action.QUEUE, "waiting for the provider's capacity", now, None, retry_at=retry_at
+            decision = self.judge.decision(
+                way.action, way.reason, self.version, now, way.account, retry_at=way.until
+            )
+        else:
+            lane = self.lanes.get(request.call.provider)
+            reason, retry_at = "waiting for the provider's capacity", lane.next_at(now) if lane else now
+            decision = self.judge.decision(Action.QUEUE, reason, self.version, now, None, retry_at=retry_at)
+        return self._remembered(request.who, decision)
+
+    def unready(self, now: float) -> Decision:
+        """What is answered while the counters are not known: a wait."""
+        reason = "the engine has started and reads again what was spent"
+        return self.judge.decision(
+            Action.QUEUE, reason, self.version, now, None, retry_at=now + _UNREADY_RETRY_S
         )
 
     def decide(self, who: Who, now: float) -> Decision:
         """What a scope may do now: the most restrictive of the ceilings that apply."""
-        worst: tuple[int, Action, Account, Stand] | None = None
-        for account in self.accounts.of(who, (), now):
-            if account.ceiling.shadow:
-                continue
-            at = stand(account, now)
-            act = action(account, at.step, who.tier)
-            if worst is None or act.severity > worst[0]:
-                worst = (act.severity, act, account, at)
-        if worst is None:
-            return self._decision(Action.ALLOW, "no ceiling applies", now, None)
-        _, act, account, at = worst
-        return self._decision(act, why(account, at.step), now, account)
+        found = self.accounts.of(who, (), now)
+        self.watch.refresh(found, now)
+        return self._remembered(who, self.judge.decide(who, found, self.version, now))
+
+    def explain(self, who: Who, now: float) -> list[Said]:
+        """What every ceiling that counts this scope says of it, the most restrictive first."""
+        found = self.accounts.of(who, (), now)
+        self.watch.refresh(found, now)
+        return self.judge.explain(who, found, now)
+
+    def decided(self, decision_id: str) -> tuple[Who, Decision] | None:
+        """A decision of a while ago and whom it was for; None where it is forgotten."""
+        return self._decided.get(decision_id)
 
     # -- by hand
 
@@ -282,28 +360,53 @@ class Engine:
 
         Tasks that begin later are forced too.
         """
-        for name in ceilings:
-            if state is None:
-                self.accounts.forced.pop(name, None)
-            else:
-                self.accounts.forced[name] = Forced(state, until, reason)
-        for account in self.accounts:
-            if account.ceiling.name in ceilings:
-                self._transit(account, state or State.CLOSED, reason, by, stand(account, now), now)
+        self.records.append(ForcedRecord(now, sorted(ceilings), state and state.value, by, reason, until))
+        self.watch.force(ceilings, state, by, reason, until, now)
+        self.pump(now)
+
+    def override(self, override_id: str, override: Override, now: float) -> None:
+        """Give a ceiling another limit until `override.until`; the same id again replaces it."""
+        self.records.append(
+            Overridden(
+                now, override_id, override.ceiling, override.limit, override.until, override.author,
+                override.reason, override.scope,
+            )
+        )  # fmt: skip
+        self.accounts.overrides[override_id] = override
+        self.accounts.limit(now)
+        self.watch.overridden(override, override.author, override.reason, now)
+        self.pump(now)
+
+    def end_override(self, override_id: str, by: str, reason: str, now: float) -> bool:
+        """Give a ceiling its own limit back. False where there is no such override (any more)."""
+        ending = self.accounts.overrides.pop(override_id, None)
+        if ending is None:
+            return False
+        self.records.append(Overridden(now, override_id, ending.ceiling, None, now, by, reason, ending.scope))
+        self.accounts.limit(now)
+        self.watch.overridden(ending, by, reason, now)
+        return True
+
+    def stop_task(self, tenant: str, task: str, by: str, reason: str, now: float) -> None:
+        """Refuse every further call of a task tree; what runs is not cut off."""
+        self.records.append(Stopped(now, tenant, task, by, reason))
+        self.accounts.stopped[tenant, task] = Forced(State.FORCED_OPEN, None, f"stopped by {by}: {reason}")
+        self.watch.stopped(tenant, task, by, reason, now)
         self.pump(now)
 
     def replace(self, policies: PolicySet, now: float) -> None:
         """Take over another policy set; what was spent under a ceiling whose extent stays is kept."""
-        self.accounts.replace(policies)
-        self.accounts.open_windows(now)
         self.policies = policies
+        self.costs.unpriced_rate = policies.unpriced_rate
+        self.accounts.replace(policies, now)
+        self.accounts.open_windows(now)
         lanes = {c.provider: self.lanes.get(c.provider) for c in policies.capacity}
         self.lanes = {c.provider: lanes[c.provider] or Lane(c) for c in policies.capacity}
         for capacity in policies.capacity:
             self.lanes[capacity.provider].capacity = capacity
-        self.version += 1
-        self.book.reassign(lambda who: self.accounts.of(who, (), now), now)
-        self._move(self.accounts, now)
+        self.book.reassign(lambda who: self.accounts.of(who, (), now).meters, now)
+        self.watch.version += 1
+        self.watch.begin(now)
         self.pump(now)
 
     # -- inside
@@ -311,123 +414,81 @@ class Engine:
     def _try(self, ticket: Ticket, lane: Lane | None, now: float) -> Wait | None:
         """Answer a ticket, or say what it waits for."""
         request = ticket.request
-        ticket.accounts = tuple(self.accounts.of(request.who, request.budgets, now))
-        way = self._way(request, ticket.accounts, now)
+        ticket.found = self.accounts.of(request.who, request.budgets, now)
+        self.watch.refresh(ticket.found, now)
+        way = self._stopped(request) or self.judge.way(request, ticket.found, self.version, now)
         if isinstance(way, Wait):
             return way
         del self.pending[request.id]
         self._answered[request.id] = ticket
-        if isinstance(way, Refusal):
-            ticket.answer(self._refuse(way, now))
-            return None
-        call = way.call
-        workload = (request.who.tenant, request.who.workload)
-        bound = self._bound(request.who, call, now)
-        share = Decimal(str(round(self.sizes.expected_share(workload, call.model), 6)))
-        expected = round(bound * share, 12)
-        grant = Grant(request.id, f"{request.id}:1", bound, now + _LEASE_S)
-        self.book.hold(grant.lease, request.who, way.accounts, (bound, expected), now, grant.expires_at)
-        tokens = self.sizes.expected_tokens(workload, call)
-        if lane is not None:
-            lane.take(tokens, now)
-        self.order.served(call.provider, request.who.tenant, tokens, self.policies.weight(request.who.tenant))
-        self._running[grant.lease] = _Running(request, call, bound, tokens, now)
-        for account in way.accounts:
-            if account.state is State.THROTTLED:
-                pace = float(expected) / throttle_rate(account, stand(account, now), now)
-                account.paced_until = max(account.paced_until, now) + pace
-        ticket.answer(way.decision, grant)
+        if isinstance(way, Way):
+            ticket.answer(self._remembered(request.who, way.decision), self._grant(request, way, lane, now))
+        else:
+            ticket.answer(self._remembered(request.who, self._refuse(way, now)))
         return None
 
-    def _way(self, request: GrantRequest, accounts: tuple[Account, ...], now: float) -> _Way | Wait | Refusal:
-        """What becomes of a request as far as money goes; the first refusal counts, then the first wait."""
-        acting = [a for a in accounts if not a.ceiling.shadow and a.state is not State.DISABLED]
-        stands = [(account, stand(account, now)) for account in acting]
-        act, account = restriction(stands, request.who.tier)
-        call, caps = request.call, Caps()
-        if act is Action.DEGRADE:
-            workload = self.policies.workload(request.who.tenant, request.who.workload)
-            caps = Caps(model=stand_in(workload, request))
-            call = replace(call, model=caps.model or call.model)
-        bound = self._bound(request.who, call, now)
-        verdicts = [check(account, at, bound, request.who.tier, now) for account, at in stands]
-        for kind in (Refusal, Wait):
-            for verdict in verdicts:
-                if isinstance(verdict, kind):
-                    return verdict
-        steps = {id(held): at.step for held, at in stands}
-        reason = "within every ceiling"
-        if account is not None:
-            reason = f"{account.ceiling.name}: {why(account, steps[id(account)])}"
-        return _Way(self._decision(act, reason, now, account, caps=caps), call, accounts)
+    def _grant(self, request: GrantRequest, way: Way, lane: Lane | None, now: float) -> Granted:
+        sizes, who = way.sized.sizes, request.who
+        grant = Grant(request.id, who, way.found.meters, sizes, request.calls, request.calls, now + _LEASE_S)
+        self.hold(grant, Running(request, way.call, way.sized, now), now)
+        self.records.append(Held(now, request, way.call, way.sized, grant.expires_at))
+        tokens = sizes.tokens.mean * request.calls
+        if lane is not None:
+            lane.take(tokens, now)
+        self.order.served(way.call.provider, who.tenant, tokens, self.policies.weight(who.tenant))
+        for account in way.found.accounts:
+            if account.state is State.THROTTLED:
+                size = sizes.money if account.ceiling.unit is Unit.MONEY else sizes.tokens
+                pace = size.mean * request.calls / throttle_rate(account, stand(account, now))
+                account.paced_until = max(account.paced_until, now) + pace
+        return Granted(
+            request.id,
+            lease_of(request.id, 1),
+            request.calls,
+            decimal(sizes.money.mean),
+            decimal(sizes.money.bound),
+            self.policies.currency,
+            grant.expires_at,
+        )
+
+    def counted_as(self, request: GrantRequest, call: Request) -> Who:
+        """For whom and as what a call counts: a degraded one counts as the model that stands in."""
+        who = request.who
+        return who if who.model == call.model else replace(who, model=call.model, provider=call.provider)
+
+    def hold(self, grant: Grant, running: Running, now: float) -> None:
+        """Count a grant that was given."""
+        self.book.hold(grant, now)
+        self.running[grant.id] = running
+        self.watch.touch(grant.meters)
+
+    def _stopped(self, request: GrantRequest) -> Refusal | None:
+        for task in {request.who.task, request.task_id}:
+            stopped = task and self.accounts.stopped.get((request.who.tenant, task))
+            if stopped:
+                return Refusal(None, stopped.reason)
+        return None
 
     def _refuse(self, refusal: Refusal, now: float) -> Decision:
-        if refusal.trips:
+        if refusal.account is not None and refusal.trips:
             refusal.account.gate_refused = True
-            self._move_one(refusal.account, now)
-        return self._decision(Action.DENY, refusal.reason, now, refusal.account)
-
-    def _bound(self, who: Who, call: Request, now: float) -> Decimal:
-        return self._cost(call.provider, call.model, self.sizes.bound((who.tenant, who.workload), call), now)
-
-    def _cost(self, provider: str, model: str, usage: Usage, now: float) -> Decimal:
-        cost = self.price(provider, model, usage, datetime.fromtimestamp(now, UTC))
-        return self._unpriced(usage) if cost is None else cost
-
-    def _unpriced(self, usage: Usage) -> Decimal:
-        """What a call without a price is worth to a ceiling: its tokens at the configured worst rate."""
-        return self.policies.unpriced_rate * usage.total / _MILLION
-
-    def _move(self, accounts: Iterable[Account], now: float) -> None:
-        for account in accounts:
-            self._move_one(account, now)
-
-    def _move_one(self, account: Account, now: float) -> None:
-        at = stand(account, now)
-        if at.step is not account.step:
-            account.step = at.step
-            self.version += 1
-        moved = next_state(account.state, account.since, at.reading(account), account.ceiling, now)
-        account.gate_refused = False
-        if moved is not None:
-            self._transit(account, moved[0], moved[1], "engine", at, now)
-
-    def _transit(self, account: Account, after: State, reason: str, by: str, at: Stand, now: float) -> None:
-        scope = account.ceiling.scope.to_wire() | ({"task": account.task} if account.task else {})
-        self.outbox.append(
-            Transition(
-                now, account.ceiling.name, scope, account.state.value, after.value, by, reason,
-                at.spent, account.held, at.projection.total, account.ceiling.limit, self.policies.currency,
-                account.ceiling.shadow,
-            )
-        )  # fmt: skip
-        account.state, account.since, account.reason = after, now, reason
-        self.version += 1
-
-    def _decision(
-        self, act: Action, reason: str, now: float, account: Account | None,
-        *, caps: Caps | None = None, retry_at: float | None = None,
-    ) -> Decision:  # fmt: skip
-        at = stand(account, now) if account else None
-        if (
-            account is not None
-            and act is Action.DENY
-            and account.ceiling.window_s is not None
-            and retry_at is None
-        ):
-            retry_at = max(now + 1.0, account.since + account.ceiling.cooldown_s)
-        return Decision(
-            id=f"d{self.version}-{next(self._ids)}",
-            action=act,
-            policy=account.ceiling.name if account else None,
-            reason=reason,
-            remaining=account.ceiling.limit - at.spent - account.held if account and at else None,
-            projected=at.projection.total if at else None,
-            ceiling=account.ceiling.limit if account else None,
-            currency=self.policies.currency,
-            caps=caps or Caps(),
-            retry_after_s=None if retry_at is None else round(max(0.0, retry_at - now), 3),
-            valid_until=datetime.fromtimestamp(now + _VALID_S, UTC),
-            version=self.version,
-            fail=account.ceiling.fail if account else "open",
+            self.watch.read(refusal.account, now)
+        wrap_up = refusal.account is None or refusal.account.ceiling.per_task
+        return self.judge.decision(
+            Action.DENY, refusal.reason, self.version, now, refusal.account, wrap_up=wrap_up
         )
+
+    def _remembered(self, who: Who, decision: Decision) -> Decision:
+        self._decided[decision.id] = (who, decision)
+        if len(self._decided) > _REMEMBERED:
+            self._decided.popitem(last=False)
+        return decision
+
+
+def _drop_first(entries: dict[str, T], is_old: Callable[[T], bool]) -> None:
+    """Drop what is old from the front of a dict that is in the order of time."""
+    while entries:
+        key, first = next(iter(entries.items()))
+        if not is_old(first):
+            break
+        del entries[key]

@@ -21,6 +21,7 @@ from switchgear.usage import COUNTS, Usage
 
 from .engine import BookedCall
 from .model import PolicySet, Who
+from .records import Position
 from .runtime import Runtime
 from .wire import registry
 
@@ -30,6 +31,9 @@ _log = logging.getLogger(__name__)
 _FEED_WAIT_S = 20
 _FEED_LIMIT = 5000
 _AUDIT_BATCH = 500
+# Places in the feed are written down so far apart: a start reads again that much more than it needs.
+_POSITION_S = 10.0
+_START_WITHOUT_S = 3.0
 _SETTLEMENT_BATCH = 500
 OVERDUE_AFTER_S = 60.0
 """How long a settled hold waits for its booking before it is handed over: exporters send within seconds, and spool."""
@@ -39,7 +43,12 @@ class CollectorLine:
     """Keeps one engine and one collector in step, for ever, once `run` is awaited."""
 
     def __init__(
-        self, runtime: Runtime, client: httpx.AsyncClient, *, overdue_after_s: float = OVERDUE_AFTER_S
+        self,
+        runtime: Runtime,
+        client: httpx.AsyncClient,
+        *,
+        overdue_after_s: float = OVERDUE_AFTER_S,
+        position: int = 0,
     ) -> None:
         self._runtime = runtime
         self._client = client
@@ -48,13 +57,15 @@ class CollectorLine:
         self._registry_due = asyncio.Event()
         self._registry_due.set()
         self._logged = asyncio.Event()
-        self.position = 0
+        self.position = position
+        self._positioned_at = float("-inf")
         runtime.reloaded.append(lambda _: self._registry_due.set())
         runtime.log.followers.append(lambda _: self._logged.set())
 
     async def run(self) -> None:
         """Follow the feed, forward transitions, hand over settlements, push the registry."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._start_without())
             group.create_task(self._repeat("feed", self._follow))
             group.create_task(self._repeat("settlements", self._hand_over))
             group.create_task(self._repeat("audit", self._forward))
@@ -88,8 +99,25 @@ class CollectorLine:
         if body["calls"]:
             self._runtime.booked([booked_call(call, self._runtime.engine.policies) for call in body["calls"]])
         self.position = int(body["next"])
-        if len(body["calls"]) < _FEED_LIMIT and self._in_step_since is None:
-            self._in_step_since = self._runtime.clock()
+        if len(body["calls"]) < _FEED_LIMIT:
+            self._in_step()
+
+    def _in_step(self) -> None:
+        """All that the collector had was taken in."""
+        runtime, now = self._runtime, self._runtime.clock()
+        if self._in_step_since is None:
+            self._in_step_since = now
+        runtime.rebuilt.set()
+        if now - self._positioned_at >= _POSITION_S:
+            self._positioned_at = now
+            runtime.engine.records.append(Position(now, self.position))
+
+    async def _start_without(self) -> None:
+        """A collector that does not answer must not keep the agents from working: grants count from the journal."""
+        await asyncio.sleep(_START_WITHOUT_S)
+        if not self._runtime.rebuilt.is_set():
+            _log.warning("the collector does not answer; starting with the journal of grants alone")
+            self._runtime.rebuilt.set()
 
     async def _hand_over(self) -> None:
         """Tell the collector of holds that were settled a while ago and that it has told nothing of.
@@ -154,7 +182,15 @@ def booked_call(call: Mapping[str, Any], policies: PolicySet) -> BookedCall:
     named: dict[str, Any] = {} if counts is None else {name: int(counts[name]) for name in COUNTS}
     return BookedCall(
         key=call["key"],
-        who=Who(tenant, workload, tier, call.get("root_task_id") or call.get("task_id")),
+        who=Who(
+            tenant,
+            workload,
+            tier,
+            call.get("root_task_id") or call.get("task_id"),
+            call.get("provider"),
+            call.get("model"),
+            declared.owner if declared else None,
+        ),
         usage=None if counts is None else Usage(**named),
         cost=None if call.get("cost") is None else Decimal(call["cost"]),
         ended_at=datetime.fromisoformat(call.get("ended_at") or call["started_at"]).timestamp(),

@@ -22,13 +22,15 @@ from collector.keys.access import Access
 from collector.keys.key import Key, with_key
 
 from .runtime import Runtime
-from .wire import GrantBody, ReleaseBody, ScopeBody, ScopesBody, SettleBody, granted
+from .wire import ExtendBody, GrantBody, ReleaseBody, ScopeBody, ScopesBody, SettleBody, granted
 
 __all__ = ["MAX_BODY_BYTES", "HotRoutes", "openapi_paths", "schemas"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_GRANT = re.compile(r"^/v1/grants/(?P<id>[^/:]+):(?P<verb>settle|release)$")
+_GRANT = re.compile(
+    r"^/v1/grants/(?P<id>[^/:]+)(?::(?P<hold>[1-9][0-9]{0,3}))?:(?P<verb>settle|extend|release)$"
+)
 MAX_BODY_BYTES = 4 << 20
 
 
@@ -60,7 +62,7 @@ class HotRoutes:
             elif path == "/v1/grants" and method == "POST":
                 await self._grant(key, receive, send)
             elif method == "POST" and (match := _GRANT.match(path)):
-                await self._finish(key, match["id"], match["verb"], receive, send)
+                await self._finish(key, match["id"], match["hold"] or "1", match["verb"], receive, send)
             else:
                 await self._app(with_key(scope, key), receive, send)
         except DeniedError as denied:
@@ -115,11 +117,14 @@ class HotRoutes:
             raise
         await _reply(send, granted(decision, grant))
 
-    async def _finish(self, key: Key, grant_id: str, verb: str, receive: Receive, send: Send) -> None:
+    async def _finish(
+        self, key: Key, grant_id: str, hold: str, verb: str, receive: Receive, send: Send
+    ) -> None:
         content = await _json(receive)
-        lease = f"{grant_id}:1"
-        finish = self._settling(lease, content) if verb == "settle" else self._releasing(lease, content)
-        tenant = self.runtime.engine.tenant_of(lease)
+        lease = f"{grant_id}:{hold}"
+        verbs = {"settle": self._settling, "extend": self._extending, "release": self._releasing}
+        finish = verbs[verb](lease, content)
+        tenant = self.runtime.engine.tenant_of(grant_id)
         # Another tenant's grant is answered as one that never was. Settling again, or after the call's span was
         # booked, changes nothing and is no error.
         known = (tenant is None or key.speaks_for(tenant)) and finish()
@@ -134,7 +139,11 @@ class HotRoutes:
         return partial(self.runtime.settle, lease, body.model, usage, body.response_id)
 
     def _releasing(self, lease: str, content: Any) -> Callable[[], bool]:
-        return partial(self.runtime.release, lease, _valid(ReleaseBody, content).throttled_for_s)
+        body = _valid(ReleaseBody, content)
+        return partial(self.runtime.release, lease, body.throttled_for_s, body.calls)
+
+    def _extending(self, lease: str, content: Any) -> Callable[[], bool]:
+        return partial(self.runtime.extend, lease, _valid(ExtendBody, content).max_output_tokens)
 
 
 def openapi_paths() -> dict[str, Any]:
@@ -152,8 +161,10 @@ def openapi_paths() -> dict[str, Any]:
             }
         }
 
-    names = [("tenant", True), ("workload", True), ("tier", False), ("task", False), ("wait", False)]
+    named = ("tier", "task", "provider", "model", "wait")
+    names = [("tenant", True), ("workload", True), *((name, False) for name in named)]
     query = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in names]
+    # A grant for several calls has a hold for each: its id, a colon and the hold's number.
     grant_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     replies = {
         "200": {"description": "The decision"},
@@ -170,6 +181,10 @@ def openapi_paths() -> dict[str, Any]:
             **post("A granted call ended with this usage", SettleBody),
             "parameters": [grant_id],
         },
+        "/v1/grants/{id}:extend": {
+            **post("A granted call runs longer than was held for; `held` says whether it may", ExtendBody),
+            "parameters": [grant_id],
+        },
         "/v1/grants/{id}:release": {
             **post("A granted call was not billed", ReleaseBody),
             "parameters": [grant_id],
@@ -180,7 +195,7 @@ def openapi_paths() -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """Component schemas that `openapi_paths` refers to."""
     found: dict[str, Any] = {ScopeBody.__name__: ScopeBody.model_json_schema()}
-    for model in (ScopesBody, GrantBody, SettleBody, ReleaseBody):
+    for model in (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody):
         found |= model.model_json_schema(ref_template="#/components/schemas/{model}").get("$defs", {})
     return found
 

@@ -5,47 +5,74 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from analytics.projection import HORIZON_SHARE, Projection, Recent, project
+from analytics.projection import Band
 from switchgear.decision import Action
 from switchgear.tier import Tier
 
-from .book import Account
+from .accounts import Account
 from .breaker import Reading, State
-from .model import Step
+from .model import Rung, Step
+from .units import decimal
 
-__all__ = ["Stand", "action", "stand", "throttle_rate", "why"]
+__all__ = ["Stand", "action", "climb", "reading", "stand", "step_for", "throttle_rate", "why", "wraps_up"]
 
-_STEP_ACTION = {Step.WARN: Action.ALLOW, Step.THROTTLE: Action.THROTTLE}
+_STEP_ACTION = {Step.WARN: Action.ALLOW, Step.THROTTLE: Action.THROTTLE, Step.OPEN: Action.ALLOW}
+# A rung that was reached is left a twentieth of the limit below it.
+_HYSTERESIS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How an account stands at a moment, and the highest rung that its projection reaches."""
+    """How an account stands at a moment, in atoms. `band` is what the window will hold at its horizon."""
 
-    spent: Decimal
-    projection: Projection
-    step: Step | None
+    spent: int
+    held: int
+    limit: int
+    band: Band
 
-    def reading(self, account: Account) -> Reading:
-        """What the breaker sees of it."""
-        return Reading(self.spent, account.expected, self.projection.total, account.gate_refused)
+    @property
+    def upper(self) -> float:
+        """The upper quantile of the projection as a share of the limit: what the rungs are compared with."""
+        return self.band.q80 / self.limit if self.limit else float("inf")
 
 
 def stand(account: Account, now: float) -> Stand:
-    """Spent, projected and the rung reached, at `now`."""
-    spent = account.total.spent(now)
-    window = account.ceiling.window_s
-    if window is None:
-        projection = Projection(spent + account.expected, spent, Decimal(0), account.expected, 0.0)
-    else:
-        horizon = window * HORIZON_SHARE
-        projection = project(
-            kept=account.total.kept(now),
-            recent=_recent(account, window, spent, now),
-            horizon_s=horizon,
-            in_flight=account.expected,
-        )
-    return Stand(spent, projection, account.ceiling.step_at(projection.total / account.ceiling.limit))
+    """Spent, held and projected at `now`."""
+    meter, total = account.meter, account.meter.sum_of(account.ceiling, now)
+    spent = total.spent(now)
+    band = account.forecast.band(now, float(spent), float(total.kept(now)), float(meter.held))
+    return Stand(spent, meter.held, account.limit, band)
+
+
+def climb(account: Account, at: Stand) -> tuple[Rung, ...]:
+    """The rungs that the projection has reached, highest first; one that was reached is left a little below it."""
+    share = at.upper
+    reached = [
+        rung
+        for rung in account.ceiling.ladder
+        if share >= float(rung.at) - (_HYSTERESIS if rung in account.rungs else 0.0)
+    ]
+    return tuple(sorted(reached, key=lambda rung: rung.at, reverse=True))
+
+
+def step_for(account: Account, tier: Tier | None) -> Step | None:
+    """The highest step that is reached for calls of this tier."""
+    return next(
+        (rung.step for rung in account.rungs if rung.serves(tier) and rung.step is not Step.OPEN), None
+    )
+
+
+def reading(account: Account, at: Stand) -> Reading:
+    """What the breaker sees."""
+    unit = account.ceiling.unit
+    return Reading(
+        spent=decimal(at.spent, unit),
+        in_flight=decimal(at.held, unit),
+        median=decimal(round(at.band.q50), unit),
+        upper=decimal(round(at.band.q80), unit),
+        limit=decimal(at.limit, unit),
+        gate_refused=account.gate_refused,
+    )
 
 
 def action(account: Account, step: Step | None, tier: Tier) -> Action:
@@ -73,27 +100,20 @@ def why(account: Account, step: Step | None) -> str:
     return f"the projection has reached the rung {step}" if step is not None else "within the ceiling"
 
 
-def throttle_rate(account: Account, at: Stand, now: float) -> float:
-    """Money per second that a throttled account lets through: 1.5 (limit - kept) / horizon, never below a trickle.
+def throttle_rate(account: Account, at: Stand) -> float:
+    """Atoms per second that a throttled account lets through: 1.5 (limit - kept) / horizon, never below a trickle.
 
     The factor leaves room for what leaves the window meanwhile; the trickle keeps the scope alive.
     """
     window = account.ceiling.window_s
-    if window is None:
+    if window is None or not at.band.horizon_s:
         return float("inf")
-    horizon = window * HORIZON_SHARE
-    free = float(account.ceiling.limit - at.projection.kept - account.expected)
-    trickle = float(account.ceiling.limit) / window / 10
-    return max(1.5 * free / horizon, trickle)
+    free = at.limit - at.band.kept - at.held
+    trickle = at.limit / window / 10
+    return max(1.5 * free / at.band.horizon_s, trickle)
 
 
-def _recent(account: Account, window: float, spent: Decimal, now: float) -> Recent:
-    # A young account's rates are means over the time it has looked, but never over less than the shortest span:
-    # the first call of a window is no rate.
-    observed = max(now - account.opened_at, window / 12)
-    short, middle = account.total.lately(now)
-    return Recent(
-        float(short) / min(window / 12, observed),
-        float(middle) / min(window / 4, observed),
-        float(spent) / min(window, observed),
-    )
+def wraps_up(account: Account, at: Stand) -> bool:
+    """Whether a task should answer with what it has: so near to its limit is what is spent and in flight."""
+    share: Decimal | None = account.ceiling.wrap_up_at
+    return share is not None and at.spent + at.held >= share * at.limit

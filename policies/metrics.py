@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .accounts import Account
 from .ladder import stand
 from .runtime import Runtime
+from .units import decimal
 
 __all__ = ["text"]
 
@@ -15,13 +17,12 @@ def text(runtime: Runtime) -> str:
     now, engine = runtime.clock(), runtime.engine
     windows = [(a, stand(a, now)) for a in engine.accounts if a.task is None]
     lines = [
-        *_gauge("switchgear_ceiling_limit", ((a.ceiling.name, a.ceiling.limit) for a, _ in windows)),
-        *_gauge("switchgear_ceiling_spent", ((a.ceiling.name, at.spent) for a, at in windows)),
-        *_gauge("switchgear_ceiling_held", ((a.ceiling.name, a.held) for a, _ in windows)),
-        *_gauge("switchgear_ceiling_projected", ((a.ceiling.name, at.projection.total) for a, at in windows)),
-        *_gauge(
-            "switchgear_breaker_open", ((a.ceiling.name, int("open" in a.state.value)) for a, _ in windows)
-        ),
+        *_gauge("switchgear_ceiling_limit", ((a, _amount(a, at.limit)) for a, at in windows)),
+        *_gauge("switchgear_ceiling_spent", ((a, _amount(a, at.spent)) for a, at in windows)),
+        *_gauge("switchgear_ceiling_held", ((a, _amount(a, at.held)) for a, at in windows)),
+        *_gauge("switchgear_ceiling_projected", ((a, _amount(a, at.band.q50)) for a, at in windows)),
+        *_gauge("switchgear_ceiling_projected_upper", ((a, _amount(a, at.band.q80)) for a, at in windows)),
+        *_gauge("switchgear_breaker_open", ((a, int("open" in a.state.value)) for a, _ in windows)),
         "# TYPE switchgear_queue_length gauge",
         f"switchgear_queue_length {len(engine.pending)}",
         "# TYPE switchgear_settlements_unbooked gauge",
@@ -39,11 +40,21 @@ def text(runtime: Runtime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _gauge(name: str, values: Iterable[tuple[str, object]]) -> list[str]:
+def _amount(account: Account, atoms: float) -> str:
+    return f"{decimal(round(atoms), account.ceiling.unit):f}"
+
+
+def _gauge(name: str, values: Iterable[tuple[Account, object]]) -> list[str]:
     def escaped(label: str) -> str:
         return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
+    def labels(account: Account) -> str:
+        named = {"ceiling": account.ceiling.name} | {
+            name.value: value for name, value in account.meter.values
+        }
+        return ",".join(f'{name}="{escaped(value)}"' for name, value in named.items())
+
     return [
         f"# TYPE {name} gauge",
-        *(f'{name}{{ceiling="{escaped(ceiling)}"}} {value}' for ceiling, value in values),
+        *(f"{name}{{{labels(account)}}} {value}" for account, value in values),
     ]

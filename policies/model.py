@@ -66,12 +66,13 @@ class Holds(StrEnum):
 
 
 class Step(StrEnum):
-    """What a rung of a ladder does. `open` is no rung: it stands at the ceiling itself."""
+    """What a rung of a ladder does. At the ceiling itself the gate refuses, whether or not there is a rung `open`."""
 
     WARN = "warn"
     THROTTLE = "throttle"
     QUEUE = "queue"
     DEGRADE = "degrade"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,13 +286,18 @@ class PolicySet:
     overrides: tuple[Override, ...] = ()
     tier_weights: Mapping[Tier, float] = field(default_factory=lambda: dict(TIER_WEIGHTS))
 
+    _workloads: dict[tuple[str, str], Workload] = field(init=False, repr=False, compare=False)
+    _weights: dict[str, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        declared = {(tenant.name, w.name): w for tenant in self.tenants for w in tenant.workloads}
+        object.__setattr__(self, "_workloads", declared)
+        object.__setattr__(self, "_weights", {tenant.name: tenant.weight for tenant in self.tenants})
+
     def workload(self, tenant: str, name: str) -> Workload | None:
         """The declared workload, or None for one that nobody registered."""
-        for candidate in self.tenants:
-            if candidate.name == tenant:
-                return next((w for w in candidate.workloads if w.name == name), None)
-        return None
+        return self._workloads.get((tenant, name))
 
     def weight(self, tenant: str) -> float:
         """The tenant's weight; an undeclared tenant weighs 1."""
-        return next((t.weight for t in self.tenants if t.name == tenant), 1.0)
+        return self._weights.get(tenant, 1.0)

@@ -17,10 +17,11 @@ from typing import Any
 from switchgear.decision import Decision
 from switchgear.usage import Usage
 
-from .admission import Grant, GrantRequest
+from .admission import Granted, GrantRequest
 from .breaker import State
 from .engine import BookedCall, Engine
 from .files import PolicyFileError, load
+from .keeping import Keeper
 from .model import PolicySet, Who
 from .transitions import TransitionLog
 
@@ -40,11 +41,15 @@ class Runtime:
     engine: Engine
     log: TransitionLog
     policy_file: Path
+    keeper: Keeper | None = None
+    """None keeps nothing: what is granted is forgotten at the next start."""
     clock: Callable[[], float] = field(default_factory=lambda: steady_clock())
     loaded_at: float = 0.0
     file_error: str | None = None
     log_error: str | None = None
     reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
+    rebuilt: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the counters are what they were before this start, as far as that can be known."""
     figures: list[Callable[[], Iterable[str]]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _version: int = 0
@@ -57,8 +62,12 @@ class Runtime:
 
     async def grant(
         self, request: GrantRequest, wait_s: float, gone: asyncio.Future[Any]
-    ) -> tuple[Decision, Grant | None]:
+    ) -> tuple[Decision, Granted | None]:
         """The answer to a request, waiting up to `wait_s` for it; `gone` completes when the asker hangs up."""
+        if not self.rebuilt.is_set():
+            await _first(self.rebuilt, gone, wait_s)
+            if not self.rebuilt.is_set():
+                return self.engine.unready(self.clock()), None
         ticket = self.engine.request(request, self.clock())
         if ticket.decision is None:
             answered = asyncio.Event()
@@ -90,10 +99,15 @@ class Runtime:
         self.after_change()
         return settled
 
-    def release(self, lease: str, throttled_for_s: float | None) -> bool:
-        released = self.engine.release(lease, self.clock(), throttled_for_s=throttled_for_s)
+    def release(self, lease: str, throttled_for_s: float | None, calls: int | None = None) -> bool:
+        released = self.engine.release(lease, self.clock(), calls=calls, throttled_for_s=throttled_for_s)
         self.after_change()
         return released
+
+    def extend(self, lease: str, output_tokens: int) -> bool:
+        extended = self.engine.extend(lease, output_tokens, self.clock())
+        self.after_change()
+        return extended
 
     def booked(self, calls: Sequence[BookedCall]) -> None:
         self.engine.booked(calls, self.clock())
@@ -107,7 +121,12 @@ class Runtime:
         self.after_change()
 
     def after_change(self) -> None:
-        """Write down the transitions that the engine made, and wake those who wait for a change."""
+        """Write down what the engine did, before anyone is told of it, and wake those who wait for a change."""
+        if self.engine.records:
+            if self.keeper is None:
+                self.engine.records.clear()
+            else:
+                self.keeper.write()
         if self.engine.outbox:
             self._write_down()
         if self.engine.version != self._version:

@@ -23,9 +23,11 @@ from . import api, feed, hot
 from .access import RULES
 from .engine import Engine
 from .files import load
+from .journal import Journal
+from .keeping import Keeper
 from .notices import Notices
 from .notices import load as load_notices
-from .runtime import Runtime
+from .runtime import Runtime, steady_clock
 from .transitions import TransitionLog
 
 __all__ = ["create_app"]
@@ -42,12 +44,14 @@ def create_app(
     overdue_after_s: float = feed.OVERDUE_AFTER_S,
     notices: Path | None = None,
 ) -> hot.HotRoutes:
-    """The ASGI app. `data` holds the transition log and the keys; `collector` None runs without a ledger behind it.
+    """The ASGI app. `data` holds the log of transitions, the journal of grants and the keys.
 
+    `collector` None runs without a ledger behind it.
     `api_key` may do everything here, and is sent to the collector. With `keyless` nobody needs a key until there is
     one in the file. A settled hold that is not booked after `overdue_after_s` is handed to the collector. The file
     `notices` says who is told of breakers. Raises PolicyFileError or NoticeFileError for a file that cannot be used,
-    BrokenChainError for a log that was changed, StoreError for a key file that cannot be read.
+    BrokenChainError for a log that was changed, JournalError for a journal of grants that does not read, StoreError
+    for a key file that cannot be read.
     """
     policies = load(policy_file)
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
@@ -56,7 +60,14 @@ def create_app(
     def cost(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
         return price(provider, model, usage, at).cost
 
-    runtime = Runtime(Engine(policies, cost), TransitionLog(data / "transitions.jsonl"), policy_file)
+    clock = steady_clock()
+    engine, log = Engine(policies, cost), TransitionLog(data / "transitions.jsonl")
+    engine.accounts.resume(log.states())
+    engine.accounts.open_windows(clock())
+    keeper = Keeper(engine, Journal(data), clock)
+    runtime = Runtime(engine, log, policy_file, keeper, clock)
+    if collector is None:
+        runtime.rebuilt.set()
     telling = None if notices is None else Notices(load_notices(notices), runtime.log, data)
     if telling is not None:
         runtime.figures.append(telling.figures)
@@ -64,10 +75,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
-        background = [asyncio.create_task(runtime.tick()), asyncio.create_task(runtime.watch_file())]
+        running = (runtime.tick(), runtime.watch_file(), keeper.run())
+        background = [asyncio.create_task(each) for each in running]
         line = feed.client(collector, api_key) if collector else None
         if line is not None:
-            following = feed.CollectorLine(runtime, line, overdue_after_s=overdue_after_s)
+            following = feed.CollectorLine(
+                runtime, line, overdue_after_s=overdue_after_s, position=keeper.feed_position
+            )
             background.append(asyncio.create_task(following.run()))
         if telling is not None:
             background.append(asyncio.create_task(telling.run()))
@@ -81,6 +95,7 @@ def create_app(
                     await task
             if line is not None:
                 await line.aclose()
+            keeper.close()
             access.close()
 
     app = FastAPI(

@@ -18,9 +18,13 @@ from typing import Any
 
 import orjson
 
-__all__ = ["BrokenChainError", "Transition", "TransitionLog"]
+__all__ = ["OVERRIDDEN", "STOPPED", "WARNED", "BrokenChainError", "Transition", "TransitionLog"]
 
 _GENESIS = "0" * 64
+
+WARNED, OVERRIDDEN, STOPPED = "warned", "overridden", "stopped"
+"""In place of a state: a rung `warn` was reached, or a limit changed by hand, and the breaker stays where it is; a task
+was stopped by hand."""
 
 
 class BrokenChainError(Exception):
@@ -80,6 +84,14 @@ class TransitionLog:
             self._hash = line["hash"]
             self.length = line["id"]
             self.recent.append(line)
+
+    def states(self) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[str, Any]]:
+        """The last line of each breaker, by policy and scope: where it stood when this log was last written to."""
+        last = {}
+        for line in self.read(after=0):
+            if line["to"] not in (WARNED, OVERRIDDEN, STOPPED):
+                last[line["policy"], frozenset(line["scope"].items())] = line
+        return last
 
     @property
     def head(self) -> str:

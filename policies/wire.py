@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,14 +12,16 @@ from switchgear.money import Money, short
 from switchgear.tier import Tier
 from switchgear.usage import MAX_TOKENS_PER_CALL, Usage
 
-from .admission import Grant, GrantRequest
-from .book import Account
+from .accounts import Account
+from .admission import Granted, GrantRequest
 from .breaker import State
-from .ladder import Stand, action
-from .model import PolicySet, Who
+from .ladder import Stand, action, step_for
+from .model import PolicySet, Unit, Who
 from .sizing import Request
+from .units import decimal
 
 __all__ = [
+    "ExtendBody",
     "ForceBody",
     "GrantBody",
     "ReleaseBody",
@@ -51,18 +52,21 @@ class _Body(BaseModel):
 
 
 class ScopeBody(_Body):
-    """Whose decision is asked for; `task` is the root task's id."""
+    """Whose decision is asked for; `task` is the root task's id. Rules for a model apply where it is named."""
 
     tenant: Name
     workload: Name
     tier: Tier | None = None
     task: Name | None = None
+    provider: Name | None = None
+    model: Name | None = None
 
     def who(self, policies: PolicySet) -> Who:
         """The scope as the engine sees it: the workload's declared tier where none is named."""
         declared = policies.workload(self.tenant, self.workload)
         tier = self.tier or (declared.tier if declared else Tier.BATCH)
-        return Who(self.tenant, self.workload, tier, self.task)
+        owner = declared.owner if declared else None
+        return Who(self.tenant, self.workload, tier, self.task, self.provider, self.model, owner)
 
 
 class ScopesBody(_Body):
@@ -81,7 +85,10 @@ class BudgetBody(_Body):
 
 
 class GrantBody(ScopeBody):
-    """A call that wants to be made. `input_bytes` is the request body's size; `task` is the root of `task_id`."""
+    """A call that wants to be made, or `calls` like it. `input_bytes` is the request body's size.
+
+    `task` is the root of `task_id`. `worst_case` holds the most that a call can cost, not what such calls have cost.
+    """
 
     id: Annotated[str, Field(min_length=8, max_length=64)]
     provider: Name
@@ -94,6 +101,8 @@ class GrantBody(ScopeBody):
     task_id: Name | None = None
     parent_task_id: Name | None = None
     attempt: Annotated[int, Field(ge=1, le=10_000)] = 1
+    calls: Annotated[int, Field(ge=1, le=1000)] = 1
+    worst_case: bool = False
     wait: Wait = 0
 
     def request(self, policies: PolicySet) -> GrantRequest:
@@ -114,6 +123,8 @@ class GrantBody(ScopeBody):
             self.task_id,
             self.parent_task_id,
             self.attempt,
+            self.calls,
+            self.worst_case,
         )
 
 
@@ -137,9 +148,16 @@ class SettleBody(_Body):
     response_id: Annotated[str, Field(min_length=1, max_length=256, pattern="^[^\\x00]+$")] | None = None
 
 
-class ReleaseBody(_Body):
-    """A granted call was not billed; `throttled_for_s` is the provider's Retry-After on a 429."""
+class ExtendBody(_Body):
+    """A granted call runs longer than was held for: what its answer may yet come to in all."""
 
+    max_output_tokens: Count
+
+
+class ReleaseBody(_Body):
+    """Granted calls were not billed (null: all that are left); `throttled_for_s` is Retry-After on a 429."""
+
+    calls: Annotated[int, Field(ge=1, le=1000)] | None = None
     throttled_for_s: Annotated[float, Field(ge=0, le=3600)] | None = None
 
 
@@ -153,7 +171,7 @@ class ForceBody(_Body):
     for_s: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
 
 
-def granted(decision: Decision, grant: Grant | None) -> dict[str, Any]:
+def granted(decision: Decision, grant: Granted | None) -> dict[str, Any]:
     """The answer to a request for a grant; `grant` is null where the decision does not allow the call (yet)."""
     body: dict[str, Any] = {"decision": decision.to_wire(), "grant": None}
     if grant is not None:
@@ -161,7 +179,10 @@ def granted(decision: Decision, grant: Grant | None) -> dict[str, Any]:
             "id": grant.id,
             "lease": grant.lease,
             "amount": f"{grant.amount:f}",
-            "currency": decision.currency,
+            "currency": grant.currency,
+            "calls": grant.calls,
+            "each": f"{grant.each:f}",
+            "most": f"{grant.most:f}",
             "expires_at": _time(grant.expires_at),
         }
     return body
@@ -171,30 +192,43 @@ def budget(
     account: Account, at: Stand, policies: PolicySet, forced_until: float | None, now: float
 ) -> dict[str, Any]:
     """How a ceiling stands for a scope, for people and pages."""
-    scope = account.ceiling.scope.to_wire() | ({"task": account.task} if account.task else {})
-    declared = [
-        w.tier for t in policies.tenants for w in t.workloads if w.name == account.ceiling.scope.workload
-    ]
-    tier = account.ceiling.scope.tier or (declared[0] if declared else Tier.BATCH)
+    unit, band, scope = account.ceiling.unit, at.band, account.scope()
+    tier = Tier(scope["tier"]) if "tier" in scope else _declared_tier(policies, scope)
+    step = step_for(account, tier)
+
+    def amount(atoms: float) -> str:
+        return f"{decimal(round(atoms), unit):f}"
+
     comes_back = account.state is State.OPEN and not account.ceiling.per_task
     reopens = account.since + account.ceiling.cooldown_s - now if comes_back else None
     return {
         "ceiling": account.ceiling.name,
         "scope": scope,
         "window_s": account.ceiling.window_s,
-        "limit": f"{account.ceiling.limit:f}",
-        "currency": policies.currency,
-        "spent": f"{at.spent:f}",
-        "held": f"{account.held:f}",
-        "projected": f"{at.projection.total:f}",
-        "kept": f"{at.projection.kept:f}",
-        "arriving": f"{at.projection.arriving:f}",
-        "in_flight": f"{at.projection.in_flight:f}",
-        "rate_per_s": f"{Decimal(round(at.projection.rate_per_s, 9)):.9f}",
-        "calls_in_flight": account.holds,
+        "limit": amount(at.limit),
+        "currency": policies.currency if unit is Unit.MONEY else unit.value,
+        "spent": amount(at.spent),
+        "held": amount(at.held),
+        "projected": amount(band.q50),
+        "band": {
+            "q05": amount(band.q05),
+            "q20": amount(band.q20),
+            "q80": amount(band.q80),
+            "q95": amount(band.q95),
+        },
+        "horizon_s": band.horizon_s,
+        "kept": amount(band.kept),
+        "arriving": amount(band.arriving),
+        "expected": amount(band.expected),
+        "scheduled": amount(band.scheduled),
+        "in_flight": amount(band.in_flight),
+        "method": band.method,
+        "situation": band.bucket,
+        "cold": band.cold,
+        "calls_in_flight": account.meter.holds,
         "state": account.state.value,
         "shadow": account.ceiling.shadow,
-        "action": "warn" if at.step == "warn" else action(account, at.step, tier).value,
+        "action": "warn" if step == "warn" else action(account, step, tier).value,
         "reason": _reason(account, at),
         "since": _time(account.since),
         "until": None if forced_until is None else _time(forced_until),
@@ -226,8 +260,16 @@ def _reason(account: Account, at: Stand) -> str:
     """Why the breaker is where it is; of a closed one, how far from its ceiling it stands."""
     if account.state is not State.CLOSED:
         return account.reason
-    limit = account.ceiling.limit
-    return f"{short(at.spent)} of {short(limit)} spent, {short(at.projection.total)} projected"
+    spent, limit, projected = (
+        short(decimal(round(atoms), account.ceiling.unit)) for atoms in (at.spent, at.limit, at.band.q50)
+    )
+    return f"{spent} of {limit} spent, {projected} projected"
+
+
+def _declared_tier(policies: PolicySet, scope: dict[str, str]) -> Tier:
+    """The tier that most such calls have: their workload's, where it is declared."""
+    named = [w.tier for t in policies.tenants for w in t.workloads if w.name == scope.get("workload")]
+    return named[0] if named else Tier.BATCH
 
 
 def _time(seconds: float) -> str:

@@ -191,6 +191,8 @@ def _ladder(ceiling: CeilingDocument, where: Location) -> Problems:
                 (*place, "tiers"),
                 f"the scope is for the tier {tier.value} alone, which this rung leaves out; leave tiers out",
             )
+        if rung.do is Step.OPEN and rung.tiers is not None:
+            yield (*place, "tiers"), "an open breaker refuses every tier; leave tiers out"
         tiers = [each for each in Tier if rung.tiers is None or each in rung.tiers]
         if before := next((step for each in tiers if (step := taken.get((rung.at, each)))), None):
             yield (

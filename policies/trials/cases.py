@@ -11,11 +11,11 @@ from typing import Any
 from switchgear.decision import Decision
 from switchgear.usage import Usage
 
-from ..admission import Grant, GrantRequest
+from ..admission import Granted, GrantRequest
 from ..engine import BookedCall
-from ..ladder import stand
 from ..model import PolicySet
 from ..sizing import CallSizes, Request
+from ..units import decimal
 from .steps import Agent, Ask, Call, Case, Force, Rates, Spend, Step
 from .world import World, finest_step
 
@@ -112,7 +112,7 @@ class _Playing:
             world.pass_to(world.now)
         return ticket.decision
 
-    def _end(self, agent: Agent, model: str, tokens: int, grant: Grant) -> None:
+    def _end(self, agent: Agent, model: str, tokens: int, grant: Granted) -> None:
         usage = _usage(agent, tokens)
         self.world.engine.settle(grant.lease, model, usage, self.world.now)
         self._book(agent, model, tokens, grant.lease)
@@ -145,10 +145,10 @@ class _Playing:
         """How the ceiling stands for the step's agent; as if nothing had been, where it does not count them."""
         engine, now = self.world.engine, self.world.now
         if step.agent is not None:
-            for account in engine.accounts.of(step.agent.who(self.policies), (), now):
+            for account in engine.accounts.of(step.agent.who(self.policies), (), now).accounts:
                 if account.ceiling.name == ceiling:
-                    spent, held = stand(account, now).spent, account.held
-                    left = account.ceiling.limit - spent - held
+                    spent, held = account.spent(now), account.held
+                    left = decimal(account.limit, account.ceiling.unit) - spent - held
                     return {"state": account.state, "spent": spent, "held": held, "remaining": left}
         return {"state": None, "spent": None, "held": None, "remaining": None}
 

@@ -73,7 +73,7 @@ class Task:
     def wrap_up(self) -> bool:
         """Whether it is time to answer with what is there: the next calls may be refused."""
         decision = self.decision
-        return decision is not None and decision.action in (Action.DEGRADE, Action.DENY)
+        return decision is not None and (decision.wrap_up or decision.action in (Action.DEGRADE, Action.DENY))
 
     def failed(self) -> None:
         """Say that it does not reach what it was for, though nothing is raised: it counts as failed when it ends."""

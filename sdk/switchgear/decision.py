@@ -60,6 +60,8 @@ class Decision:
     retry_after_s: float | None = None
     share: float | None = None
     fail: str = "open"
+    wrap_up: bool = False
+    """Whether a task should answer with what it has: its ceiling is near, and the next calls may be refused."""
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that programs outside rely on; decimals are strings."""
@@ -78,6 +80,7 @@ class Decision:
             "valid_until": self.valid_until.isoformat(),
             "version": self.version,
             "fail": self.fail,
+            "wrap_up": self.wrap_up,
         }
 
     @classmethod
@@ -99,6 +102,7 @@ class Decision:
             valid_until=_instant(body["valid_until"]),
             version=int(body["version"]),
             fail=str(body.get("fail", "open")),
+            wrap_up=body.get("wrap_up") is True,
         )
 
 

