@@ -23,6 +23,8 @@ __all__ = ["Failure", "Result", "run"]
 
 _MOST_TICKS = 20_000
 _AUTHOR = "the case"
+# After so many calls that cost what they said, the engine takes such calls at their word.
+_TAUGHT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class _Playing:
     policies: PolicySet
     world: World = field(init=False)
     calls: int = 0
+    taught: set[tuple[str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         span = max((step.at or 0.0 for step in self.case.steps), default=0.0) - self.case.start
@@ -97,7 +100,10 @@ class _Playing:
         world, who = self.world, agent.who(self.policies)
         self.calls += 1
         size = Request(agent.provider, agent.model, 0, max(0, call.tokens - _slack(agent)))
-        request = GrantRequest(f"call-{self.calls}", who, size, call.needs, task_id=agent.task)
+        self._teach(agent)
+        request = GrantRequest(
+            f"call-{self.calls}", who, size, call.needs, task_id=agent.task, worst_case=True
+        )
         ticket = world.engine.request(request, world.now)
         over = world.now + call.waits_s
         while ticket.decision is None and world.now < over:
@@ -111,6 +117,21 @@ class _Playing:
             world.later(world.now + call.takes_s, lambda: self._end(agent, model, call.tokens, grant))
             world.pass_to(world.now)
         return ticket.decision
+
+    def _teach(self, agent: Agent) -> None:
+        """Let the engine know the agent's calls, to whichever model: they cost their bounds, and hold just that."""
+        workload = (agent.tenant, agent.workload)
+        declared = self.policies.workload(*workload)
+        for model in (
+            {agent.model, *(each.to_model for each in declared.degrade)} if declared else {agent.model}
+        ):
+            if (*workload, model) not in self.taught:
+                self.taught.add((*workload, model))
+                call = Request(agent.provider, model, 0, 1)
+                for _ in range(_TAUGHT):
+                    self.world.engine.costs.seen.learn(
+                        workload, call, Usage(output=1), cost=(1, 1), tokens=(1, 1)
+                    )
 
     def _end(self, agent: Agent, model: str, tokens: int, grant: Granted) -> None:
         usage = _usage(agent, tokens)
@@ -142,15 +163,16 @@ class _Playing:
         return Failure(step.line, self.world.now, what, _text(expected), found)
 
     def _stand(self, step: Step, ceiling: str) -> dict[str, Any]:
-        """How the ceiling stands for the step's agent; as if nothing had been, where it does not count them."""
-        engine, now = self.world.engine, self.world.now
-        if step.agent is not None:
-            for account in engine.accounts.of(step.agent.who(self.policies), (), now).accounts:
-                if account.ceiling.name == ceiling:
-                    spent, held = account.spent(now), account.held
-                    left = decimal(account.limit, account.ceiling.unit) - spent - held
-                    return {"state": account.state, "spent": spent, "held": held, "remaining": left}
-        return {"state": None, "spent": None, "held": None, "remaining": None}
+        """How the ceiling stands for the step's agent; all None where it does not count them."""
+        who = step.agent.who(self.policies) if step.agent is not None else None
+        for said in self.world.engine.explain(who, self.world.now) if who is not None else ():
+            if said.account.ceiling.name == ceiling:
+                unit, at = said.account.ceiling.unit, said.stand
+                left = at.limit - at.spent - at.held
+                amounts = {"spent": at.spent, "held": at.held, "remaining": left}
+                told = {name: decimal(amount, unit) for name, amount in amounts.items()}
+                return {"state": said.account.state, **told}
+        return dict.fromkeys(("state", "spent", "held", "remaining"))
 
 
 def _prices(rates: Rates) -> Callable[[str | None, str | None, Usage, datetime], Decimal]:

@@ -150,7 +150,7 @@ def _intervals(
     spans: defaultdict[Names, list[tuple[float, float]]] = defaultdict(list)
     since: dict[Names, float] = {}
     for transition in transitions:
-        if transition.policy != ceiling.name:
+        if transition.policy != ceiling.name or transition.after not in set(State):
             continue
         scope = frozenset(transition.scope.items())
         if transition.after in states:

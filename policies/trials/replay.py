@@ -13,7 +13,8 @@ The engine knows nothing of how large such calls are when the replay begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +22,6 @@ from enum import StrEnum
 
 from switchgear.decision import Action
 from switchgear.tier import Tier
-from switchgear.usage import Usage
 
 from ..admission import GrantRequest, Ticket
 from ..engine import BookedCall, Price
@@ -39,6 +39,8 @@ PATIENCE_S = {Tier.INTERACTIVE: 30.0, Tier.BATCH: 120.0, Tier.BACKGROUND: 600.0}
 
 _BYTES_A_TOKEN = 4
 _MOST_TICKS = 50_000
+# Calls of each workload to each model that the engine has seen before: more than it takes to believe their limits.
+_SEEN_BEFORE = 50
 _TOLD_EVERY = 1_000
 # Long enough for what began last to end, and for who waits to lose patience.
 _AFTERWARDS_S = 900.0
@@ -100,7 +102,8 @@ def replay(
     """Make `calls`, in the order of their begin, again under `policies`; `progress` is told how many were made."""
     begin, end = calls[0].started_at, max(call.ended_at for call in calls)
     step = finest_step(policies, end - begin, _MOST_TICKS)
-    running = _Running(World(policies, price, begin, step), Truth(policies.ceilings))
+    running = _Running(World(policies, price, begin, step), Truth(policies.ceilings), _output_limits(calls))
+    running.teach(calls)
     for number, call in enumerate(calls):
         running.world.pass_to(call.started_at)
         running.make(number, call)
@@ -125,11 +128,23 @@ class _Asked:
 class _Running:
     world: World
     truth: Truth
+    limits: Mapping[_Agent, int]
     outcomes: list[Outcome] = field(default_factory=list)
+
+    def teach(self, calls: Sequence[RecordedCall]) -> None:
+        """Let the engine know the first calls of each workload to each model."""
+        seen: Counter[_Agent] = Counter()
+        costs, now = self.world.engine.costs, self.world.now
+        for call in calls:
+            if call.usage is not None and seen[_agent(call)] < _SEEN_BEFORE:
+                seen[_agent(call)] += 1
+                who, size = who_of(call, self.world.policies), self._size(call)
+                costs.settled(who, size, costs.sized(who, size, now), call.model, call.usage, now)
 
     def make(self, number: int, call: RecordedCall) -> None:
         world, who = self.world, who_of(call, self.world.policies)
-        ticket = world.engine.request(_request(number, call, who), world.now)
+        request = GrantRequest(f"c{number}", who, self._size(call), task_id=call.task)
+        ticket = world.engine.request(request, world.now)
         asked = _Asked(number, call, who, ticket)
         if ticket.decision is not None:
             self._answered(asked)
@@ -181,8 +196,23 @@ class _Running:
             Outcome(asked.call, asked.who, became, policy, asked.call.started_at, waited, cost)
         )
 
+    def _size(self, call: RecordedCall) -> Request:
+        """What the call told of itself before it was made."""
+        tokens = call.usage.input_total if call.usage is not None else 0
+        return Request(call.provider, call.model, tokens * _BYTES_A_TOKEN, self.limits.get(_agent(call)))
 
-def _request(number: int, call: RecordedCall, who: Who) -> GrantRequest:
-    usage = call.usage or Usage()
-    size = Request(call.provider, call.model, usage.input_total * _BYTES_A_TOKEN, None)
-    return GrantRequest(f"c{number}", who, size, task_id=call.task)
+
+_Agent = tuple[str, str, str, str]
+
+
+def _agent(call: RecordedCall) -> _Agent:
+    """Whose calls are alike: those of one workload to one model."""
+    return call.tenant, call.workload, call.provider, call.model
+
+
+def _output_limits(calls: Sequence[RecordedCall]) -> dict[_Agent, int]:
+    limits: dict[_Agent, int] = {}
+    for call in calls:
+        if call.usage is not None:
+            limits[_agent(call)] = max(limits.get(_agent(call), 1), call.usage.output)
+    return limits

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..model import Ceiling, Rolling, Unit, Who
+from ..model import Ceiling, Dimension, Rolling, Unit, Who
 
 __all__ = ["Breach", "Names", "Truth", "names_of"]
 
@@ -96,9 +96,10 @@ def names_of(ceiling: Ceiling, who: Who) -> Names | None:
     names = ceiling.scope.to_wire()
     for dimension in ceiling.per:
         value = who.value(dimension)
-        if value is None:
+        if value is None and dimension is not Dimension.OWNER:
             return None
-        names[dimension.value] = str(value)
+        # What nobody owns is one scope among the owners.
+        names[dimension.value] = "" if value is None else str(value)
     return frozenset(names.items())
 
 

@@ -61,10 +61,11 @@ class World:
             self.note()
 
     def note(self) -> None:
-        """Take over the transitions that the engine wants written down."""
+        """Take over the transitions that the engine wants written down; nobody will start again from its records."""
         if self.engine.outbox:
             self.transitions.extend(self.engine.outbox)
             self.engine.outbox.clear()
+        self.engine.records.clear()
 
     def _tick(self) -> None:
         self.engine.tick(self.now)
