@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-ingest bench-overspend bench-pricing bench-reports kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-reports kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: install ## run the benchmarks that take seconds and print their figures
 
 bench-decisions: install ## ask for decisions and grants over HTTP, alone and while spans come in (ARGS=--quick)
 	$(BIN)/python benchmarks/decisions.py $(ARGS)
+
+bench-fairness: install ## share one capacity in virtual time, beside first come and strict priority (ARGS=--quick)
+	$(BIN)/python benchmarks/fairness.py $(ARGS)
 
 bench-ingest: install ## measure what the collector takes in, beside a peer (ARGS=--ten-million: a full store)
 	$(BIN)/python benchmarks/ingest.py $(ARGS)

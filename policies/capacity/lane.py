@@ -25,11 +25,11 @@ _LEAST_TOKENS = 10_000.0
 
 
 class Taken(NamedTuple):
-    """What a call drew from its lane."""
+    """What calls drew from their lane: `each` tokens each."""
 
     tenant: str
     tier: Tier
-    tokens: int
+    each: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +91,21 @@ class Lane:
             and self._token_buckets.holds(tier, 1.0)
         )
 
-    def take(self, tokens: int, now: float, tier: Tier = Tier.INTERACTIVE, tenant: str = "") -> Taken:
-        """Draw one request of about `tokens`."""
+    def take(
+        self, tokens: int, now: float, tier: Tier = Tier.INTERACTIVE, tenant: str = "", calls: int = 1
+    ) -> Taken:
+        """Draw so many requests of about `tokens` in all."""
         self._refill(now)
-        self._request_buckets.draw(tier, 1.0)
+        self._request_buckets.draw(tier, calls)
         self._token_buckets.draw(tier, tokens)
-        self._request_count.add(1, now)
+        self._request_count.add(calls, now)
         self._token_count.add(tokens, now)
         self._by_party.setdefault((tenant, tier), Lately()).add(tokens, now)
-        return Taken(tenant, tier, tokens)
+        return Taken(tenant, tier, tokens / calls)
 
-    def settle(self, taken: Taken, tokens: int, now: float) -> None:
-        """The call took so many tokens (0: it was not served)."""
-        more = tokens - taken.tokens
+    def settle(self, taken: Taken, tokens: int, now: float, calls: int = 1) -> None:
+        """So many of the calls took so many tokens in all (0: they were not served). Once for each call."""
+        more = tokens - round(taken.each * calls)
         self._token_buckets.draw(taken.tier, more)
         self._token_count.add(more, now)
         self._by_party.setdefault((taken.tenant, taken.tier), Lately()).add(more, now)

@@ -48,19 +48,18 @@ class Backlog(NamedTuple):
     tokens: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Charge:
-    """What a tenant's counter was charged for a call on its way."""
+    """What a tenant's counter was charged for calls on their way: `each` for each of them."""
 
     _flow: Flow
     _stay: int
     _weight: float
-    _tokens: int
+    _each: float
 
-    def settle(self, tokens: int) -> None:
-        """The call took this many tokens (0: it was not served)."""
-        self._flow.charge((tokens - self._tokens) / self._weight, self._stay)
-        self._tokens = tokens
+    def settle(self, tokens: int, calls: int = 1) -> None:
+        """So many of its calls took so many tokens in all (0: they were not served). Once for each call."""
+        self._flow.charge((tokens - self._each * calls) / self._weight, self._stay)
 
 
 @dataclass(slots=True)
@@ -75,12 +74,12 @@ class Turn(Generic[T]):
     _entry: Entry
     _now: float
 
-    def serve(self, tokens: int) -> Charge:
-        """It goes, and is expected to take so many tokens."""
+    def serve(self, tokens: int, calls: int = 1) -> Charge:
+        """It goes: so many calls that are expected to take so many tokens in all."""
         flow = self._entry.flow
         self._order.remove(self._entry, self._now)
         flow.charge(tokens / flow.weight, flow.stay)
-        return Charge(flow, flow.stay, flow.weight, tokens)
+        return Charge(flow, flow.stay, flow.weight, tokens / calls)
 
     def wait(self, account: Hashable, until: float, *, shared: bool = True) -> None:
         """It waits for an account: tried again at `until` (epoch seconds) or after `wake`, whichever is earlier.

@@ -131,6 +131,21 @@ def test_tokens_given_back_after_idling_leave_the_counter_as_if_given_back_befor
     assert left_over(early=False) == left_over(early=True)
 
 
+def test_a_grant_of_several_calls_is_settled_call_by_call() -> None:
+    def counter(*settled: tuple[int, int]) -> float:
+        order = FairOrder[str]()
+        put(order, "several", weight=2.0)
+        charge = next(order.turns(0.0)).serve(300, calls=3)
+        for tokens, calls in settled:
+            charge.settle(tokens, calls)
+        (line,) = order._lines.values()
+        return line.flows["acme"].counter
+
+    # (60 + 100 + 100) / 2, and with the other two not served 60 / 2.
+    assert counter((60, 1)) == 130.0
+    assert counter((60, 1), (0, 2)) == 30.0
+
+
 # -- lanes and accounts
 
 

@@ -179,6 +179,16 @@ def test_a_large_call_goes_and_its_own_tier_waits_for_it() -> None:
     assert lane.admits(1.0, Tier.BATCH)
 
 
+def test_a_grant_of_several_calls_draws_as_many_requests_and_is_settled_call_by_call() -> None:
+    lane = Lane(Capacity("p", 60, 60_000))
+    taken = lane.take(3000, 0.0, Tier.INTERACTIVE, "acme", calls=3)
+    # One was there; two are owed, and one is needed: three at 0.95 a second.
+    assert lane.next_at(0.0) == pytest.approx(3 / 0.95)
+    lane.settle(taken, 400, 1.0)
+    lane.settle(taken, 0, 1.0, calls=2)
+    assert lane.used(1.0) == (3, 400)
+
+
 def test_a_lane_tells_its_limits_its_use_and_its_shares() -> None:
     lane = Lane(Capacity("p", 600, 120_000))
     lane.take(1000, 0.0, Tier.INTERACTIVE, "acme")
