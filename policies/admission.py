@@ -15,10 +15,11 @@ from decimal import Decimal
 from switchgear.decision import Decision
 
 from .accounts import Found
+from .costs import Sized
 from .model import Who
 from .sizing import Request
 
-__all__ = ["FairOrder", "GrantRequest", "Granted", "Ticket"]
+__all__ = ["FairOrder", "GrantRequest", "Granted", "Running", "Ticket"]
 
 _AGEING_S = 20.0
 
@@ -65,6 +66,16 @@ class Granted:
     def amount(self) -> Decimal:
         """What is held in all."""
         return self.each * self.calls
+
+
+@dataclass(slots=True)
+class Running:
+    """A grant's calls: what is needed to settle them and to learn. `call` is what was let go, degraded perhaps."""
+
+    asked: GrantRequest
+    call: Request
+    sized: Sized
+    began_at: float
 
 
 @dataclass(slots=True, eq=False)

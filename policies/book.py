@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple, Protocol
+
+from switchgear.usage import Usage
 
 from .meters import Meter
 from .model import Unit, Who
 from .sizing import Size
 
-__all__ = ["Amount", "Book", "Counters", "Grant", "Sizes", "grant_of", "lease_of"]
+__all__ = ["Amount", "Book", "BookedCall", "Counters", "Grant", "Sizes", "grant_of", "lease_of"]
 
 
 _LONG_AGO = float("-inf")
@@ -36,6 +39,18 @@ class Sizes(NamedTuple):
 
     money: Size
     tokens: Size
+
+
+@dataclass(frozen=True, slots=True)
+class BookedCall:
+    """What the engine needs of a call in the collector's feed; `cost` is None for an unpriced or incomplete one."""
+
+    key: str
+    who: Who
+    usage: Usage | None
+    cost: Decimal | None
+    ended_at: float
+    lease: str | None
 
 
 @dataclass(slots=True, eq=False)

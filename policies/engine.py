@@ -7,34 +7,33 @@ in `records` (grants and what became of them, for the engine that starts after t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import TypeVar
 
 from switchgear.decision import Action, Decision
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
-from .accounts import Accounts, Forced
-from .admission import FairOrder, Granted, GrantRequest, Ticket
-from .book import Amount, Book, Grant, grant_of, lease_of
+from .accounts import Accounts
+from .admission import FairOrder, Granted, GrantRequest, Running, Ticket
+from .book import Amount, Book, BookedCall, Grant, grant_of, lease_of
 from .breaker import State
+from .by_hand import ByHand
 from .capacity import Lane
-from .costs import Costs, Price, Sized
+from .costs import Costs, Price
 from .gate import Refusal, Wait
 from .judge import Judge, Said, Way
 from .ladder import stand, throttle_rate
-from .model import Override, PolicySet, Unit, Who
-from .records import Extended, Held, Overridden, Record, Released, Settled, Stopped
-from .records import Forced as ForcedRecord
+from .model import PolicySet, Unit, Who
+from .records import Extended, Held, Record, Released, Settled
 from .settlements import Settlement, Unbooked
 from .sizing import Request
 from .transitions import Transition
 from .units import atoms, decimal
 from .watch import Watch
 
-__all__ = ["BookedCall", "Engine", "Price", "Running"]
+__all__ = ["BookedCall", "Engine", "Price"]
 
 _LEASE_S = 300.0
 _PLACE_KEPT_S = 10.0
@@ -49,28 +48,6 @@ _REPLACEABLE_S = 86400.0
 _REMEMBERED = 10_000
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class BookedCall:
-    """What the engine needs of a call in the collector's feed; `cost` is None for an unpriced or incomplete one."""
-
-    key: str
-    who: Who
-    usage: Usage | None
-    cost: Decimal | None
-    ended_at: float
-    lease: str | None
-
-
-@dataclass(slots=True)
-class Running:
-    """A grant's calls: what is needed to settle them and to learn. `call` is what was let go, degraded perhaps."""
-
-    asked: GrantRequest
-    call: Request
-    sized: Sized
-    began_at: float
 
 
 @dataclass(slots=True)
@@ -89,6 +66,7 @@ class Engine:
     accounts: Accounts = field(init=False)
     watch: Watch = field(init=False)
     judge: Judge = field(init=False)
+    by_hand: ByHand = field(init=False)
     running: dict[str, Running] = field(default_factory=dict)
     _answered: dict[str, Ticket] = field(default_factory=dict)
     _decided: OrderedDict[str, tuple[Who, Decision]] = field(default_factory=OrderedDict)
@@ -98,6 +76,7 @@ class Engine:
         self.accounts = Accounts(self.policies)
         self.watch = Watch(self.accounts)
         self.judge = Judge(self.accounts, self.costs)
+        self.by_hand = ByHand(self.accounts, self.watch, self.records, self.pump)
         self.lanes = {capacity.provider: Lane(capacity) for capacity in self.policies.capacity}
 
     @property
@@ -220,12 +199,7 @@ class Engine:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
         for grant in self.book.expire(now):
             self.watch.touch(grant.meters)
-        for name, forced in list(self.accounts.forced.items()):
-            if forced.until is not None and now >= forced.until:
-                self.force({name}, None, "engine", "the time it was forced for is over", None, now)
-        for override_id, override in list(self.accounts.overrides.items()):
-            if override.until <= now:
-                self.end_override(override_id, "engine", "the time of the override is over", now)
+        self.by_hand.expire(now)
         self.watch.tick(now)
         self.pump(now)
 
@@ -345,54 +319,7 @@ class Engine:
         """A decision of a while ago and whom it was for; None where it is forgotten."""
         return self._decided.get(decision_id)
 
-    # -- by hand
-
-    def force(
-        self,
-        ceilings: Collection[str],
-        state: State | None,
-        by: str,
-        reason: str,
-        until: float | None,
-        now: float,
-    ) -> None:
-        """Force the breakers of these ceilings open, disable them, or (None) give them back.
-
-        Tasks that begin later are forced too.
-        """
-        self.records.append(ForcedRecord(now, sorted(ceilings), state and state.value, by, reason, until))
-        self.watch.force(ceilings, state, by, reason, until, now)
-        self.pump(now)
-
-    def override(self, override_id: str, override: Override, now: float) -> None:
-        """Give a ceiling another limit until `override.until`; the same id again replaces it."""
-        self.records.append(
-            Overridden(
-                now, override_id, override.ceiling, override.limit, override.until, override.author,
-                override.reason, override.scope,
-            )
-        )  # fmt: skip
-        self.accounts.overrides[override_id] = override
-        self.accounts.limit(now)
-        self.watch.overridden(override, override.author, override.reason, now)
-        self.pump(now)
-
-    def end_override(self, override_id: str, by: str, reason: str, now: float) -> bool:
-        """Give a ceiling its own limit back. False where there is no such override (any more)."""
-        ending = self.accounts.overrides.pop(override_id, None)
-        if ending is None:
-            return False
-        self.records.append(Overridden(now, override_id, ending.ceiling, None, now, by, reason, ending.scope))
-        self.accounts.limit(now)
-        self.watch.overridden(ending, by, reason, now)
-        return True
-
-    def stop_task(self, tenant: str, task: str, by: str, reason: str, now: float) -> None:
-        """Refuse every further call of a task tree; what runs is not cut off."""
-        self.records.append(Stopped(now, tenant, task, by, reason))
-        self.accounts.stopped[tenant, task] = Forced(State.FORCED_OPEN, None, f"stopped by {by}: {reason}")
-        self.watch.stopped(tenant, task, by, reason, now)
-        self.pump(now)
+    # -- another policy set
 
     def replace(self, policies: PolicySet, now: float) -> None:
         """Take over another policy set; what was spent under a ceiling whose extent stays is kept."""
@@ -416,7 +343,7 @@ class Engine:
         request = ticket.request
         ticket.found = self.accounts.of(request.who, request.budgets, now)
         self.watch.refresh(ticket.found, now)
-        way = self._stopped(request) or self.judge.way(request, ticket.found, self.version, now)
+        way = self.by_hand.stopped(request) or self.judge.way(request, ticket.found, self.version, now)
         if isinstance(way, Wait):
             return way
         del self.pending[request.id]
@@ -461,13 +388,6 @@ class Engine:
         self.book.hold(grant, now)
         self.running[grant.id] = running
         self.watch.touch(grant.meters)
-
-    def _stopped(self, request: GrantRequest) -> Refusal | None:
-        for task in {request.who.task, request.task_id}:
-            stopped = task and self.accounts.stopped.get((request.who.tenant, task))
-            if stopped:
-                return Refusal(None, stopped.reason)
-        return None
 
     def _refuse(self, refusal: Refusal, now: float) -> Decision:
         if refusal.account is not None and refusal.trips:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .accounts import Forced as ForcedState
+from .admission import Running
 from .book import Grant, grant_of
 from .breaker import State
-from .engine import Engine, Running
+from .engine import Engine
 from .model import Override
 from .records import Extended, Forced, Held, Learned, Overridden, Position, Record, Released, Settled, Stopped
 

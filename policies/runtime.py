@@ -117,7 +117,7 @@ class Runtime:
         self, ceilings: Collection[str], state: State | None, by: str, reason: str, for_s: float | None
     ) -> None:
         now = self.clock()
-        self.engine.force(ceilings, state, by, reason, None if for_s is None else now + for_s, now)
+        self.engine.by_hand.force(ceilings, state, by, reason, None if for_s is None else now + for_s, now)
         self.after_change()
 
     def after_change(self) -> None:

@@ -80,7 +80,7 @@ class _Playing:
         match step.does:
             case Force(ceiling, state, for_s):
                 until = None if for_s is None else world.now + for_s
-                world.engine.force({ceiling}, state, _AUTHOR, f"line {step.line}", until, world.now)
+                world.engine.by_hand.force({ceiling}, state, _AUTHOR, f"line {step.line}", until, world.now)
             case Ask() if agent is not None:
                 return world.engine.decide(agent.who(self.policies), world.now)
             case Spend() as spend if agent is not None:

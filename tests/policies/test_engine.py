@@ -255,9 +255,9 @@ def test_a_shadow_ceiling_records_and_lets_everything_through() -> None:
 
 def test_disabled_lets_everything_through_and_forced_open_nothing_until_its_time_is_over() -> None:
     caller = Caller(engine("  - {name: hour, limit: 0.001 USD, window: 1h}\n"))
-    caller.engine.force({"hour"}, State.DISABLED, "ann", "incident", 60.0, 0.0)
+    caller.engine.by_hand.force({"hour"}, State.DISABLED, "ann", "incident", 60.0, 0.0)
     assert caller.ask(1.0).grant is not None
-    caller.engine.force({"hour"}, State.FORCED_OPEN, "ann", "incident", 120.0, 2.0)
+    caller.engine.by_hand.force({"hour"}, State.FORCED_OPEN, "ann", "incident", 120.0, 2.0)
     assert caller.ask(3.0, output=1).decision.action is Action.DENY  # type: ignore[union-attr]
     caller.engine.tick(120.0)
     (account,) = caller.engine.accounts
