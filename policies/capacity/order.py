@@ -182,6 +182,10 @@ class FairOrder(Generic[T]):
                 line.rank = rank
                 heappush(self._agenda, _place(line))
 
+    def wake_all(self, now: float) -> None:
+        """Anything may have moved: the first that waits for each account is tried in the next round."""
+        self.wake(list(self._parks), now)
+
     def backlog(self) -> Iterator[Backlog]:
         """What waits, by lane, tier and tenant."""
         for line in self._lines.values():

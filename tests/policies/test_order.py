@@ -213,6 +213,15 @@ def test_a_wait_that_is_the_tiers_own_holds_up_no_more_urgent_one_however_long()
     assert visit(order, 100.0, lambda key: None)[0] == ["new"]
 
 
+def test_whatever_moved_the_first_of_every_account_is_tried() -> None:
+    order = FairOrder[str]()
+    for key in ("a", "b", "a2"):
+        put(order, key, accounts=(key[0],))
+    visit(order, 0.0, lambda key: key[0])
+    order.wake_all(0.1)
+    assert visit(order, 0.1, lambda key: key[0])[1] == ["a", "b"]
+
+
 def test_whoever_is_behind_a_first_that_leaves_or_is_refused_has_its_chance() -> None:
     order = FairOrder[str]()
     for key in ("first", "second", "third"):
