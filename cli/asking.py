@@ -39,9 +39,13 @@ class Policies:
         """The document at `path`. Raises NoAnswerError."""
         return self._ask("GET", path, params=dict(params))
 
-    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def write(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do it once, however often it is sent, and return the answer. Raises NoAnswerError."""
-        return self._ask(method, path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def end(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """End what is at `path`, and return the answer. Raises NoAnswerError."""
+        return self._ask("DELETE", path, params=dict(params))
 
     def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:

@@ -88,7 +88,7 @@ def move(
     order = {"do": do, "by": who, "reason": reason, "for_s": for_s}
     try:
         for ceiling in [_EVERY] if every else ceilings:
-            moved += int(engine.write("POST", "/v1/breakers", {"ceiling": ceiling, **order})["ceilings"])
+            moved += int(engine.write("/v1/breakers", {"ceiling": ceiling, **order})["ceilings"])
     except NoAnswerError as problem:
         return problem.code
     if as_json:

@@ -14,11 +14,13 @@ from .commands import (
     demo,
     keys,
     notices,
+    override,
     policies,
     prices,
     rerate,
     services,
     spend,
+    task,
     tenants,
     top,
     traces,
@@ -71,6 +73,8 @@ app.command(rich_help_panel=LOOK)(rerate.rerate)
 app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
 app.command(rich_help_panel=ACT)(top.top)
 app.add_typer(breakers.app, name="breakers", rich_help_panel=ACT)
+app.add_typer(override.app, name="override", rich_help_panel=ACT)
+app.add_typer(task.app, name="task", rich_help_panel=ACT)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from collector.keys.idempotency import DOCUMENTED
 from collector.keys.key import Key, key_of
 
 from . import metrics
-from .access import reaches
+from .access import reaches, signed
 from .accounts import Account
 from .breaker import State
 from .ladder import stand
@@ -44,11 +44,12 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
 
     @app.post("/v1/breakers", summary="Force breakers open, disable or restore them", dependencies=DOCUMENTED)
     async def force(request: Request, body: ForceBody) -> JSONResponse:
-        mine = _ceilings(runtime, key_of(request.scope))
+        key = key_of(request.scope)
+        mine = _ceilings(runtime, key)
         chosen = {name for name in mine if body.ceiling in ("*", name)}
         if not chosen:
             raise HTTPException(404, f'no ceiling "{body.ceiling}"; there are: {", ".join(mine) or "none"}')
-        runtime.force(chosen, _FORCED[body.do], body.by, body.reason, body.for_s)
+        runtime.force(chosen, _FORCED[body.do], signed(body.by, key), body.reason, body.for_s)
         return JSONResponse({"ceilings": len(chosen)})
 
     @app.get("/v1/shares", summary="Provider capacity: used in the last minute, and who waits for it")

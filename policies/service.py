@@ -19,7 +19,7 @@ from collector.keys.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 
-from . import api, feed, hot
+from . import api, explain, feed, hot, incident
 from .access import RULES
 from .engine import Engine
 from .files import load
@@ -106,7 +106,8 @@ def create_app(
         redoc_url=None,
         responses=PROBLEMS,
     )
-    api.routes(app, runtime)
+    for each in (api, explain, incident):
+        each.routes(app, runtime)
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -116,5 +117,5 @@ def create_app(
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
-    rest = BodyLimit(Idempotent(app, {("POST", "/v1/breakers")}), hot.MAX_BODY_BYTES)
+    rest = BodyLimit(Idempotent(app, {("POST", "/v1/breakers")} | incident.IDEMPOTENT), hot.MAX_BODY_BYTES)
     return hot.HotRoutes(rest, runtime, access)

@@ -90,7 +90,12 @@ async def as_key(tmp_path: Path) -> AsyncIterator[Engine]:
 
 async def _routes(client: httpx.AsyncClient) -> list[tuple[str, str]]:
     paths = (await client.get("/openapi.json")).json()["paths"]
-    return [(m.upper(), path) for path, methods in paths.items() for m in methods if m in ("get", "post")]
+    return [
+        (m.upper(), path)
+        for path, methods in paths.items()
+        for m in methods
+        if m in ("get", "post", "delete")
+    ]
 
 
 async def _queued(everyone: httpx.AsyncClient, requests: int) -> None:
@@ -198,6 +203,26 @@ async def test_a_reader_sees_0_bytes_of_another_tenant_over_every_route(as_key: 
     assert all(name in everything for name in ("globex-hour", "globex-task", "together", '"globex":1'))
     await everyone.post("/v1/grants/grant-01:release", json={})
     await waiting
+
+
+async def test_an_explanation_names_what_restrains_and_shows_no_sum_of_several_tenants(
+    as_key: Engine,
+) -> None:
+    everyone, acme = as_key("*", "read"), as_key("acme", "read")
+    scope = {"tenant": "acme", "workload": "w"}
+    told = [(await each.get("/v1/explain", params=scope)).json()["ceilings"] for each in (everyone, acme)]
+    shown = [{each["ceiling"]: "spent" in each for each in ceilings} for ceilings in told]
+    assert shown == [{"acme-hour": True, "together": True}, {"acme-hour": True, "together": False}]
+    foreign = await acme.get("/v1/explain", params={**scope, "tenant": "globex"})
+    assert foreign.status_code == 403
+
+
+async def test_another_tenants_decision_is_explained_as_one_that_never_was(as_key: Engine) -> None:
+    agent, acme = as_key("globex", "decide"), as_key("acme", "read")
+    decision = (await agent.get("/v1/decisions", params=SCOPE)).json()["id"]
+    answers = [await acme.get("/v1/explain", params={"decision": each}) for each in (decision, "d0-0")]
+    assert [each.status_code for each in answers] == [404, 404]
+    assert answers[0].text.replace(decision, "d0-0") == answers[1].text
 
 
 async def test_a_breaker_is_moved_by_whoever_operates_its_tenant(as_key: Engine) -> None:

@@ -29,6 +29,8 @@ tenants: {acme: {}, globex: {}}
 ceilings:
   - {name: acme-hour, scope: {tenant: acme}, limit: 5 USD, window: 1h}
   - {name: globex-hour, scope: {tenant: globex}, limit: 5 USD, window: 1h}
+  - {name: each-task, scope: {tenant: acme}, per: task, limit: 1 USD, holds: worst_case}
+  - {name: quota, per: tenant, limit: 1M tokens, window: 1h, shadow: true}
 """
 Verb = Callable[..., Result]
 CLIENTS = 500
@@ -98,7 +100,7 @@ def test_disabling_everything_reaches_500_polling_clients_within_2_seconds(
         disabled = await asyncio.to_thread(
             verb, "breakers", "disable", "--all", "--for", "1h", "--reason", "wrong prices", "--by", "ann"
         )
-        assert disabled.output == "2 ceilings disabled for 1h, by ann: wrong prices\n"
+        assert disabled.output == "4 ceilings disabled for 1h, by ann: wrong prices\n"
         await asyncio.gather(*polling)
         return max(told), told
 
@@ -175,17 +177,148 @@ def test_what_cannot_be_done_says_why(verb: Verb, arguments: str, code: int, say
     assert (result.exit_code, says in result.stderr) == (code, True)
 
 
+def ask(engine: Serving, request_id: str, task: str = "t1", cost: str = "0.5") -> dict[str, Any]:
+    """Ask for a call that costs so much at most, once the engine takes such calls at their word."""
+    call = {"tenant": "acme", "workload": "w", "task": task, "provider": "openai", "model": "m"}
+    # 16 tokens are held for whatever a request has beside its content.
+    bound = {"input_bytes": 0, "max_output_tokens": int(Decimal(cost) * 1_000_000) - 16, "worst_case": True}
+    with engine.client() as client:
+        found: dict[str, Any] = client.post("/v1/grants", json={**call, **bound, "id": request_id}).json()
+    return found
+
+
+def learned(engine: Serving) -> None:
+    """Let the engine see enough small calls that cost what they may."""
+    usage = {"input_uncached": 16, "output": 84}
+    with engine.client() as client:
+        for number in range(25):
+            ask(engine, f"learning-{number}", task="learning", cost="0.0001")
+            client.post(f"/v1/grants/learning-{number}:settle", json={"model": "m", "usage": usage})
+
+
+def test_an_override_lets_one_task_spend_more_until_it_is_revoked(engine: Serving, verb: Verb) -> None:
+    learned(engine)
+    assert ask(engine, "request-1", cost="1.5")["decision"]["action"] == "deny"
+    order = ("each-task", "--limit", "2 USD", "--for", "2h", "--reason", "must be done", "--by", "ann")
+    made = json.loads(verb("override", "grant", *order, "--task", "t1", "--json").output)
+    assert (made["ceiling"], made["scope"], made["limit"]) == ("each-task", {"task": "t1"}, "2 USD")
+    assert ask(engine, "request-2", cost="1.5")["grant"] is not None
+    assert ask(engine, "request-3", task="t2", cost="1.5")["decision"]["action"] == "deny"
+    assert json.loads(verb("override", "list", "--json").output)["overrides"] == [made]
+    assert made["id"] in verb("override", "list").output
+
+    ended = verb("override", "revoke", made["id"], "--reason", "done", "--by", "bob")
+    assert ended.output == f"{made['id']} is over: the ceiling's own limit holds\n"
+    assert json.loads(verb("override", "list", "--json").output) == {"overrides": []}
+    assert ask(engine, "request-4", cost="0.6")["grant"] is None
+    told = [(each["scope"]["task"], each["by"]) for each in transitions(engine) if each["to"] == "overridden"]
+    assert told == [("t1", "bob"), ("t1", "ann")]
+    again = verb("override", "revoke", made["id"], "--reason", "done")
+    assert (again.exit_code, f'no override "{made["id"]}" holds' in again.stderr) == (2, True)
+
+
+def test_a_stopped_task_is_refused_and_its_siblings_go_on(engine: Serving, verb: Verb) -> None:
+    learned(engine)
+    stop = ("task", "stop", "t1", "--tenant", "acme", "--reason", "loops", "--by", "ann")
+    assert verb(*stop).output == "t1 of acme is stopped: its calls are refused\n"
+    decision = ask(engine, "request-1")["decision"]
+    assert (decision["action"], decision["reason"]) == ("deny", "stopped by ann: loops")
+    assert ask(engine, "request-2", task="t2")["grant"] is not None
+    assert verb(*stop).output == "t1 of acme was stopped before: its calls are refused\n"
+    stopped = [each for each in transitions(engine) if each["to"] == "stopped"]
+    assert [(each["by"], each["reason"], each["scope"]) for each in stopped] == [
+        ("ann", "loops", {"tenant": "acme", "task": "t1"})
+    ]
+
+
+def test_what_every_ceiling_says_is_explained_and_whose_word_counts(engine: Serving, verb: Verb) -> None:
+    assert verb("breakers", "open", "acme-hour", "--reason", "leak").exit_code == 0
+    decision = ask(engine, "request-1")["decision"]
+    now = ("policies", "explain", "--tenant", "acme", "--workload", "w", "--task", "t1")
+    for asked in (now, ("policies", "explain", "--decision", decision["id"])):
+        found = json.loads(verb(*asked, "--json").output)
+        assert found["who"] | {"tenant": "acme", "workload": "w", "task": "t1"} == found["who"]
+        told = {each["ceiling"]: (each["action"], each["restricts"]) for each in found["ceilings"]}
+        assert told == {
+            "acme-hour": ("deny", True), "each-task": ("allow", False), "quota": ("allow", False)
+        }  # fmt: skip
+    assert found["decision"]["id"] == decision["id"]
+    shown = verb(*now).output
+    assert "=>  acme-hour" in shown
+    assert "quota is in shadow" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("override grant acme-hour --for 1h --reason r --limit 20", 'has no currency; write "20 USD"'),
+        (
+            "override grant acme-hour --for 1h --reason r --limit 20_EUR",
+            '"20 EUR" is in EUR, and "acme-hour" counts',
+        ),
+        (
+            "override grant quota --for 1h --reason r --limit 20_USD",
+            '"20 USD" is in USD, and "quota" counts tokens',
+        ),
+        (
+            "override grant acme-hour --for 1h --reason r --limit 2_USD --task t",
+            "is one for all that it counts",
+        ),
+        ("override grant each-task --for 1h --reason r --limit 2_USD --model m", '"each-task" goes per task'),
+        (
+            "override grant nothing --for 1h --reason r --limit 2_USD",
+            'no ceiling "nothing"; there are: acme-hour',
+        ),
+        ("override grant acme-hour --for 31d --reason r --limit 2_USD", "for_s"),
+        ("policies explain --tenant acme", "--tenant and --workload"),
+        ("policies explain --tenant acme --decision d1-1", "a decision has its scope"),
+        ("policies explain --decision d1-99999", 'no decision "d1-99999" is remembered'),
+    ],
+)
+def test_what_makes_no_sense_says_what_to_write(verb: Verb, arguments: str, says: str) -> None:
+    result = verb(*(part.replace("_", " ") for part in arguments.split()))
+    assert (result.exit_code, says in result.stderr) == (2, True), result.output
+
+
 def test_a_key_moves_what_it_reaches_and_no_more(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path / FILE_NAME)
     operator = keyring.create(["acme"], ["operate"], now=datetime.now(UTC))[1]
     reader = keyring.create(["acme"], ["read"], now=datetime.now(UTC))[1]
     order = ("breakers", "disable", "--all", "--reason", "r", "--by", "ann")
     with serving(tmp_path) as engine:
-        assert asked_of(engine, operator)(*order).output == "1 ceiling disabled for 1h, by ann: r\n"
+        assert asked_of(engine, operator)(*order).output == "2 ceilings disabled for 1h, by ann: r\n"
         refused = asked_of(engine, reader)(*order)
         unknown = asked_of(engine)(*order)
     assert (refused.exit_code, "operate" in refused.stderr) == (2, True)
     assert (unknown.exit_code, "the policy engine wants a key" in unknown.stderr) == (1, True)
+
+
+def test_a_key_overrides_stops_and_sees_what_is_of_its_tenants(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / FILE_NAME)
+    secret = keyring.create(["acme"], ["operate"], now=datetime.now(UTC))[1]
+    everyone = keyring.create(["*"], ["operate"], now=datetime.now(UTC))[1]
+    order = ("--limit", "9 USD", "--for", "1h", "--reason", "r", "--by", "ann")
+    with serving(tmp_path) as engine:
+        acme, all_ = asked_of(engine, secret), asked_of(engine, everyone)
+        foreign = acme("override", "grant", "globex-hour", *order)
+        made = json.loads(all_("override", "grant", "globex-hour", *order, "--json").output)
+        assert acme("override", "grant", "acme-hour", *order).exit_code == 0
+        (seen,) = json.loads(acme("override", "list", "--json").output)["overrides"]
+        ended = acme("override", "revoke", made["id"], "--reason", "r")
+        stopped = acme("task", "stop", "t", "--tenant", "globex", "--reason", "r")
+        asked = acme("policies", "explain", "--tenant", "globex", "--workload", "w")
+        whole = json.loads(
+            acme("policies", "explain", "--tenant", "acme", "--workload", "w", "--json").output
+        )
+    assert 'no ceiling "globex-hour"; there are: acme-hour, each-task' in foreign.stderr
+    # Of whose key it was the log tells beside what they call themselves.
+    assert (seen["ceiling"], seen["by"]) == ("acme-hour", f"ann ({secret[:15]})")
+    assert 'no override "' in ended.stderr
+    assert [each.exit_code for each in (foreign, ended, stopped, asked)] == [2] * 4
+    assert {each["ceiling"]: "spent" in each for each in whole["ceilings"]} == {
+        "acme-hour": True,
+        "quota": True,
+    }
 
 
 def test_where_no_engine_answers_one_line_says_so() -> None:
