@@ -26,7 +26,7 @@ import itertools
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from switchgear.tier import Tier
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 class Backlog(NamedTuple):
     """What waits for a lane: `calls` in all, `held_up` of them for an account; `tokens` are those of the others."""
 
-    lane: Hashable
+    lane: Any
     tier: Tier
     tenant: str
     calls: int
@@ -67,7 +67,7 @@ class Turn(Generic[T]):
     """Whose turn it is. One of `serve`, `wait` and `drop`; untouched, its lane has no room for its tier now."""
 
     item: T
-    lane: Hashable
+    lane: Any
     tier: Tier
     tenant: str
     _order: FairOrder[T]
