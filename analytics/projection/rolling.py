@@ -2,8 +2,8 @@
 
 What of the window's spend is still inside then is known, what leaves is known too; only what arrives until then is
 forecast. Its point is the mean of five rates, each weighted by how well it has foretold this scope lately; its band
-the quantiles of past errors in the same situation: how the short rate stands to the long one, and whether the window is
-fuller than nine times in ten.
+the quantiles of past errors in the same situation: how the short rate stands to the long one, and how full the window is
+for this scope.
 
     forecast = RollingForecast(3600.0)
     forecast.arrived(amount, at)                                  # each booking: O(1), any order
@@ -41,17 +41,19 @@ __all__ = ["SITUATIONS", "Rates", "RollingForecast"]
 _WEEK_S = 604_800.0
 # The floor of both sides of an error, as a share of the long mean: silence must not divide by zero.
 _FLOOR_SHARE = 0.05
+# Where the short rate stands to the long one, and the long one to the mean; both with the floor on either side.
 _TRENDS = (math.exp(-1.0), math.exp(-0.3), math.exp(0.3), math.exp(1.0))
-_TREND_NAMES = ("stopping", "falling", "steady", "rising", "surging")
-_IDLE = 10
-SITUATIONS = (*_TREND_NAMES, *(f"{name}, high" for name in _TREND_NAMES), "idle")
+_LEVELS = (math.exp(-1.0), math.exp(0.3))
+SITUATIONS = tuple(
+    f"{trend}, {level}"
+    for trend in ("stopping", "falling", "steady", "rising", "surging")
+    for level in ("low", "usual", "high")
+)
 """Names of the situations, in the order of a table's rows."""
 
-# What is known of how far off each rate is, is forgotten over six windows.
-_ERROR_PACE = 1 / (6 * CELLS)
+# What is known of how far off each rate is, is forgotten over thirty windows.
+_ERROR_PACE = 1 / (30 * CELLS)
 
-# The level passed one time in ten is followed in steps of its logarithm, one up for nine down.
-_HIGHER, _LOWER = math.exp(0.9 * 0.01), math.exp(-0.1 * 0.01)
 _VERSION = 1
 
 Rates = tuple[float, float, float, float, float]
@@ -65,7 +67,7 @@ class RollingForecast:
     """The forecast of one scope's rolling window of `window_s` seconds. Not thread-safe; 10 us a call at most."""
 
     __slots__ = (
-        "_cell_s", "_due", "_errors", "_expected", "_first", "_held", "_high", "_mean", "_mean_most", "_mean_of",
+        "_cell_s", "_due", "_errors", "_expected", "_first", "_held", "_mean", "_mean_most", "_mean_of",
         "_ring", "_schedules", "_tracker", "_usual", "_usual_at", "_weights", "horizon_s", "window_s",
     )  # fmt: skip
 
@@ -81,7 +83,7 @@ class RollingForecast:
         self._weights = weights(self._errors)
         self._ring = Ring()
         self._first: int | None = None
-        self._mean = self._high = self._held = 0.0
+        self._mean = self._held = 0.0
         self._mean_of, self._mean_most = 0, max(CELLS, int(_WEEK_S / self._cell_s))
         self._expected = self._usual = self._usual_at = 0.0
         self._schedules: Sequence[Schedule] = ()
@@ -177,7 +179,6 @@ class RollingForecast:
             "first": self._first,
             "mean": [self._mean, self._mean_of],
             "errors": list(self._errors),
-            "high": self._high,
             "held": self._held,
             "usual": [self._expected, self._usual, self._usual_at],
             "due": [[list(due[0]), *due[1:]] if due else None for due in self._due],
@@ -193,7 +194,7 @@ class RollingForecast:
             )
         self._tracker.restore(state)
         self._ring.restore(state["cells"], state["index"])
-        self._first, self._high, self._held = state["first"], state["high"], state["held"]
+        self._first, self._held = state["first"], state["held"]
         self._mean, self._mean_of = state["mean"]
         self._expected, self._usual, self._usual_at = state["usual"]
         self._errors = list(state["errors"])
@@ -220,10 +221,6 @@ class RollingForecast:
             self._learn(*due)
         self._mean_of = min(self._mean_of + 1, self._mean_most)
         self._mean += (amount * HORIZON - self._mean) / self._mean_of
-        if ring.long > 0.0:
-            if self._mean_of <= CELLS:
-                self._high = max(self._high, ring.long)
-            self._high *= _HIGHER if ring.long > self._high else _LOWER
         forecast = self._forecast(at) if ring.long > 0.0 else None
         if forecast is None:
             self._due[place] = None
@@ -257,10 +254,8 @@ class RollingForecast:
         point = by_short * short + by_middle * middle + by_long * long + by_ago * ago + by_mean * mean
         if self._usual:
             point = max(0.0, point - self._usual)
-        if long < floor:
-            return rates, point, floor, _IDLE
-        situation = bisect(_TRENDS, (short + floor) / (long + floor))
-        return rates, point, floor, situation + 5 if long * CELLS > self._high * HORIZON else situation
+        trend = bisect(_TRENDS, (short + floor) / (long + floor))
+        return rates, point, floor, 3 * trend + bisect(_LEVELS, (long + floor) / (mean + floor))
 
     def _expect(self, expected: float, now: float) -> None:
         """Follow what is usually expected, at the pace of the middle rate."""

@@ -29,7 +29,7 @@ class RollingTable:
     errors: Row
     rows: tuple[Row, ...]
     step: float = 0.01
-    shared_step: float = 0.003
+    shared_step: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,10 @@ class CalendarTable:
     shared_step: float = 0.02
 
 
-# A window of a day or more brings so few forecasts a week that its shared part must move faster to be of use.
-_DAY_S, _DAY_SHARED_STEP = 86_400.0, 0.02
-
-
 def rolling_table(window_s: float) -> RollingTable:
     """The shipped table of the nearest length, nearest as a ratio."""
-    length_s = _nearest(ROLLING_ROWS, window_s)
-    errors, rows = RATE_ERRORS[length_s], ROLLING_ROWS[length_s]
-    if length_s < _DAY_S:
-        return RollingTable(errors, rows)
-    return RollingTable(errors, rows, shared_step=_DAY_SHARED_STEP)
+    nearest = _nearest(ROLLING_ROWS, window_s)
+    return RollingTable(RATE_ERRORS[nearest], ROLLING_ROWS[nearest])
 
 
 def calendar_table(length_s: float) -> CalendarTable:

@@ -109,7 +109,7 @@ def test_nothing_is_said_before_the_first_period() -> None:
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.floats(0.0, 100.0), st.floats(0.0, 1.0, exclude_max=True)), min_size=1, max_size=40
+        st.tuples(st.floats(0.001, 100.0), st.floats(0.0, 1.0, exclude_max=True)), min_size=1, max_size=40
     ),
     st.floats(0.0, 1.0),
     st.sampled_from([2.0, 2.0**-20]),
