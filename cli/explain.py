@@ -25,8 +25,10 @@ Named = Mapping[str, str | None]
 _NUMBERS = ("spent", "held", "projected", "limit")
 
 
-def by_file(file: Path, named: Named, *, as_json: bool) -> int:
+def by_file(file: Path, named: Named, decision: str | None, *, as_json: bool) -> int:
     """Print each ceiling of `file` and whether it counts a call of whom `named` names; the exit code."""
+    if decision is not None:
+        return misuse("policies explain: a decision is known to the engine that made it; leave the file out")
     if not named["tenant"] or not named["workload"]:
         return misuse("policies explain: say whose calls: --tenant and --workload")
     try:

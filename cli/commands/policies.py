@@ -104,7 +104,7 @@ def explain(
         "model": model,
     }
     if file is not None:
-        raise typer.Exit(verb.by_file(file, named, as_json=as_json))
+        raise typer.Exit(verb.by_file(file, named, decision, as_json=as_json))
     raise typer.Exit(verb.by_engine(named, decision, policies=policies, api_key=api_key, as_json=as_json))
 
 

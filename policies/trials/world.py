@@ -36,8 +36,10 @@ class World:
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _places: itertools.count[int] = field(default_factory=itertools.count)
     _ticks: int = 0
+    _began_at: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self._began_at = self.now
         self.engine = Engine(self.policies, self.price)
         self.engine.accounts.open_windows(self.now)
 
@@ -47,17 +49,14 @@ class World:
 
     def pass_to(self, moment: float) -> None:
         """Let time pass up to `moment`, with all that is due until then."""
-        while True:
-            tick = min((self.now // self.step_s + 1) * self.step_s, moment)
+        while self.now < moment or (self._due and self._due[0][0] <= moment):
+            tick = min(self._next_tick(), moment)
             if self._due and self._due[0][0] <= tick:
                 at, _, do = heapq.heappop(self._due)
                 self.now = max(self.now, at)
                 do()
-            elif tick > self.now:
-                self.now = tick
-                self._tick()
             else:
-                break
+                self._tick(tick)
             self.note()
 
     def note(self) -> None:
@@ -67,11 +66,17 @@ class World:
             self.engine.outbox.clear()
         self.engine.records.clear()
 
-    def _tick(self) -> None:
-        self.engine.tick(self.now)
-        self._ticks += 1
-        if self._ticks % _TIDY_EVERY == 0:
-            self.engine.tidy(self.now)
+    def _tick(self, at: float) -> None:
+        self.now = at
+        self.engine.tick(at)
+        if at >= self._next_tick():
+            self._ticks += 1
+            if self._ticks % _TIDY_EVERY == 0:
+                self.engine.tidy(at)
+
+    def _next_tick(self) -> float:
+        # Counted and not added up: a sum of many steps can stand still by its rounding.
+        return self._began_at + (self._ticks + 1) * self.step_s
 
 
 def finest_step(policies: PolicySet, span_s: float, most: int) -> float:

@@ -20,7 +20,10 @@ from typer.testing import CliRunner
 from cli.main import app
 from collector.keys.keyring import FILE_NAME, Keyring
 from collector.pricing import Quote
+from policies.breaker import State
+from policies.files import parse
 from policies.service import create_app
+from policies.trials.world import World
 from switchgear.usage import Usage
 
 POLICY = """\
@@ -41,8 +44,8 @@ def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *
     return Quote(Decimal(usage.total) / 1_000_000, "USD", "a test's rates")
 
 
-def serving(folder: Path) -> Serving:
-    (folder / "policies.yaml").write_text(POLICY)
+def serving(folder: Path, more: str = "") -> Serving:
+    (folder / "policies.yaml").write_text(POLICY + more)
     return Serving(
         create_app(
             policy_file=folder / "policies.yaml", data=folder, price=price, collector=None, keyless=True
@@ -124,6 +127,23 @@ async def _asked(port: int, body: dict[str, Any]) -> dict[str, Any]:
     await writer.wait_closed()
     found: dict[str, Any] = orjson.loads(answer.partition(b"\r\n\r\n")[2])
     return found
+
+
+def test_what_was_disabled_for_an_hour_acts_again_after_it_by_itself() -> None:
+    policies = parse(POLICY, name="policies.yaml")
+    world = World(policies, lambda *_: Decimal(1), now=0.0, step_s=1.0)
+    names = {ceiling.name for ceiling in policies.ceilings}
+    world.engine.by_hand.force(names, State.DISABLED, "ann", "wrong prices", 3600.0, 0.0)
+    world.pass_to(3599.0)
+    # Of the ceilings that go per task or tenant nobody has asked yet.
+    disabled = [("acme-hour", "disabled", "ann"), ("globex-hour", "disabled", "ann")]
+    assert [(each.policy, each.after, each.by) for each in world.transitions] == disabled
+    world.pass_to(3600.0)
+    given_back = {(each.policy, each.after, each.by, each.reason) for each in world.transitions[2:]}
+    assert given_back == {
+        (name, "closed", "engine", "the time it was forced for is over")
+        for name in ("acme-hour", "globex-hour")
+    }
 
 
 def test_what_is_done_by_hand_is_shown_and_given_back(engine: Serving, verb: Verb) -> None:
@@ -215,6 +235,13 @@ def test_an_override_lets_one_task_spend_more_until_it_is_revoked(engine: Servin
     assert told == [("t1", "bob"), ("t1", "ann")]
     again = verb("override", "revoke", made["id"], "--reason", "done")
     assert (again.exit_code, f'no override "{made["id"]}" holds' in again.stderr) == (2, True)
+
+
+def test_an_override_of_the_file_is_listed_beside_those_by_hand(tmp_path: Path) -> None:
+    until = "{ceiling: acme-hour, limit: 9 USD, until: 2099-01-01T00:00:00Z, author: kim, reason: a big day}"
+    with serving(tmp_path, f"overrides:\n  - {until}\n") as engine:
+        (shown,) = json.loads(asked_of(engine)("override", "list", "--json").output)["overrides"]
+    assert (shown["id"], shown["limit"], shown["by"]) == (None, "9 USD", "kim")
 
 
 def test_a_stopped_task_is_refused_and_its_siblings_go_on(engine: Serving, verb: Verb) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from policies.trials.cases import run
 POLICIES = """\
 version: 1
 tenants:
+  zenith: {}
   acme:
     workloads:
       chat: {tier: interactive, degrade: [{from: large, to: small, supports: [tools]}]}
@@ -27,6 +29,8 @@ ceilings:
     limit: 4 USD
     window: 1h
     ladder: [{at: 50%, do: degrade}]
+  - {name: day, scope: {tenant: zenith}, limit: 1 USD, window: {calendar: day, zone: Europe/Berlin}}
+  - {name: quota, scope: {tenant: acme}, limit: 5000 tokens, window: 1h, per: workload, shadow: true}
 """
 HEAD = """\
 version: 1
@@ -77,6 +81,22 @@ def failures(policies: PolicySet, steps: str) -> list[str]:
             "- {call: {workload: nightly, task: t1, cost: 0.01 USD}, expect: {action: deny, policy: task}}\n"
             "- {call: {workload: nightly, task: t2, cost: 0.01 USD}, expect: {action: allow}}",
             id="a task has its own allowance, and another one its own",
+        ),
+        pytest.param(
+            # In the night to 28 March the clock goes forward: that day begins at 23:00 UTC and ends at 22:00.
+            "- {at: 2027-03-27T22:59:59Z, spend: {tenant: zenith, cost: 1 USD}}\n"
+            "- {at: 2027-03-27T23:00:00Z, spend: {tenant: zenith, cost: 1 USD}}\n"
+            "- {ask: {tenant: zenith}, expect: {action: deny, policy: day, ceilings: {day: {spent: 1 USD}}}}\n"
+            "- {at: 2027-03-28T21:59:59Z, ask: {tenant: zenith}, expect: {action: deny}}\n"
+            "- {at: 2027-03-28T22:00:00Z, call: {tenant: zenith, cost: 1 USD}, expect: {action: allow}}\n"
+            "- {ask: {tenant: zenith}, expect: {ceilings: {day: {remaining: 0 USD}}}}",
+            id="a day of 23 hours begins and ends at local midnight",
+        ),
+        pytest.param(
+            "- {call: {tokens: 5000}, expect: {ceilings: {quota: {remaining: 0 tokens}}}}\n"
+            "- {call: {tokens: 1}, expect: {action: allow, ceilings: {quota: {remaining: -1 tokens}}}}\n"
+            "- {ask: {workload: nightly}, expect: {ceilings: {quota: {spent: 0 tokens}}}}",
+            id="tokens are counted for each workload, and a shadow stops nobody",
         ),
         pytest.param(
             "- {force: {ceiling: hour, do: open, for: 1h}, expect: {ceilings: {hour: {state: forced_open}}}}\n"
@@ -158,7 +178,7 @@ def test_a_call_that_waits_takes_its_time_and_goes_once_there_is_room(policies: 
             "6:",
             "nobody is told anything",
         ),
-        ("{name: a, steps: [{ask: {}, expect: {policy: day}}]}", "6:", "there are: hour, task, soft"),
+        ("{name: a, steps: [{ask: {}, expect: {policy: year}}]}", "6:", "there are: hour, task, soft, day"),
         (
             "{name: a, steps: [{ask: {}, expect: {ceilings: {hour: {spent: 5 tokens}}}}]}",
             "6:",
@@ -191,3 +211,19 @@ def test_amounts_are_exact(policies: PolicySet) -> None:
     (case,) = parse(f"{HEAD}  - {{name: a, steps: [{steps[2:]}]}}\n", policies, name="cases.yaml")
     does = case.steps[0].does
     assert case.rates.cost("a-model", does.tokens) == Decimal("0.01")  # type: ignore[union-attr]
+
+
+def test_the_cases_of_the_documentation_say_what_the_engine_does() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "policy-tools.md").read_text()
+    cases = text.partition("```yaml\n")[2].partition("```")[0]
+    described = parse_policies(
+        "version: 1\ntenants: {acme: {}}\nceilings:\n"
+        "  - {name: acme-hour, scope: {tenant: acme}, limit: 20 USD, window: 1h}\n"
+        "  - {name: acme-day, scope: {tenant: acme}, limit: 50 USD, window: {calendar: day, zone: Europe/Berlin}}\n",
+        name="policies.yaml",
+    )
+    found = [run(case, described) for case in parse(cases, described, name="docs")]
+    assert [(result.case.name, result.failures) for result in found] == [
+        ("the limit itself passes, a millionth more does not", ()),
+        ("a day of 23 hours", ()),
+    ]

@@ -94,6 +94,11 @@ def test_whose_calls_are_explained_is_to_be_said(policy: Path) -> None:
     assert (result.exit_code, "--tenant and --workload" in result.stderr) == (2, True)
 
 
+def test_a_decision_is_explained_by_the_engine_that_made_it_and_by_no_file(policy: Path) -> None:
+    result = run("policies", "explain", policy, "--decision", "d1-1")
+    assert (result.exit_code, "leave the file out" in result.stderr) == (2, True)
+
+
 def test_each_case_is_one_line_and_a_failing_one_is_exit_1(policy: Path, cases: Path) -> None:
     result = run("policies", "test", policy, cases)
     assert result.exit_code == 1

@@ -19,6 +19,7 @@ from policies.trials.judging import Money, judge
 from policies.trials.recorded import RecordedCall, recorded_prices
 from policies.trials.replay import PATIENCE_S, Became, Replay, in_shadow, replay
 from policies.trials.truth import Truth
+from policies.trials.world import World
 from switchgear import guard
 from switchgear.tier import Tier
 from switchgear.usage import Usage
@@ -167,6 +168,16 @@ def test_models_without_a_price_cost_what_their_recorded_calls_did() -> None:
     # 0.4 USD for 400,000 tokens
     assert prices("openai", "m", *asked) == Decimal("0.00005")
     assert prices("openai", "other", *asked) is None
+
+
+@pytest.mark.parametrize("step_s", [0.5, 60.0, 570.06, 1 / 3])
+def test_time_passes_to_its_moment_whatever_the_step(step_s: float) -> None:
+    begin = datetime(2026, 11, 16, tzinfo=UTC).timestamp()
+    world = World(policies(HOUR), price, begin, step_s)
+    done: list[float] = []
+    world.later(begin + 10_000.25, lambda: done.append(world.now))
+    world.pass_to(begin + 20_000.5)
+    assert (world.now, done) == (begin + 20_000.5, [begin + 10_000.25])
 
 
 # -- how trips are judged
