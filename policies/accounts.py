@@ -92,6 +92,11 @@ class Account:
         """Whether it keeps anybody from anything."""
         return not self.ceiling.shadow and self.state is not State.DISABLED
 
+    @property
+    def is_free(self) -> bool:
+        """Whether its breaker is closed and no rung of its ladder is reached: only its limit counts."""
+        return self.state is State.CLOSED and not self.rungs
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -117,12 +122,16 @@ class Rule:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Found:
     """The meters and accounts that count a call."""
 
     meters: tuple[Meter, ...]
     accounts: tuple[Account, ...]
+    wrapping: tuple[Account, ...] = ()
+    """Those near whose limit a task should wrap up."""
+    weighed: tuple[int, Any] | None = None
+    """What the judge has made of them, and as of which version of the breakers."""
 
     def more(self, others: Iterable[tuple[Meter, Account]]) -> Found:
         """With these too."""
@@ -131,7 +140,7 @@ class Found:
             if meter not in meters:
                 meters.append(meter)
                 accounts.append(account)
-        return Found(tuple(meters), tuple(accounts))
+        return Found(tuple(meters), tuple(accounts), self.wrapping)
 
 
 @dataclass(slots=True)
@@ -208,7 +217,10 @@ class Accounts:
             account.limit = atoms(self._amount(account, now), account.ceiling.unit)
         meter = accounts[0].meter
         meter.limit(Limit(a.total, a.limit, a.ceiling.holds is Holds.WORST_CASE) for a in accounts if a.acts)
-        meter.restrained = any(a.acts and (a.state is not State.CLOSED or a.rungs) for a in accounts)
+        meter.restrained = any(a.acts and not a.is_free for a in accounts)
+        meter.plain = all(
+            a.acts and a.is_free and not a.ceiling.ladder and not a.ceiling.carry_over for a in accounts
+        )
 
     def currency(self, ceiling: Ceiling) -> str:
         """What a ceiling's amounts are in: the set's currency, or tokens."""
@@ -235,7 +247,8 @@ class Accounts:
             own = self._by_meter.get(_own_key(who.tenant, who.task), ())
             accounts.extend(own)
             meters |= dict.fromkeys(account.meter for account in own)
-        return Found(tuple(meters), tuple(accounts))
+        wrapping = tuple(account for account in accounts if account.ceiling.wrap_up_at is not None)
+        return Found(tuple(meters), tuple(accounts), wrapping)
 
     def _at(self, rule: Rule, values: tuple[tuple[Dimension, str], ...], now: float) -> tuple[Account, ...]:
         key = (*_extent(rule), values)

@@ -23,7 +23,7 @@ from .by_hand import ByHand
 from .capacity import Lane
 from .costs import Costs, Price
 from .gate import Refusal, Wait
-from .judge import Judge, Said, Way
+from .judge import Judge, Said, Verdict, Way
 from .ladder import stand, throttle_rate
 from .model import PolicySet, Unit, Who
 from .records import Extended, Held, Record, Released, Settled
@@ -305,9 +305,17 @@ class Engine:
 
     def decide(self, who: Who, now: float) -> Decision:
         """What a scope may do now: the most restrictive of the ceilings that apply."""
+        return self.told(who, self.verdict(who, now), now)
+
+    def verdict(self, who: Who, now: float) -> Verdict:
+        """What `decide` says, without amounts."""
         found = self.accounts.of(who, (), now)
         self.watch.refresh(found, now)
-        return self._remembered(who, self.judge.decide(who, found, self.version, now))
+        return self.judge.verdict(who, found, self.version, now)
+
+    def told(self, who: Who, verdict: Verdict, now: float) -> Decision:
+        """A verdict as the decision that is told to `who`, and remembered."""
+        return self._remembered(who, self.judge.told(verdict, self.version, now))
 
     def explain(self, who: Who, now: float) -> list[Said]:
         """What every ceiling that counts this scope says of it, the most restrictive first."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from switchgear.decision import Action, Caps, Decision
 
@@ -18,7 +19,7 @@ from .model import Holds, Step, Unit, Who
 from .sizing import Request
 from .units import decimal
 
-__all__ = ["Judge", "Said", "Way"]
+__all__ = ["Judge", "Said", "Verdict", "Way"]
 
 _VALID_S = 30.0
 NO_CEILING = "no ceiling applies"
@@ -33,6 +34,15 @@ class Said:
     step: Step | None
     action: Action
     reason: str
+
+
+class Verdict(NamedTuple):
+    """What a scope may do now, why, and whose word that is (None: no ceiling's)."""
+
+    action: Action
+    reason: str
+    account: Account | None
+    wrap_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +63,23 @@ class Judge:
     costs: Costs
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def decide(self, who: Who, found: Found, version: int, now: float) -> Decision:
-        """What a scope may do now: the most restrictive of the ceilings that apply."""
-        stopped = self.accounts.stopped.get((who.tenant, who.task or ""))
-        if stopped is not None:
-            return self.decision(Action.DENY, stopped.reason, version, now, None, wrap_up=True)
-        worst: Account | None = None
-        severity, tightest = -1, float("inf")
-        for account in found.accounts:
-            if account.ceiling.shadow:
-                continue
-            act = action(account, step_for(account, who.tier), who.tier).severity
-            free = account.meter.free_share(account.total, account.limit, now)
-            if act > severity or (act == severity and free < tightest):
-                worst, severity, tightest = account, act, free
-        if worst is None:
-            return self.decision(Action.ALLOW, NO_CEILING, version, now, None)
-        step = step_for(worst, who.tier)
-        act_ = action(worst, step, who.tier)
-        return self.decision(act_, why(worst, step), version, now, worst, wrap_up=self._wraps_up(found, now))
+    def told(self, verdict: Verdict, version: int, now: float) -> Decision:
+        """A verdict in words and amounts."""
+        action_, reason, account, wrap_up = verdict
+        return self.decision(action_, reason, version, now, account, wrap_up=wrap_up)
+
+    def verdict(self, who: Who, found: Found, version: int, now: float) -> Verdict:
+        """What a scope may do now: the most restrictive of the ceilings that apply, and the tightest of those.
+
+        Breakers move with the version: until then only which one is the tightest is looked at anew.
+        """
+        if found.weighed is None or found.weighed[0] != version:
+            found.weighed = (version, tuple(self._weigh(who, found)))
+        verdicts: tuple[Verdict, ...] = found.weighed[1]
+        verdict = verdicts[0] if len(verdicts) == 1 else min(verdicts, key=lambda each: _free(each, now))
+        if found.wrapping and not verdict.wrap_up and self._wraps_up(found, now):
+            return verdict._replace(wrap_up=True)
+        return verdict
 
     def explain(self, who: Who, found: Found, now: float) -> list[Said]:
         """What every account that counts such a call says of it, the most restrictive first."""
@@ -84,7 +92,9 @@ class Judge:
 
     def way(self, request: GrantRequest, found: Found, version: int, now: float) -> Way | Wait | Refusal:
         """What becomes of a request as far as money goes; the first refusal counts, then the first wait."""
-        act, account, step = restriction((a for a in found.accounts if a.acts), request.who.tier)
+        act, account, step = Action.ALLOW, None, None
+        if not _is_free(found):
+            act, account, step = restriction((a for a in found.accounts if a.acts), request.who.tier)
         call, caps = request.call, Caps()
         if act is Action.DEGRADE:
             workload = self.accounts.policies.workload(request.who.tenant, request.who.workload)
@@ -93,8 +103,7 @@ class Judge:
                 caps, call = Caps(model=model), replace(call, model=model)
                 found = self.accounts.of(replace(request.who, model=model), request.budgets, now)
         sized = self.costs.sized(request.who, call, now, worst_case=request.worst_case)
-        free = not any(meter.restrained for meter in found.meters)
-        if not (free and room_for_all(found, sized.sizes, request.calls, now)):
+        if not (_is_free(found) and room_for_all(found, sized.sizes, request.calls, now)):
             verdict = self._against(request, found, sized, now)
             if verdict is not None:
                 return verdict
@@ -155,6 +164,8 @@ class Judge:
         self, request: GrantRequest, call: Request, found: Found, sized: Sized, now: float
     ) -> int | None:
         """An output limit that keeps the call within what is left, where it might pass that and can do without."""
+        if _fits_at_most(found, sized, now):
+            return None
         caps = []
         for account in found.accounts:
             if not account.acts or account.ceiling.holds is Holds.WORST_CASE:
@@ -173,8 +184,46 @@ class Judge:
     def _sized_at(self, request: GrantRequest, call: Request, output: int, now: float) -> Sized:
         return self.costs.sized(request.who, replace(call, max_output_tokens=output), now)
 
+    def _weigh(self, who: Who, found: Found) -> Iterable[Verdict]:
+        """The most restrictive verdicts; of several over the same sum that of the lowest limit, which is tighter."""
+        stopped = self.accounts.stopped.get((who.tenant, who.task or ""))
+        if stopped is not None:
+            return [Verdict(Action.DENY, stopped.reason, None, wrap_up=True)]
+        severity, worst = 0, dict[int, Verdict]()
+        for account in found.accounts:
+            if account.ceiling.shadow:
+                continue
+            step = step_for(account, who.tier)
+            act = action(account, step, who.tier)
+            if act.severity < severity:
+                continue
+            if act.severity > severity:
+                severity, worst = act.severity, {}
+            # What is carried over moves a limit without moving a breaker.
+            over = id(account if account.ceiling.carry_over else account.total)
+            known = worst.get(over)
+            if known is None or known.account is None or account.limit < known.account.limit:
+                worst[over] = Verdict(act, why(account, step), account)
+        return worst.values() or [Verdict(Action.ALLOW, NO_CEILING, None)]
+
     def _wraps_up(self, found: Found, now: float) -> bool:
-        wrapping: Sequence[Account] = [
-            a for a in found.accounts if a.ceiling.wrap_up_at is not None and a.acts
-        ]
-        return any(wraps_up(account, stand(account, now)) for account in wrapping)
+        return any(account.acts and wraps_up(account, now) for account in found.wrapping)
+
+
+def _free(verdict: Verdict, now: float) -> float:
+    account = verdict.account
+    return account.meter.free_share(account.total, account.limit, now) if account is not None else 1.0
+
+
+def _is_free(found: Found) -> bool:
+    """Whether no breaker and no rung is in the way of such calls: only limits count."""
+    return all(not meter.restrained for meter in found.meters)
+
+
+def _fits_at_most(found: Found, sized: Sized, now: float) -> bool:
+    """Whether the call fits beside all in flight even if each of them comes to its bound."""
+    for meter in found.meters:
+        size = sized.sizes.money if meter.unit is Unit.MONEY else sized.sizes.tokens
+        if size.bound > meter.room(now)[0] - meter.bounds:
+            return False
+    return True

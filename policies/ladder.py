@@ -113,7 +113,10 @@ def throttle_rate(account: Account, at: Stand) -> float:
     return max(1.5 * free / at.band.horizon_s, trickle)
 
 
-def wraps_up(account: Account, at: Stand) -> bool:
+def wraps_up(account: Account, now: float) -> bool:
     """Whether a task should answer with what it has: so near to its limit is what is spent and in flight."""
     share: Decimal | None = account.ceiling.wrap_up_at
-    return share is not None and at.spent + at.held >= share * at.limit
+    if share is None:
+        return False
+    spent = account.meter.sum_of(account.ceiling, now).spent(now)
+    return spent + account.meter.held >= share * account.limit

@@ -54,8 +54,8 @@ class Meter:
 
     __slots__ = (
         "_forecasts", "_fresh", "_least", "_limits", "_room", "_slot_begin", "_slot_end", "_strict_room",
-        "_sums", "bounds", "doubt", "held", "holds", "key", "most", "peak", "read_at", "restrained",
-        "touched", "touched_at", "unit", "values", "variance",
+        "_sums", "bounds", "doubt", "held", "holds", "key", "most", "peak", "plain", "read_at",
+        "restrained", "touched", "touched_at", "unit", "values", "variance",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,8 @@ class Meter:
         self.read_at = float("-inf")
         self.restrained = False
         """Whether a breaker or a rung of one of its ceilings is in the way, so that room alone does not decide."""
+        self.plain = False
+        """Whether nothing but the ceilings themselves can move a breaker: while there is room, none has to be read."""
         self._sums: dict[Rolling | Window | None, Sum] = {}
         self._forecasts: dict[Rolling | Window | None, Forecast] = {}
         self._limits: tuple[Limit, ...] = ()
@@ -194,9 +196,11 @@ class Meter:
 
     def free_share(self, total: Sum, limit: int, now: float) -> float:
         """What of one of its limits is neither spent nor held, as a share of it."""
-        if self._fresh:
+        if now >= self._slot_end:
             self._begin_slot(now)
-        return (limit - total.spent(now) - self.held) / limit if limit > 0 else float("-inf")
+        if limit <= 0:
+            return float("-inf")
+        return (limit - total.spent(now) - self._fresh - self.held) / limit
 
     def _begin_slot(self, now: float) -> None:
         """Let the sums know what was spent since the slot began, and begin the slot that holds `now`."""

@@ -67,7 +67,7 @@ class Watch:
         ceiling = account.ceiling
         if ceiling.carry_over:
             self.accounts.limit_of(self.accounts.on(account.meter), now)
-        unmoved = account.state is State.CLOSED and not account.gate_refused
+        unmoved = account.is_free and not account.gate_refused
         if not ceiling.ladder and unmoved and account.meter.sum_of(ceiling, now).spent(now) < account.limit:
             # Nothing but the ceiling itself can move it.
             return
@@ -129,11 +129,13 @@ class Watch:
         self._restrained = {}
         for account in list(self.accounts):
             account.meter.touched = False
-            self._restrain(account, now)
+            self._keep_in_mind(account)
             self.read(account, now)
 
     def _read_all(self, meter: Meter, now: float) -> None:
         meter.touched, meter.read_at = False, now
+        if meter.plain and min(meter.room(now)) > 0:
+            return
         for account in self.accounts.on(meter):
             self.read(account, now)
 
@@ -151,12 +153,16 @@ class Watch:
                 self._write(account, WARNED, reason, "engine", at, now)
 
     def _restrain(self, account: Account, now: float) -> None:
-        """Keep in mind which accounts stand in somebody's way: room alone does not decide there."""
-        if account.state is State.CLOSED and not account.rungs:
+        """Its breaker moved, or a rung was reached or left: room alone decides no longer, or again."""
+        self._keep_in_mind(account)
+        self.accounts.limit_of(self.accounts.on(account.meter), now)
+
+    def _keep_in_mind(self, account: Account) -> None:
+        """Which accounts stand in somebody's way: time alone may bring them back."""
+        if account.is_free:
             self._restrained.pop(id(account), None)
         else:
             self._restrained[id(account)] = account
-        self.accounts.limit_of(self.accounts.on(account.meter), now)
 
     def _write(self, account: Account, after: str, reason: str, by: str, at: Stand, now: float) -> None:
         ceiling = account.ceiling
