@@ -16,9 +16,10 @@ from typing import Any
 
 from .breaker import State
 from .counters import Sum
-from .forecasts import Forecast
+from .forecasts import Forecast, TaskForecast, forecast_over
 from .meters import Limit, Meter, MeterKey
 from .model import OWN_BUDGET, Ceiling, Dimension, Holds, Override, PolicySet, Rung, Scope, Unit, Who
+from .trees import Outlook, Trees
 from .units import atoms, decimal
 
 __all__ = ["Account", "Accounts", "Forced", "Found", "Rule"]
@@ -152,6 +153,7 @@ class Accounts:
     stopped: dict[tuple[str, str], Forced] = field(default_factory=dict)
     """Tasks stopped by hand, by tenant and root task."""
     overrides: dict[str, Override] = field(default_factory=dict)
+    trees: Trees = field(default_factory=Trees)
     _resumed: dict[tuple[str, frozenset[tuple[str, str]]], Mapping[str, Any]] = field(default_factory=dict)
     _rules: dict[tuple[Dimension, str] | None, list[Rule]] = field(default_factory=dict)
     _by_meter: dict[MeterKey, tuple[Account, ...]] = field(default_factory=dict)
@@ -263,7 +265,9 @@ class Accounts:
             total = meter.sum_of(ceiling, now)
             account = before.get(ceiling.name)
             if account is None:
-                account = Account(ceiling, meter, total, meter.forecast_of(ceiling), now, 0, since=now)
+                account = Account(
+                    ceiling, meter, total, self._forecast(rule, meter, ceiling), now, 0, since=now
+                )
                 if (forced := self.forced.get(ceiling.name)) is not None:
                     account.state, account.reason = forced.state, forced.reason
                 elif (
@@ -276,6 +280,28 @@ class Accounts:
         opened = self._by_meter[meter.key] = tuple(accounts)
         self.limit_of(opened, now)
         return opened
+
+    def _forecast(self, rule: Rule, meter: Meter, ceiling: Ceiling) -> Forecast:
+        """The projection over a ceiling's window, shared like the counter."""
+        found = meter.forecasts.get(ceiling.window)
+        if found is None:
+            if ceiling.window is None:
+                values = dict(meter.values)
+                tenant = values.get(Dimension.TENANT) or rule.scope.tenant or ""
+                found = TaskForecast(self.trees, tenant, values.get(Dimension.TASK, ""))
+            else:
+                found = forecast_over(ceiling.window, self._outlook(rule, meter))
+            meter.forecasts[ceiling.window] = found
+        return found
+
+    def _outlook(self, rule: Rule, meter: Meter) -> Outlook | None:
+        """What open tasks are expected to spend here; None where that cannot be told of a scope like this."""
+        scope, by_name = rule.scope, {name for name, _ in meter.values}
+        if rule.unit is not Unit.MONEY or scope.model or scope.provider:
+            return None
+        if not by_name.isdisjoint((Dimension.MODEL, Dimension.PROVIDER, Dimension.TASK)):
+            return None
+        return Outlook(self.trees, lambda who: rule.values(who) == meter.values, lambda: self.policies)
 
     def _own_budget(self, who: Who, task: str, limit: Decimal, now: float) -> Account:
         key = _own_key(who.tenant, task)

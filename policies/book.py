@@ -51,6 +51,8 @@ class BookedCall:
     cost: Decimal | None
     ended_at: float
     lease: str | None
+    task_id: str | None = None
+    """The task that made it; `who.task` is the root of its tree."""
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +128,9 @@ class Counters(Protocol):
         Both may be there: a first record of the call need not have named the lease. Where the ledger does not know
         an amount (None), what was held or settled stays: unknown is not nothing.
         """
+
+    def has(self, key: str) -> bool:
+        """Whether this call is booked, as far as is remembered."""
 
     def find(self, grant_id: str) -> Grant | None:
         """The grant, as long as something of it may still be settled or booked."""
@@ -241,6 +246,9 @@ class Book:
             at = max(at, spent.at)
         booked = self._calls[key] = _Spent(who, meters, money or 0, tokens or 0, at)
         booked.count(meters, 1, now)
+
+    def has(self, key: str) -> bool:
+        return key in self._calls
 
     def find(self, grant_id: str) -> Grant | None:
         return self._grants.get(grant_id)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from analytics.projection.runaways import Runaway
 from switchgear.decision import Action, Decision
 from switchgear.tier import Tier
 from switchgear.usage import Usage
@@ -26,6 +27,7 @@ from .gate import Refusal, Wait
 from .judge import Judge, Said, Verdict, Way
 from .ladder import stand, throttle_rate
 from .model import PolicySet, Unit, Who
+from .model import Runaway as OnRunaway
 from .records import Extended, Held, Record, Released, Settled
 from .settlements import Settlement, Unbooked
 from .sizing import Request
@@ -101,6 +103,11 @@ class Engine:
                 self.unbooked.drop([call.lease])
             meters = self.accounts.of(call.who, (), now).meters
             amount = Amount(None if money is None else atoms(money), tokens)
+            if call.lease is None and not self.book.has(call.key):
+                # A held call was counted to its tree when it went.
+                found = self.accounts.trees.called(call.who, call.task_id, 0, call.ended_at)
+                self.accounts.trees.ended(call.who, call.task_id, amount.money, 0, call.ended_at)
+                self._ran_away(call.who, found, now)
             self.book.book(call.key, call.lease, call.who, meters, amount, call.ended_at, now)
             self.watch.touch(meters)
         self.pump(now)
@@ -139,6 +146,7 @@ class Engine:
             return False
         self.watch.touch(touched)
         if running is not None:
+            self._ended(running, record.money, record.at)
             model = record.model or running.call.model
             self.unbooked.add(
                 Settlement(
@@ -163,6 +171,8 @@ class Engine:
         if touched is None:
             return False
         self.records.append(Released(now, grant_id, calls))
+        if running is not None and running.asked.calls == 1:
+            self._ended(running, None, now, billed=False)
         self.watch.touch(touched)
         self.pump(now)
         return True
@@ -199,6 +209,9 @@ class Engine:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
         for grant in self.book.expire(now):
             self.watch.touch(grant.meters)
+            running = self.running.get(grant.id)
+            if running is not None and grant.calls == 1:
+                self._ended(running, None, now, billed=False)
         self.by_hand.expire(now)
         self.watch.tick(now)
         self.pump(now)
@@ -207,6 +220,7 @@ class Engine:
         """Forget what is of no use any more; some seconds apart is often enough."""
         self.book.forget(now - self.horizon_s)
         _drop_first(self.running, lambda each: each.began_at < now - 2 * _LEASE_S)
+        self.accounts.trees.tidy(now)
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         for request_id in [
             i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S
@@ -365,7 +379,7 @@ class Engine:
     def _grant(self, request: GrantRequest, way: Way, lane: Lane | None, now: float) -> Granted:
         sizes, who = way.sized.sizes, request.who
         grant = Grant(request.id, who, way.found.meters, sizes, request.calls, request.calls, now + _LEASE_S)
-        self.hold(grant, Running(request, way.call, way.sized, now), now)
+        self._ran_away(who, self.hold(grant, Running(request, way.call, way.sized, now), now), now)
         self.records.append(Held(now, request, way.call, way.sized, grant.expires_at))
         tokens = sizes.tokens.mean * request.calls
         if lane is not None:
@@ -391,11 +405,32 @@ class Engine:
         who = request.who
         return who if who.model == call.model else replace(who, model=call.model, provider=call.provider)
 
-    def hold(self, grant: Grant, running: Running, now: float) -> None:
-        """Count a grant that was given."""
+    def hold(self, grant: Grant, running: Running, now: float) -> Runaway | None:
+        """Count a grant that was given; returns what its task's tree has run away by, the first time that it has."""
         self.book.hold(grant, now)
         self.running[grant.id] = running
         self.watch.touch(grant.meters)
+        if grant.calls > 1:
+            # How many of them will be made shows as they end.
+            return None
+        asked = running.asked
+        return self.accounts.trees.called(asked.who, asked.task_id, grant.sizes.money.mean, now)
+
+    def _ended(self, running: Running, cost: int | None, now: float, *, billed: bool = True) -> None:
+        """A call of a tree ended; one whose cost is not known is taken to have cost what was expected."""
+        asked, expected, trees = running.asked, running.sized.sizes.money.mean, self.accounts.trees
+        if asked.calls > 1:
+            trees.called(asked.who, asked.task_id, expected, now)
+        took = (expected if cost is None else cost) if billed else None
+        trees.ended(asked.who, asked.task_id, took, expected, now)
+
+    def _ran_away(self, who: Who, found: Runaway | None, now: float) -> None:
+        if found is None or who.task is None:
+            return
+        self.watch.ran_away(who, str(found), now)
+        workload = self.policies.workload(who.tenant, who.workload)
+        if workload is not None and workload.runaway is OnRunaway.STOP:
+            self.by_hand.stop_task(who.tenant, who.task, "engine", str(found), now)
 
     def _refuse(self, refusal: Refusal, now: float) -> Decision:
         if refusal.account is not None and refusal.trips:

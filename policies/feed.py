@@ -195,6 +195,7 @@ def booked_call(call: Mapping[str, Any], policies: PolicySet) -> BookedCall:
         cost=None if call.get("cost") is None else Decimal(call["cost"]),
         ended_at=datetime.fromisoformat(call.get("ended_at") or call["started_at"]).timestamp(),
         lease=call.get("lease_id"),
+        task_id=call.get("task_id"),
     )
 
 

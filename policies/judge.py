@@ -15,7 +15,7 @@ from .admission import GrantRequest
 from .costs import Costs, Sized
 from .gate import Refusal, Wait, check, restriction, room_for_all, stand_in
 from .ladder import Stand, action, stand, step_for, why, wraps_up
-from .model import Holds, Step, Unit, Who
+from .model import Holds, Runaway, Step, Unit, Who
 from .sizing import Request
 from .units import decimal
 
@@ -115,7 +115,13 @@ class Judge:
         if account is not None:
             reason = f"{account.ceiling.name}: {why(account, step)}"
         decision = self.decision(
-            act, reason, version, now, account, caps=caps, wrap_up=self._wraps_up(found, now)
+            act,
+            reason,
+            version,
+            now,
+            account,
+            caps=caps,
+            wrap_up=self._wraps_up(found, now) or self._ends(request.who),
         )
         return Way(decision, call, sized, found)
 
@@ -204,7 +210,15 @@ class Judge:
             known = worst.get(over)
             if known is None or known.account is None or account.limit < known.account.limit:
                 worst[over] = Verdict(act, why(account, step), account)
-        return worst.values() or [Verdict(Action.ALLOW, NO_CEILING, None)]
+        verdicts = worst.values() or [Verdict(Action.ALLOW, NO_CEILING, None)]
+        return [each._replace(wrap_up=True) for each in verdicts] if self._ends(who) else verdicts
+
+    def _ends(self, who: Who) -> bool:
+        """Whether the task has run away, and its workload wants such tasks to wrap up."""
+        if self.accounts.trees.runaway(who.tenant, who.task) is None:
+            return False
+        workload = self.accounts.policies.workload(who.tenant, who.workload)
+        return workload is not None and workload.runaway is Runaway.WRAP_UP
 
     def _wraps_up(self, found: Found, now: float) -> bool:
         return any(account.acts and wraps_up(account, now) for account in found.wrapping)

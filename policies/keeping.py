@@ -49,13 +49,19 @@ class Keeper:
             try:
                 await asyncio.to_thread(self._journal.sync)
                 if self._journal.turn():
-                    learned = Learned(self._clock(), self._engine.costs.seen.state())
+                    learned = self._learned()
                     await asyncio.to_thread(
                         self._journal.fold, mattering(self._engine, self._clock()), [learned]
                     )
             except Exception:  # noqa: BLE001 - without this loop nothing becomes durable
                 _log.exception("the journal of grants cannot be kept")
                 await asyncio.sleep(_AFTER_FAILURE_S)
+
+    def _learned(self) -> Learned:
+        """Sizes of calls and histories of tasks: what they were learned from is folded away."""
+        engine = self._engine
+        state = {"sizes": engine.costs.seen.state(), "tasks": engine.accounts.trees.state()}
+        return Learned(self._clock(), state)
 
     def close(self) -> None:
         """Write down and make durable what there is."""

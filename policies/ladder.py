@@ -29,11 +29,14 @@ class Stand:
     held: int
     limit: int
     band: Band
+    acts_on: tuple[float, float]
+    """Median and upper quantile that breaker and rungs act on: those of the band, but of a task whose workload is not
+    known yet only what is spent and in flight."""
 
     @property
     def upper(self) -> float:
-        """The upper quantile of the projection as a share of the limit: what the rungs are compared with."""
-        return self.band.q80 / self.limit if self.limit else float("inf")
+        """The upper quantile as a share of the limit: what the rungs are compared with."""
+        return self.acts_on[1] / self.limit if self.limit else float("inf")
 
 
 def stand(account: Account, now: float) -> Stand:
@@ -41,7 +44,10 @@ def stand(account: Account, now: float) -> Stand:
     meter, total = account.meter, account.meter.sum_of(account.ceiling, now)
     spent = total.spent(now)
     band = account.forecast.band(now, float(spent), float(total.kept(now)), float(meter.held))
-    return Stand(spent, meter.held, account.limit, band)
+    acts_on = (band.q50, band.q80)
+    if account.ceiling.per_task and band.cold:
+        acts_on = (float(spent + meter.held),) * 2
+    return Stand(spent, meter.held, account.limit, band, acts_on)
 
 
 def climb(account: Account, at: Stand) -> tuple[Rung, ...]:
@@ -68,8 +74,8 @@ def reading(account: Account, at: Stand) -> Reading:
     return Reading(
         spent=decimal(at.spent, unit),
         in_flight=decimal(at.held, unit),
-        median=decimal(round(at.band.q50), unit),
-        upper=decimal(round(at.band.q80), unit),
+        median=decimal(round(at.acts_on[0]), unit),
+        upper=decimal(round(at.acts_on[1]), unit),
         limit=decimal(at.limit, unit),
         gate_refused=account.gate_refused,
     )

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .counters import Sum, sum_over
-from .forecasts import Forecast, forecast_over
+from .forecasts import Forecast
 from .model import OWN_BUDGET, Ceiling, Dimension, Rolling, Unit, Window
 from .sizing import Size
 
@@ -53,8 +53,8 @@ class Meter:
     """
 
     __slots__ = (
-        "_forecasts", "_fresh", "_least", "_limits", "_room", "_slot_begin", "_slot_end", "_strict_room",
-        "_sums", "bounds", "doubt", "held", "holds", "key", "most", "peak", "plain", "read_at",
+        "_fresh", "_least", "_limits", "_room", "_slot_begin", "_slot_end", "_strict_room",
+        "_sums", "bounds", "doubt", "forecasts", "held", "holds", "key", "most", "peak", "plain", "read_at",
         "restrained", "touched", "touched_at", "unit", "values", "variance",
     )  # fmt: skip
 
@@ -76,7 +76,8 @@ class Meter:
         self.plain = False
         """Whether nothing but the ceilings themselves can move a breaker: while there is room, none has to be read."""
         self._sums: dict[Rolling | Window | None, Sum] = {}
-        self._forecasts: dict[Rolling | Window | None, Forecast] = {}
+        self.forecasts: dict[Rolling | Window | None, Forecast] = {}
+        """The projections over its windows: they are told of all that is spent."""
         self._limits: tuple[Limit, ...] = ()
         self._room = self._strict_room = self._least = self._fresh = 0
         self._slot_begin = self._slot_end = float("-inf")
@@ -94,13 +95,6 @@ class Meter:
             self._slot_end = float("-inf")
         if self._fresh:
             self._begin_slot(now)
-        return found
-
-    def forecast_of(self, ceiling: Ceiling) -> Forecast:
-        """The projection over a ceiling's window, shared like the counter."""
-        found = self._forecasts.get(ceiling.window)
-        if found is None:
-            found = self._forecasts[ceiling.window] = forecast_over(ceiling.window)
         return found
 
     def limit(self, limits: Iterable[Limit]) -> None:
@@ -218,7 +212,7 @@ class Meter:
     def _tell(self, amount: int, at: float, now: float) -> None:
         for total in self._sums.values():
             total.add(amount, at, now)
-        for forecast in self._forecasts.values():
+        for forecast in self.forecasts.values():
             forecast.arrived(float(amount), at)
 
     def _measure(self, now: float) -> None:

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from switchgear.tier import Tier
 
+from .schedules import Schedule
+
 __all__ = [
     "OWN_BUDGET",
     "TIER_WEIGHTS",
@@ -22,6 +24,7 @@ __all__ = [
     "Plan",
     "PolicySet",
     "Rolling",
+    "Runaway",
     "Rung",
     "Scope",
     "Step",
@@ -63,6 +66,14 @@ class Holds(StrEnum):
 
     LEARNED = "learned"
     WORST_CASE = "worst_case"
+
+
+class Runaway(StrEnum):
+    """What becomes of a task that has run away: it is told of, told to wrap up, or refused every further call."""
+
+    WARN = "warn"
+    WRAP_UP = "wrap_up"
+    STOP = "stop"
 
 
 class Step(StrEnum):
@@ -238,6 +249,8 @@ class Workload:
     cost_centre: str | None
     tier: Tier
     degrade: tuple[Degrade, ...] = ()
+    runaway: Runaway = Runaway.WARN
+    schedules: tuple[Schedule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

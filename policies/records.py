@@ -7,6 +7,7 @@ seconds since the epoch.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -117,7 +118,7 @@ class Base(_Record, tag="base", frozen=True):
 class Learned(_Record, tag="learned", frozen=True):
     """What was learned so far, in the place of the records it was learned from."""
 
-    state: dict[str, object]
+    state: dict[str, dict[str, Any]]
 
 
 Record = Held | Extended | Settled | Released | Forced | Overridden | Stopped | Position | Learned | Base

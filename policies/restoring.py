@@ -37,7 +37,7 @@ def restore(engine: Engine, records: Iterable[Record], now: float) -> int:
         elif isinstance(record, Extended):
             _extended(engine, record)
         elif isinstance(record, Learned):
-            engine.costs.seen.restore(record.state)
+            _learned(engine, record)
         else:
             _by_hand(engine, record)
     engine.accounts.limit(now)
@@ -74,6 +74,11 @@ def mattering(engine: Engine, now: float) -> Callable[[Record], bool]:
 
 # Longer than the feed's positions are apart: one of them is before the horizon.
 _POSITIONS_KEPT_S = 3600.0
+
+
+def _learned(engine: Engine, record: Learned) -> None:
+    engine.costs.seen.restore(record.state["sizes"])
+    engine.accounts.trees.restore(record.state["tasks"])
 
 
 def _held(engine: Engine, record: Held) -> None:

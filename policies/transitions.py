@@ -18,13 +18,13 @@ from typing import Any
 
 import orjson
 
-__all__ = ["OVERRIDDEN", "STOPPED", "WARNED", "BrokenChainError", "Transition", "TransitionLog"]
+__all__ = ["OVERRIDDEN", "RUNAWAY", "STOPPED", "WARNED", "BrokenChainError", "Transition", "TransitionLog"]
 
 _GENESIS = "0" * 64
 
-WARNED, OVERRIDDEN, STOPPED = "warned", "overridden", "stopped"
+WARNED, OVERRIDDEN, STOPPED, RUNAWAY = "warned", "overridden", "stopped", "runaway"
 """In place of a state: a rung `warn` was reached, or a limit changed by hand, and the breaker stays where it is; a task
-was stopped by hand."""
+was stopped by hand, or has run away."""
 
 
 class BrokenChainError(Exception):
@@ -89,7 +89,7 @@ class TransitionLog:
         """The last line of each breaker, by policy and scope: where it stood when this log was last written to."""
         last = {}
         for line in self.read(after=0):
-            if line["to"] not in (WARNED, OVERRIDDEN, STOPPED):
+            if line["to"] not in (WARNED, OVERRIDDEN, STOPPED, RUNAWAY):
                 last[line["policy"], frozenset(line["scope"].items())] = line
         return last
 

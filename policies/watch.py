@@ -16,8 +16,8 @@ from .accounts import Account, Accounts, Forced, Found
 from .breaker import State, next_state
 from .ladder import Stand, climb, reading, stand
 from .meters import Meter
-from .model import Override, Rung, Step
-from .transitions import OVERRIDDEN, STOPPED, WARNED, Transition
+from .model import Override, Rung, Step, Who
+from .transitions import OVERRIDDEN, RUNAWAY, STOPPED, WARNED, Transition
 from .units import decimal
 
 __all__ = ["Watch"]
@@ -115,13 +115,12 @@ class Watch:
 
     def stopped(self, tenant: str, task: str, by: str, reason: str, now: float) -> None:
         """Write down that a task was stopped by hand."""
-        zero = Decimal(0)
-        scope = {"tenant": tenant, "task": task}
-        currency = self.accounts.policies.currency
-        self.outbox.append(
-            Transition(now, STOPPED, scope, "running", STOPPED, by, reason, zero, zero, zero, zero, currency)
-        )
-        self.version += 1
+        self._told("task stop", {"tenant": tenant, "task": task}, STOPPED, by, reason, now)
+
+    def ran_away(self, who: Who, reason: str, now: float) -> None:
+        """Write down that a task has run away."""
+        scope = {"tenant": who.tenant, "workload": who.workload, "task": who.task or ""}
+        self._told("runaway", scope, RUNAWAY, "engine", reason, now)
 
     def begin(self, now: float) -> None:
         """Look at everything anew: the accounts are others."""
@@ -163,6 +162,12 @@ class Watch:
             self._restrained.pop(id(account), None)
         else:
             self._restrained[id(account)] = account
+
+    def _told(self, policy: str, scope: dict[str, str], after: str, by: str, reason: str, now: float) -> None:
+        """Write down what became of a task: no ceiling's amounts are at stake."""
+        nothing, currency = (Decimal(0),) * 4, self.accounts.policies.currency
+        self.outbox.append(Transition(now, policy, scope, "running", after, by, reason, *nothing, currency))
+        self.version += 1
 
     def _write(self, account: Account, after: str, reason: str, by: str, at: Stand, now: float) -> None:
         ceiling = account.ceiling

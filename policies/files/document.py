@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from switchgear.money import Money
 from switchgear.tier import Tier
 
-from ..calendars import Cut, Periods
-from ..model import Holds, Step
+from ..calendars import WEEKDAYS, Cut, Periods
+from ..model import Holds, Runaway, Step
 from .fields import (
     Amount,
     Count,
@@ -60,6 +60,15 @@ class DegradeDocument(_Strict):
     min_output_tokens: Count = 0
 
 
+class ScheduleDocument(_Strict):
+    """When work of this kind begins every day, and what all of it will cost: a projection sees it coming."""
+
+    at: Clock = Field(examples=["02:00"])
+    zone: Zone = Field(examples=["Europe/Berlin"])
+    days: list[Weekday] = Field(default=list(WEEKDAYS), min_length=1)
+    expect: PositiveAmount = Field(examples=["40 USD"])
+
+
 class WorkloadDocument(_Strict):
     """A named agent: who answers for it, who pays, how urgent it is."""
 
@@ -67,6 +76,9 @@ class WorkloadDocument(_Strict):
     cost_centre: Name | None = None
     tier: Tier = Tier.BATCH
     degrade: list[DegradeDocument] = []
+    runaway: Runaway = Runaway.WARN
+    """What becomes of a task that has run away: one agent that does not stop, or ever more agents."""
+    schedules: list[ScheduleDocument] = []
 
 
 class TenantDocument(_Strict):

@@ -21,6 +21,7 @@ from ..model import (
     Unit,
     Workload,
 )
+from ..schedules import Schedule
 from .document import CalendarDocument, CeilingDocument, OverrideDocument, PolicyDocument, WorkloadDocument
 from .fields import Tokens
 
@@ -56,7 +57,11 @@ def _workload(name: str, body: WorkloadDocument) -> Workload:
     degrade = tuple(
         Degrade(d.from_model, d.to_model, frozenset(d.supports), d.min_output_tokens) for d in body.degrade
     )
-    return Workload(name, body.owner, body.cost_centre, body.tier, degrade)
+    schedules = tuple(
+        Schedule(s.at, s.zone, s.expect.amount, frozenset(map(WEEKDAYS.index, s.days)))
+        for s in body.schedules
+    )
+    return Workload(name, body.owner, body.cost_centre, body.tier, degrade, body.runaway, schedules)
 
 
 def _ceiling(body: CeilingDocument) -> Ceiling:

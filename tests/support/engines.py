@@ -47,11 +47,12 @@ class Caller:
         needs: tuple[str, ...] = (),
         budgets: tuple[tuple[str, Decimal], ...] = (),
         calls: int = 1,
+        agent: str | None = None,
     ) -> Ticket:
         self.asked += 1
         who = Who(tenant, "w", Tier(tier), task, "openai", model)
         call = Request("openai", model, 0, output)
-        request = GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets, calls=calls)
+        request = GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets, agent, calls=calls)
         return self.engine.request(request, now)
 
 
