@@ -14,7 +14,7 @@ from analytics.documents import DocumentError
 from collector.wire import decimal_text, rfc3339
 from policies.files import load
 from policies.model import Ceiling, PolicySet, Unit
-from policies.trials.judging import Effect, Judged, Money
+from policies.trials.judging import Effect, Foresight, Judged, Money
 from policies.trials.recorded import RecordedCall
 
 from .calls import CallsError, MisuseError
@@ -84,16 +84,8 @@ def _print(calls: Sequence[RecordedCall], tried: Sequence[_Tried]) -> None:
         note("the engine counts a call of unknown cost by the file's unpriced_rate; sums here do not")
     beside = len(tried) > 1
     say("\nWas it right: breaches that did happen, and what the breakers did before them")
-    columns = [
-        "breaches",
-        "trips",
-        "false",
-        "seen before",
-        "median lead",
-        "slowed before",
-        "highest",
-        "limit",
-    ]
+    columns = ["breaches", "highest", "limit", "trips", "false", "seen before", "lead"]
+    columns += ["slowed", "falsely", "slowed before", "slow lead"]
     _by_policy(tried, columns, _right, beside=beside)
     say(f"\nWhat it would have done, in {currency}")
     columns = ["refused", "gave up", "cost", "needless", "waited", "mean wait", "degraded", "saved", "excess"]
@@ -134,13 +126,20 @@ def _by_policy(
 def _right(judged: Judged) -> list[object]:
     return [
         f"{judged.breaches:,}",
-        f"{judged.trips:,}",
-        f"{judged.false_trips:,}",
-        f"{len(judged.leads):,}",
-        None if judged.median_lead_s is None else _length(judged.median_lead_s),
-        f"{judged.slowed_before:,}",
         None if judged.highest is None else _amount(judged.highest, judged.ceiling),
         _amount(judged.ceiling.limit, judged.ceiling) + (" (shadow)" if judged.ceiling.shadow else ""),
+        *_foreseen(judged.opening),
+        *_foreseen(judged.slowing),
+    ]
+
+
+def _foreseen(foresight: Foresight) -> list[object]:
+    lead = foresight.median_lead_s
+    return [
+        f"{foresight.trips:,}",
+        f"{foresight.false_trips:,}",
+        f"{len(foresight.leads):,}",
+        None if lead is None else _length(lead),
     ]
 
 
@@ -208,12 +207,8 @@ def policy_document(judged: Judged) -> dict[str, Any]:
         "limit": decimal_text(judged.ceiling.limit),
         "highest": None if judged.highest is None else decimal_text(judged.highest),
         "breaches": judged.breaches,
-        "trips": judged.trips,
-        "false_trips": judged.false_trips,
-        "breaches_seen_before": len(judged.leads),
-        "breaches_slowed_before": judged.slowed_before,
-        "leads_s": [round(lead, 3) for lead in judged.leads],
-        "median_lead_s": judged.median_lead_s,
+        "opening": _foresight_document(judged.opening),
+        "slowing": _foresight_document(judged.slowing),
         "opened": judged.opened,
         "refused": _sum(judged.refused),
         "gave_up": _sum(judged.gave_up),
@@ -229,3 +224,13 @@ def policy_document(judged: Judged) -> dict[str, Any]:
 
 def _sum(money: Money) -> dict[str, Any]:
     return {"calls": money.calls, "amount": decimal_text(money.amount), "of_unknown_cost": money.unknown}
+
+
+def _foresight_document(foresight: Foresight) -> dict[str, Any]:
+    return {
+        "trips": foresight.trips,
+        "false_trips": foresight.false_trips,
+        "breaches_seen_before": len(foresight.leads),
+        "leads_s": [round(lead, 3) for lead in foresight.leads],
+        "median_lead_s": foresight.median_lead_s,
+    }

@@ -130,7 +130,8 @@ def _print(shadow: _Shadow, currency: str) -> None:
         say(f"  its breakers recorded: opened {opened:,} times, throttled {throttled:,} times")
     highest = "nothing" if judged.highest is None else f"{decimal_text(judged.highest)} {unit}"
     say(
-        f"  highest in its window: {highest}; breaches: {judged.breaches:,}, of which {len(judged.leads):,} foreseen"
+        f"  highest in its window: {highest}; breaches: {judged.breaches:,}, before {len(judged.opening.leads):,} it "
+        f"was open, before {len(judged.slowing.leads):,} it slowed calls down at least"
     )
     say(
         f"  enforced it would have refused {judged.refused.calls:,} calls, let {judged.gave_up.calls:,} give up "

@@ -7,6 +7,8 @@ calls go as they went: what the breakers do there is judged by the breaches that
 - *False trip*: no breach within a window's length after it (in the rest of a calendar's period; ever, for a task).
 - *Lead*: from the trip that was still open at a breach to the breach, at most the window's length.
 
+The same is told of breakers that at least throttled: a ladder slows down long before anything opens.
+
 In the second the ceilings act: what is refused, late or degraded there is what the policies would have cost and saved.
 A call was stopped *needlessly* (refused, or its wait became too long) where the calls as they were recorded held no
 breach of that scope within a window's length from then on, nor were in one.
@@ -17,7 +19,7 @@ from __future__ import annotations
 import statistics
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,7 +29,7 @@ from ..transitions import Transition
 from .replay import Became, Outcome, Replay
 from .truth import Breach, Names, names_of
 
-__all__ = ["Effect", "Judged", "Money", "judge"]
+__all__ = ["Effect", "Foresight", "Judged", "Money", "judge"]
 
 _OPEN = (State.OPEN,)
 _SLOWED = (State.THROTTLED, *_OPEN)
@@ -44,18 +46,30 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Foresight:
+    """Trips, how many of them were false, and for each breach that one preceded its lead in seconds."""
+
+    trips: int
+    false_trips: int
+    leads: tuple[float, ...]
+
+    @property
+    def median_lead_s(self) -> float | None:
+        """None where no breach was foreseen."""
+        return statistics.median(self.leads) if self.leads else None
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
-    """One policy. Leads are in seconds, one for each breach that a trip preceded; costs in the set's currency."""
+    """One policy. Costs are in the set's currency."""
 
     ceiling: Ceiling
     breaches: int
     highest: Decimal | None
     """The most that any scope had in its window, as recorded; None where it counted nothing."""
-    trips: int
-    false_trips: int
-    leads: tuple[float, ...]
-    slowed_before: int
-    """Breaches before which calls were at least slowed down."""
+    opening: Foresight
+    slowing: Foresight
+    """Throttled or open."""
     refused: Money
     gave_up: Money
     needless: Money
@@ -69,11 +83,6 @@ class Judged:
     breaches_left: int
     largest_excess: Decimal
     """How far any scope was above its limit where it acts."""
-
-    @property
-    def median_lead_s(self) -> float | None:
-        """None where no breach was foreseen."""
-        return statistics.median(self.leads) if self.leads else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +111,6 @@ def _judge(ceiling: Ceiling, recorded: Replay, acting: Replay, outcomes: Sequenc
     for breach in recorded.truth.breaches:
         if breach.ceiling == ceiling.name:
             by_scope[breach.scope].append(breach)
-    opened = _intervals(ceiling, recorded.transitions, _OPEN, recorded.ended_at)
-    slowed = _intervals(ceiling, recorded.transitions, _SLOWED, recorded.ended_at)
-    trips = [
-        (scope, at) for scope, spans in opened.items() for span in spans for at in _openings(ceiling, span)
-    ]
-    trips = [(scope, at) for scope, at in trips if not _in_breach(by_scope[scope], at)]
-    leads = [
-        lead for scope, breaches in by_scope.items() for breach in breaches
-        if (lead := _lead(ceiling, opened.get(scope, ()), breach.at)) is not None
-    ]  # fmt: skip
     refused = [o for o in outcomes if o.became is Became.REFUSED]
     gave_up = [o for o in outcomes if o.became is Became.GAVE_UP]
     waits = [o.waited_s for o in outcomes if o.became is Became.WAITED]
@@ -120,14 +119,8 @@ def _judge(ceiling: Ceiling, recorded: Replay, acting: Replay, outcomes: Sequenc
         ceiling=ceiling,
         breaches=sum(map(len, by_scope.values())),
         highest=recorded.truth.most(ceiling.name),
-        trips=len(trips),
-        false_trips=sum(not _breach_after(ceiling, by_scope[scope], at) for scope, at in trips),
-        leads=tuple(sorted(leads)),
-        slowed_before=sum(
-            _lead(ceiling, slowed.get(scope, ()), breach.at) is not None
-            for scope, breaches in by_scope.items()
-            for breach in breaches
-        ),
+        opening=_foresight(ceiling, recorded, by_scope, _OPEN),
+        slowing=_foresight(ceiling, recorded, by_scope, _SLOWED),
         refused=_money(o.call.cost for o in refused),
         gave_up=_money(o.call.cost for o in gave_up),
         needless=_money(o.call.cost for o in (*refused, *gave_up) if not _needed(ceiling, by_scope, o)),
@@ -140,6 +133,30 @@ def _judge(ceiling: Ceiling, recorded: Replay, acting: Replay, outcomes: Sequenc
         ),
         breaches_left=len(left),
         largest_excess=max((breach.most - breach.limit for breach in left), default=Decimal(0)),
+    )
+
+
+def _foresight(
+    ceiling: Ceiling, recorded: Replay, by_scope: Mapping[Names, Sequence[Breach]], states: Sequence[State]
+) -> Foresight:
+    """What the breakers in one of these states foretold."""
+    spans = _intervals(ceiling, recorded.transitions, states, recorded.ended_at)
+    trips = [
+        (scope, at)
+        for scope, own in spans.items()
+        for span in own
+        for at in _openings(ceiling, span)
+        if not _in_breach(by_scope.get(scope, ()), at)
+    ]
+    leads = [
+        _lead(ceiling, spans.get(scope, ()), breach.at)
+        for scope, breaches in by_scope.items()
+        for breach in breaches
+    ]
+    return Foresight(
+        len(trips),
+        sum(not _breach_after(ceiling, by_scope.get(scope, ()), at) for scope, at in trips),
+        tuple(sorted(lead for lead in leads if lead is not None)),
     )
 
 
@@ -198,9 +215,9 @@ def _breach_after(ceiling: Ceiling, breaches: Sequence[Breach], at: float) -> bo
     return place < len(breaches) and breaches[place].at <= _horizon(ceiling, at)
 
 
-def _needed(ceiling: Ceiling, by_scope: dict[Names, list[Breach]], outcome: Outcome) -> bool:
+def _needed(ceiling: Ceiling, by_scope: Mapping[Names, Sequence[Breach]], outcome: Outcome) -> bool:
     scope = names_of(ceiling, outcome.who)
-    breaches = by_scope.get(scope, []) if scope is not None else []
+    breaches = by_scope.get(scope, ()) if scope is not None else ()
     at = outcome.asked_at
     return _in_breach(breaches, at) or _breach_after(ceiling, breaches, at)
 

@@ -191,9 +191,9 @@ def trip(at: float, after: State = State.OPEN, before: State = State.CLOSED) -> 
 
 
 def judged(
-    calls: Sequence[tuple[float, str]], trips: Sequence[Transition], until: float = 1000.0
+    calls: Sequence[tuple[float, str]], trips: Sequence[Transition], until: float, *, slowed: bool = False
 ) -> tuple[int, ...]:
-    """Breaches, trips and false trips; then the leads in whole seconds."""
+    """Breaches, trips (or slow-downs) and false ones; then the leads in whole seconds."""
     truth = Truth([ceiling()])
     for at, cost in calls:
         truth.add(WHO, Decimal(cost), None, at)
@@ -201,7 +201,8 @@ def judged(
     acting = Replay(len(calls), [], [], Truth([ceiling()]), until)
     one = PolicySet("v", "USD", Decimal(60), (), (ceiling(),))
     (found,) = judge(one, recorded, acting, NOTHING).policies
-    return (found.breaches, found.trips, found.false_trips, *(int(lead) for lead in found.leads))
+    seen = found.slowing if slowed else found.opening
+    return (found.breaches, seen.trips, seen.false_trips, *(int(lead) for lead in seen.leads))
 
 
 @pytest.mark.parametrize(
@@ -227,3 +228,10 @@ def test_a_trip_is_judged_by_the_breaches_that_followed(
     calls: Sequence[tuple[float, str]], trips: Sequence[Transition], found: tuple[int, ...]
 ) -> None:
     assert judged(calls, trips, until=110.0) == found
+
+
+def test_throttling_is_judged_apart_and_goes_on_through_the_opening_that_follows() -> None:
+    throttled, opened = trip(60.0, State.THROTTLED), trip(90.0, before=State.THROTTLED)
+    calls, trips = [(100.0, "1.1")], [throttled, opened]
+    assert judged(calls, trips, 110.0) == (1, 1, 0, 10)
+    assert judged(calls, trips, 110.0, slowed=True) == (1, 1, 0, 40)
