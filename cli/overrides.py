@@ -51,7 +51,8 @@ def grant(
     if as_json:
         say(json.dumps(made, ensure_ascii=False))
     else:
-        say(f"{plain(ceiling)} has a limit of {limit} for {length} ({scope(within)}): {_text(made['id'])}")
+        whose = f" ({scope(within)})" if within else ""
+        say(f"{plain(ceiling)}{whose} has a limit of {limit} for {length}: {_text(made['id'])}")
         say(f"To end it before: switchgear override revoke {_text(made['id'])}")
     return 0
 

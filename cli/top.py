@@ -121,6 +121,9 @@ def _show(found: Mapping[str, Any], window: str, *, once: bool, as_json: bool) -
         return
     if not once and sys.stdout.isatty():
         sys.stdout.write(_CLEAR)
+    if not found["tasks"]:
+        say(f"{found['at']}: no call in the last {window}")
+        return
     say(f"{found['at']}: what cost most in the last {window}")
     table(
         ["tenant", "workload", "task", "tier", *_NUMBERS, "", "ceilings"],

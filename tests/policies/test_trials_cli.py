@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from commands import starting
 from otlp_samples import BASE_NS, Served, llm_span, request
 from typer.testing import CliRunner
 
@@ -257,6 +259,18 @@ def test_top_shows_what_each_task_burns(served: Served) -> None:
     assert (calm["task"], calm["calls"]) == ("calm", 2)
     shown = run("top", "--once", "--collector", served.url, *nowhere).stdout
     assert "the engine does not answer" in shown
+
+
+def test_top_looks_again_and_again_until_it_is_interrupted(served: Served, tmp_path: Path) -> None:
+    arguments = ("top", "--json", "--every", "1s", "--window", "1h", "--collector", served.url)
+    with starting(tmp_path) as start:
+        looking = start(*arguments, "--policies", "http://127.0.0.1:9")
+        assert looking.stdout is not None
+        looks = [json.loads(looking.stdout.readline()) for _ in range(2)]
+        looking.send_signal(signal.SIGINT)
+        assert looking.wait(timeout=15) == 0
+    assert looks[0]["at"] < looks[1]["at"]
+    assert looks[0]["window_s"] == 3600
 
 
 def test_top_says_in_one_line_where_nothing_answers() -> None:
