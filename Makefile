@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-reports kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-overspend: install ## race 200 agents at a ceiling, beside three rules and
 
 bench-pricing: install ## price calls one by one and at once, beside two other calculators (ARGS=--no-peer)
 	$(BIN)/python benchmarks/pricing.py $(ARGS)
+
+bench-projection: install ## judge projections and breakers on many tenants' weeks (ARGS="--traces FILE...": on yours)
+	$(BIN)/python benchmarks/projection.py $(ARGS)
 
 bench-reports: install ## ask ten million calls three questions, call by call and from their sums
 	$(BIN)/python benchmarks/reports.py $(ARGS)

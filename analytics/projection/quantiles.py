@@ -3,14 +3,15 @@
 An error is `z = ln((actual + floor) / (point + floor))`. The quantile tau of a situation is a part of its own and one
 that all situations of the stream share, in units of s, half the shipped distance between its outer quantiles:
 
-    q_tau = own_tau + s shared_tau
+    q_tau = own_tau + s shared_tau             w = half the distance between the outer ones now
 
 When a forecast comes due, both parts of its situation move, each at its own pace:
 
-    own_tau += a s (tau - 1{z <= q_tau})       a = max(step, 0.2 (10 + n)^-0.6)
-    shared_tau += b (tau - 1{z <= q_tau})      b = max(shared_step, 0.3 (10 + N)^-0.6)
+    own_tau += a w (tau - 1{z <= q_tau})       a = max(step, 0.2 (10 + n)^-0.6)
+    shared_tau += b w/s (tau - 1{z <= q_tau})  b = max(shared_step, 0.3 (10 + N)^-0.6)
 
-with n forecasts seen in the situation before and N in all. By the shared part a new stream learns from few forecasts
+with n forecasts seen in the situation before and N in all. As they move by parts of w, a narrow band is not shaken by
+steps that were right for the shipped one. By the shared part a new stream learns from few forecasts
 how much wilder or tamer than the shipped ones it is. As the paces do not vanish, the share of errors below q_tau goes
 to tau in the long run whatever the stream does (quantile tracking, as in Angelopoulos, Candes and Tibshirani, Conformal
 PID Control for Time Series Prediction, arXiv 2307.16895).
@@ -57,8 +58,9 @@ class Tracker:
     def saw(self, situation: int, z: float) -> None:
         """A forecast made in `situation` came due, and its error was z."""
         spread, own, shared = self._spread[situation], self._own[situation], self._shared
-        pace = max(self._step, 0.2 * (10 + self.seen[situation]) ** -0.6) * spread
-        shared_pace = max(self._shared_step, 0.3 * (10 + self._total) ** -0.6)
+        now = max(_LEAST_SPREAD, (own[-1] - own[0] + spread * (shared[-1] - shared[0])) / 2)
+        pace = max(self._step, 0.2 * (10 + self.seen[situation]) ** -0.6) * now
+        shared_pace = max(self._shared_step, 0.3 * (10 + self._total) ** -0.6) * now / spread
         self.seen[situation] += 1
         self._total += 1
         for place, tau in enumerate(TAUS):

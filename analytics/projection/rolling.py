@@ -2,8 +2,8 @@
 
 What of the window's spend is still inside then is known, what leaves is known too; only what arrives until then is
 forecast. Its point is the mean of five rates, each weighted by how well it has foretold this scope lately; its band
-the quantiles of past errors in the same situation: how the short rate stands to the long one, and how full the window is
-for this scope.
+the quantiles of past errors in the same situation: how the short rate stands to the long one, and how full the window
+is for this scope.
 
     forecast = RollingForecast(3600.0)
     forecast.arrived(amount, at)                                  # each booking: O(1), any order
