@@ -44,6 +44,7 @@ _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 _SECONDS: TypeAdapter[float] = TypeAdapter(Seconds)
 _STATES = {"open": State.FORCED_OPEN, "disable": State.DISABLED, "restore": None}
 _VERBS = ("call", "spend", "ask", "force")
+_TOLD = ("action", "policy", "reason", "model")
 _BEGIN = "2026-01-01T00:00:00Z"
 _PROVIDER, _MODEL = "openai", "a-model"
 
@@ -260,9 +261,9 @@ def _expect_errors(
     expect = step.expect
     if expect is None:
         return
-    told = {"action", "policy", "reason", "model"} & expect.model_fields_set
+    told = [name for name in _TOLD if name in expect.model_fields_set]
     if told and step.call is None and step.ask is None:
-        yield (*where, min(told)), 'nobody is told anything in this step; write it under a "call" or an "ask"'
+        yield (*where, told[0]), 'nobody is told anything in this step; write it under a "call" or an "ask"'
     if expect.policy is not None:
         yield from _known((*where, "policy"), expect.policy, policies)
     for name, stand in expect.ceilings.items():
@@ -367,7 +368,7 @@ def _agent(named: Mapping[str, Any]) -> Agent | None:
 
 def _expected(document: ExpectDocument) -> Expected:
     return Expected(
-        {name: getattr(document, name) for name in document.model_fields_set - {"ceilings"}},
+        {name: getattr(document, name) for name in _TOLD if name in document.model_fields_set},
         {name: _stand(stand) for name, stand in document.ceilings.items()},
     )
 

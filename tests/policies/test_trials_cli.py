@@ -110,6 +110,12 @@ def test_each_case_is_one_line_and_a_failing_one_is_exit_1(policy: Path, cases: 
     assert last == "2 cases, 1 failed"
 
 
+def test_the_cases_of_the_example_pass() -> None:
+    example = Path(__file__).parents[2] / "examples" / "policies.yaml"
+    result = run("policies", "test", example, example.with_suffix(".cases.yaml"))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "4 cases, none failed")
+
+
 def test_cases_are_told_to_a_program(policy: Path, cases: Path) -> None:
     document = json.loads(run("policies", "test", policy, cases, "--json").stdout)
     assert [(case["name"], case["passed"]) for case in document["cases"]] == [
