@@ -59,7 +59,8 @@ bench-pricing: install ## price calls one by one and at once, beside two other c
 	$(BIN)/python benchmarks/pricing.py $(ARGS)
 
 bench-projection: install ## judge projections and breakers on many tenants' weeks (ARGS="--traces FILE...": on yours)
-	$(BIN)/python benchmarks/projection.py $(ARGS)
+	@status=0; $(BIN)/python benchmarks/projection.py $(ARGS) || status=$$?; \
+		$(BIN)/python benchmarks/projection_tasks.py || status=$$?; exit $$status
 
 bench-reports: install ## ask ten million calls three questions, call by call and from their sums
 	$(BIN)/python benchmarks/reports.py $(ARGS)
