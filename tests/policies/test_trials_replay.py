@@ -148,6 +148,33 @@ def test_acting_no_scope_passes_its_limit_and_what_was_refused_is_what_is_missin
     assert found.truth.breaches == []
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 120), st.integers(1, 30), st.integers(0, 40), st.sampled_from(list(Tier))),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_what_is_spent_and_what_is_saved_is_what_was_recorded(
+    calls: list[tuple[int, int, int, Tier]],
+) -> None:
+    """And no scope passes its limit by more than the largest call."""
+    everything = "  - {name: all, limit: 1000000 USD, window: 366d, shadow: true}\n"
+    ladder = "ladder: [{at: 60%, do: queue, tiers: background}, {at: 80%, do: degrade}]"
+    hour = f"  - {{name: hour, scope: {{tenant: acme}}, limit: 1 USD, window: 1h, {ladder}}}\n"
+    recorded, at = [], 0.0
+    for gap, cents, takes, tier in calls:
+        at += gap
+        recorded.append(call(at, f"{cents / 100}", takes=float(takes), tier=tier))
+    found = replay(policies(everything + hour), recorded, price)
+    known = [each.saved or Decimal(0) for each in found.outcomes]
+    spent = found.truth.most("all") or Decimal(0)
+    assert spent + sum(known) == sum(each.cost or 0 for each in recorded)
+    excess = [breach.most - breach.limit for breach in found.truth.breaches]
+    assert max(excess, default=Decimal(0)) <= max(each.cost or Decimal(0) for each in recorded)
+
+
 def test_a_degraded_call_is_charged_at_the_other_models_price() -> None:
     ladder = "  - {name: hour, limit: 1 USD, window: 1h, ladder: [{at: 1%, do: degrade}]}\n"
     found = replay(policies(ladder), [call(0.0, "0.1"), call(100.0, "0.1")], price)
