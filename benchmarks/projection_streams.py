@@ -66,9 +66,8 @@ class Stream:
     @property
     def eligible(self) -> bool:
         """Spend in at least a seventh of the bins of the half to learn from."""
-        per_bin = BIN_S // STEP_S
-        bins = self.cost[: self.half // per_bin * per_bin].reshape(-1, per_bin).sum(axis=1)
-        return bool(len(bins)) and float((bins > 0).mean()) >= 1 / 7
+        starts = np.arange(0, self.half, BIN_S // STEP_S)
+        return self.half > 0 and float((np.add.reduceat(self.cost[: self.half], starts) > 0).mean()) >= 1 / 7
 
 
 @dataclass(frozen=True, slots=True)

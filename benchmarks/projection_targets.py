@@ -12,6 +12,9 @@ from projection_rolling import Judgement
 
 __all__ = ["Row", "calendar_rows", "closed_rows", "rolling_rows", "table"]
 
+# Shares of fewer breaches say nothing: no row is made of them.
+_ENOUGH = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -35,7 +38,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
     """Target, figure, met or missed: a line each."""
     for row in rows:
         figure = f"{row.value:.2%}" if row.unit == "%" else f"{row.value:.2f} {row.unit}"
-        yield f"  {row.where:<16}{row.what:<52}{row.target:<16}{figure:>10}  {'met' if row.met else 'MISSED'}"
+        yield f"  {row.where:<18}{row.what:<52}{row.target:<16}{figure:>10}  {'met' if row.met else 'MISSED'}"
 
 
 def rolling_rows(name: str, judged: Judgement) -> Iterator[Row]:
@@ -50,6 +53,8 @@ def rolling_rows(name: str, judged: Judgement) -> Iterator[Row]:
     yield Row("band: tenants within 85-95 %", where, f">= {tenants:.0%}", band.tenants, at_least=tenants)
     yield Row("band: skill over the mean rate", where, f">= {skill:.0%}", judged.skill, at_least=skill)
     early, deny = judged.tallies["product q80"], judged.tallies["product q50"]
+    if early.breaches < _ENOUGH:
+        return
     if not short:
         before, lead, false, wrong = (0.88, 0.55, 0.35, 0.01) if day else (0.95, 0.85, 0.25, 0.003)
         yield Row(
