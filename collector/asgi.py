@@ -86,7 +86,7 @@ class BodyLimit:
 
 def header(scope: Scope, name: bytes) -> str:
     """The header's value ("" where it is absent); several are joined by a comma, as HTTP reads them."""
-    return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+    return b", ".join([value for key, value in scope["headers"] if key == name]).decode("latin-1")
 
 
 async def respond(

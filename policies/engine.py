@@ -331,6 +331,11 @@ class Engine:
         """A verdict as the decision that is told to `who`, and remembered."""
         return self._remembered(who, self.judge.told(verdict, self.version, now))
 
+    def retold(self, who: Who, decision: Decision, *, wrap_up: bool) -> Decision:
+        """What was told already, told to another scope: a decision of its own, remembered too."""
+        new = replace(decision, id=self.judge.new_id(self.version), wrap_up=wrap_up)
+        return self._remembered(who, new)
+
     def explain(self, who: Who, now: float) -> list[Said]:
         """What every ceiling that counts this scope says of it, the most restrictive first."""
         found = self.accounts.of(who, (), now)

@@ -16,10 +16,11 @@ from switchgear.decision import Decision
 from switchgear.tier import Tier
 
 from .access import reaches
+from .bodies import ScopeBody
 from .judge import Said
 from .model import Dimension, Who
 from .runtime import Runtime
-from .wire import Name, ScopeBody, budget
+from .wire import Name, budget
 
 __all__ = ["routes"]
 

@@ -7,31 +7,40 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any
 
+import msgspec
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from collector.asgi import PROBLEM, PROBLEMS, App, Receive, Scope, Send, deny, header, problem, respond
 from collector.errors import DeniedError
 from collector.keys.access import Access
 from collector.keys.key import Key, with_key
 
+from .answers import Answers, Asked
+from .bodies import (
+    BadBodyError,
+    ExtendBody,
+    GrantBody,
+    NotJsonError,
+    ReleaseBody,
+    ScopesBody,
+    SettleBody,
+    read,
+)
 from .runtime import Runtime
-from .wire import ExtendBody, GrantBody, ReleaseBody, ScopeBody, ScopesBody, SettleBody, granted
+from .wire import granted
 
 __all__ = ["MAX_BODY_BYTES", "HotRoutes", "openapi_paths", "schemas"]
-
-M = TypeVar("M", bound=BaseModel)
 
 _GRANT = re.compile(
     r"^/v1/grants/(?P<id>[^/:]+)(?::(?P<hold>[1-9][0-9]{0,3}))?:(?P<verb>settle|extend|release)$"
 )
 MAX_BODY_BYTES = 4 << 20
+_REFERENCE = "#/components/schemas/{name}"
 
 
 class _Refused(Exception):  # noqa: N818 - a reply, not an error of ours
@@ -47,6 +56,7 @@ class HotRoutes:
         self._app = app
         self.runtime = runtime
         self.access = access
+        self._answers = Answers(runtime.engine)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,31 +77,32 @@ class HotRoutes:
                 await self._app(with_key(scope, key), receive, send)
         except DeniedError as denied:
             await deny(send, denied)
+        except BadBodyError as error:
+            await _refuse(send, 422, "Invalid request", str(error))
+        except NotJsonError as error:
+            await _refuse(send, 400, "Not JSON", str(error))
         except _Refused as refused:
-            await respond(
-                send, refused.status, problem(refused.status, refused.title, refused.detail), PROBLEM
-            )
+            await _refuse(send, refused.status, refused.title, refused.detail)
 
     async def _decision(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        wait = query.pop("wait", "0")
-        body = _valid(ScopesBody, {"scopes": [query], "wait": wait})
-        _check_tenants(key, [one.tenant for one in body.scopes])
-        etag = header(scope, b"if-none-match").strip('"') or None
-        who = [one.who(self.runtime.engine.policies) for one in body.scopes]
-        async with _listening(receive) as gone:
-            tag, decisions = await self.runtime.decisions(who, etag, body.wait, gone)
-        self.access.check(key)
-        headers = [(b"etag", f'"{tag}"'.encode())]
-        if tag == etag:
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-            await send({"type": "http.response.body"})
-        else:
-            await _reply(send, decisions[0].to_wire(), headers)
+        asked = self._answers.asked(scope["query_string"])
+        _check_tenant(key, asked.query.tenant)
+        etag = header(scope, b"if-none-match").strip('"')
+        if etag and asked.query.wait:
+            async with _listening(receive) as gone:
+                await self.runtime.decisions([asked.who], etag, asked.query.wait, gone)
+            self.access.check(key)
+        now = self.runtime.clock()
+        if self.runtime.lags and self._answers.holds(asked):
+            await _send(send, asked, etag, [(b"age", b"%d" % (now - asked.at))])
+            return
+        self._answers.answer(asked, now)
+        await _send(send, asked, etag, ())
 
     async def _decisions(self, key: Key, receive: Receive, send: Send) -> None:
-        body = _valid(ScopesBody, await _json(receive))
-        _check_tenants(key, {one.tenant for one in body.scopes})
+        body = read(ScopesBody, await _body(receive))
+        for tenant in {one.tenant for one in body.scopes}:
+            _check_tenant(key, tenant)
         who = [one.who(self.runtime.engine.policies) for one in body.scopes]
         async with _listening(receive) as gone:
             tag, decisions = await self.runtime.decisions(who, body.etag, body.wait, gone)
@@ -99,16 +110,15 @@ class HotRoutes:
         await _reply(send, {"etag": tag, "decisions": [decision.to_wire() for decision in decisions]})
 
     async def _grant(self, key: Key, receive: Receive, send: Send) -> None:
-        body = _valid(GrantBody, await _json(receive))
-        _check_tenants(key, [body.tenant])
+        body = read(GrantBody, await _body(receive))
+        _check_tenant(key, body.tenant)
         try:
             request = body.request(self.runtime.engine.policies)
         except ValueError as error:
             raise _Refused(422, "Invalid request", str(error)) from None
         if self.runtime.engine.asked(request.id) not in (None, request):
             raise _Refused(422, "Invalid request", f"id: {request.id} was asked with another body before")
-        async with _listening(receive) as gone:
-            decision, grant = await self.runtime.grant(request, body.wait, gone)
+        decision, grant = await self.runtime.grant(request, body.wait, partial(_listening, receive))
         try:
             self.access.check(key)
         except DeniedError:
@@ -120,39 +130,36 @@ class HotRoutes:
     async def _finish(
         self, key: Key, grant_id: str, hold: str, verb: str, receive: Receive, send: Send
     ) -> None:
-        content = await _json(receive)
         lease = f"{grant_id}:{hold}"
         verbs = {"settle": self._settling, "extend": self._extending, "release": self._releasing}
-        finish = verbs[verb](lease, content)
+        finish = verbs[verb](lease, await _body(receive))
         tenant = self.runtime.engine.tenant_of(grant_id)
         # Another tenant's grant is answered as one that never was. Settling again, or after the call's span was
         # booked, changes nothing and is no error.
         known = (tenant is None or key.speaks_for(tenant)) and finish()
         await _reply(send, {"lease": lease, "held": known})
 
-    def _settling(self, lease: str, content: Any) -> Callable[[], bool]:
-        body = _valid(SettleBody, content)
+    def _settling(self, lease: str, content: bytearray) -> Callable[[], bool]:
+        body = read(SettleBody, content)
         try:
             usage = body.usage.usage() if body.usage is not None else None
         except ValueError as error:
             raise _Refused(422, "Invalid usage", str(error)) from None
         return partial(self.runtime.settle, lease, body.model, usage, body.response_id)
 
-    def _releasing(self, lease: str, content: Any) -> Callable[[], bool]:
-        body = _valid(ReleaseBody, content)
+    def _releasing(self, lease: str, content: bytearray) -> Callable[[], bool]:
+        body = read(ReleaseBody, content)
         return partial(self.runtime.release, lease, body.throttled_for_s, body.calls)
 
-    def _extending(self, lease: str, content: Any) -> Callable[[], bool]:
-        return partial(self.runtime.extend, lease, _valid(ExtendBody, content).max_output_tokens)
+    def _extending(self, lease: str, content: bytearray) -> Callable[[], bool]:
+        return partial(self.runtime.extend, lease, read(ExtendBody, content).max_output_tokens)
 
 
 def openapi_paths() -> dict[str, Any]:
     """What the hot routes add to the OpenAPI document."""
 
-    def post(summary: str, model: type[BaseModel]) -> dict[str, Any]:
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schema.pop("$defs", None)
-        content = {"application/json": {"schema": schema}}
+    def post(summary: str, body: type[msgspec.Struct]) -> dict[str, Any]:
+        content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=body.__name__)}}}
         return {
             "post": {
                 "summary": summary,
@@ -194,43 +201,27 @@ def openapi_paths() -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """Component schemas that `openapi_paths` refers to."""
-    found: dict[str, Any] = {ScopeBody.__name__: ScopeBody.model_json_schema()}
-    for model in (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody):
-        found |= model.model_json_schema(ref_template="#/components/schemas/{model}").get("$defs", {})
-    return found
+    bodies = (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody)
+    return msgspec.json.schema_components(bodies, ref_template=_REFERENCE)[1]
 
 
-def _check_tenants(key: Key, tenants: Iterable[str]) -> None:
-    """Refuse to decide for tenants that the key does not speak for, whether or not there are any such."""
-    for tenant in tenants:
-        if not key.speaks_for(tenant):
-            raise DeniedError(f"key {key.id} does not speak for tenant {tenant[:64]!r}", 403)
+def _check_tenant(key: Key, tenant: str) -> None:
+    """Refuse to decide for a tenant that the key does not speak for, whether or not there is any such."""
+    if not key.speaks_for(tenant):
+        raise DeniedError(f"key {key.id} does not speak for tenant {tenant[:64]!r}", 403)
 
 
-def _valid(model: type[M], content: Any) -> M:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise _Refused(422, "Invalid request", f"{where}: {first['msg']}") from None
-
-
-async def _json(receive: Receive) -> Any:
-    chunks, size, more = [], 0, True
+async def _body(receive: Receive) -> bytearray:
+    content, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Refused(400, "Disconnected", "the request's body did not come to its end")
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > MAX_BODY_BYTES:
+        content += message.get("body", b"")
+        if len(content) > MAX_BODY_BYTES:
             raise _Refused(413, "Too large", f"a body has at most {MAX_BODY_BYTES} bytes")
         more = message.get("more_body", False)
-    try:
-        return orjson.loads(b"".join(chunks))
-    except orjson.JSONDecodeError as error:
-        raise _Refused(400, "Not JSON", str(error)) from None
+    return content
 
 
 @asynccontextmanager
@@ -248,5 +239,25 @@ async def _hung_up(receive: Receive) -> None:
         pass
 
 
-async def _reply(send: Send, body: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    await respond(send, 200, orjson.dumps(body), "application/json", headers)
+async def _send(send: Send, asked: Asked, etag: str, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """The answer as it was prepared, or that it is still the one which the asker has."""
+    start, body = asked.start, asked.body
+    if asked.tag == etag:
+        start = {
+            "type": "http.response.start",
+            "status": 304,
+            "headers": [(b"etag", b'"%b"' % etag.encode())],
+        }
+        body = {"type": "http.response.body"}
+    if more:
+        start = {**start, "headers": [*start["headers"], *more]}
+    await send(start)
+    await send(body)
+
+
+async def _refuse(send: Send, status: int, title: str, detail: str) -> None:
+    await respond(send, status, problem(status, title, detail), PROBLEM)
+
+
+async def _reply(send: Send, body: Any) -> None:
+    await respond(send, 200, orjson.dumps(body), "application/json")

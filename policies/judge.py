@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from .model import Holds, Runaway, Step, Unit, Who
 from .sizing import Request
 from .units import decimal
 
-__all__ = ["Judge", "Said", "Verdict", "Way"]
+__all__ = ["Judge", "Said", "Verdict", "Way", "tag_of"]
 
 _VALID_S = 30.0
 NO_CEILING = "no ceiling applies"
@@ -136,7 +137,7 @@ class Judge:
         if denied_window and account is not None and retry_at is None:
             retry_at = max(now + 1.0, account.since + account.ceiling.cooldown_s)
         return Decision(
-            id=f"d{version}-{next(self.ids)}",
+            id=self.new_id(version),
             action=act,
             policy=account.ceiling.name if account else None,
             reason=reason,
@@ -151,6 +152,10 @@ class Judge:
             fail=account.ceiling.fail if account else "open",
             wrap_up=wrap_up,
         )
+
+    def new_id(self, version: int) -> str:
+        """A decision's id: unlike any other of this engine."""
+        return f"d{version}-{next(self.ids)}"
 
     def _against(
         self, request: GrantRequest, found: Found, sized: Sized, now: float
@@ -222,6 +227,16 @@ class Judge:
 
     def _wraps_up(self, found: Found, now: float) -> bool:
         return any(account.acts and wraps_up(account, now) for account in found.wrapping)
+
+
+def tag_of(verdicts: Iterable[Verdict]) -> str:
+    """Changes when an action, its policy or its reason does; amounts move all the time and do not count."""
+    parts = "\n".join(f"{each.action}|{_policy(each)}|{each.reason}" for each in verdicts)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def _policy(verdict: Verdict) -> str | None:
+    return verdict.account.ceiling.name if verdict.account is not None else None
 
 
 def _free(verdict: Verdict, now: float) -> float:

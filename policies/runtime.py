@@ -6,10 +6,10 @@ Everything here runs on one loop, so that the engine needs no lock.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,23 @@ from .admission import Granted, GrantRequest
 from .breaker import State
 from .engine import BookedCall, Engine
 from .files import PolicyFileError, load
+from .judge import tag_of
 from .keeping import Keeper
 from .model import PolicySet, Who
 from .transitions import TransitionLog
 
-__all__ = ["Runtime"]
+__all__ = ["Listening", "Runtime", "steady_clock"]
+
+Listening = Callable[[], AbstractAsyncContextManager[asyncio.Future[None]]]
+"""Begins to listen for the asker: the future completes when it hangs up."""
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.05
 _TIDY_S = 5.0
 _FILE_LOOK_S = 1.0
 _AFTER_FAILURE_S = 1.0
+# A tick that comes so much too late says that more is asked than can be answered.
+_LAGS_S = 0.25
 
 
 @dataclass(slots=True)
@@ -51,6 +57,8 @@ class Runtime:
     rebuilt: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the counters are what they were before this start, as far as that can be known."""
     figures: list[Callable[[], Iterable[str]]] = field(default_factory=list)
+    lags: bool = False
+    """Whether the last tick came late by more than a quarter of a second: no answer is quick any more."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _version: int = 0
     _file_stamp: tuple[int, int] | None = None
@@ -61,9 +69,20 @@ class Runtime:
         self._file_stamp = self._stamp()
 
     async def grant(
-        self, request: GrantRequest, wait_s: float, gone: asyncio.Future[Any]
+        self, request: GrantRequest, wait_s: float, listening: Listening
     ) -> tuple[Decision, Granted | None]:
-        """The answer to a request, waiting up to `wait_s` for it; `gone` completes when the asker hangs up."""
+        """The answer to a request, waiting up to `wait_s` for it, or until the asker hangs up."""
+        if self.rebuilt.is_set():
+            ticket = self.engine.request(request, self.clock())
+            if ticket.decision is not None:
+                self.after_change()
+                return ticket.decision, ticket.grant
+        async with listening() as gone:
+            return await self._grant_later(request, wait_s, gone)
+
+    async def _grant_later(
+        self, request: GrantRequest, wait_s: float, gone: asyncio.Future[None]
+    ) -> tuple[Decision, Granted | None]:
         if not self.rebuilt.is_set():
             await _first(self.rebuilt, gone, wait_s)
             if not self.rebuilt.is_set():
@@ -82,16 +101,17 @@ class Runtime:
         return decision, None
 
     async def decisions(
-        self, who: Sequence[Who], etag: str | None, wait_s: float, gone: asyncio.Future[Any]
+        self, who: Sequence[Who], etag: str | None, wait_s: float, gone: asyncio.Future[None]
     ) -> tuple[str, list[Decision]]:
         """Decisions for several scopes and their tag; waits up to `wait_s` while the tag is still `etag`."""
         deadline = self.clock() + wait_s
         while True:
             now = self.clock()
-            decisions = [self.engine.decide(one, now) for one in who]
-            tag = _tag(decisions)
+            verdicts = [self.engine.verdict(one, now) for one in who]
+            tag = tag_of(verdicts)
             if tag != etag or now >= deadline or gone.done():
-                return tag, decisions
+                told = zip(who, verdicts, strict=True)
+                return tag, [self.engine.told(one, verdict, now) for one, verdict in told]
             await _first(self._changed, gone, deadline - now)
 
     def settle(self, lease: str, model: str | None, usage: Usage | None, response_id: str | None) -> bool:
@@ -148,10 +168,11 @@ class Runtime:
 
     async def tick(self) -> None:
         """Let time pass for the engine, for ever."""
-        tidied_at = self.clock()
+        tidied_at = slept_at = self.clock()
         while True:
             await asyncio.sleep(_TICK_S)
             now = self.clock()
+            self.lags = now - slept_at - _TICK_S > _LAGS_S
             try:
                 self.engine.tick(now)
                 if now - tidied_at >= _TIDY_S:
@@ -161,6 +182,7 @@ class Runtime:
             except Exception:  # noqa: BLE001 - without this loop no hold ends and no breaker recovers
                 _log.exception("a tick of the engine failed")
                 await asyncio.sleep(_AFTER_FAILURE_S)
+            slept_at = self.clock()
 
     async def watch_file(self) -> None:
         """Take over the policy file when it changes, for ever; a bad file is reported and the last good set stays."""
@@ -209,9 +231,3 @@ async def _first(event: asyncio.Event, gone: asyncio.Future[Any], timeout_s: flo
         await asyncio.wait({happened, gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         happened.cancel()
-
-
-def _tag(decisions: Sequence[Decision]) -> str:
-    """Changes when an action, its policy or its reason does; amounts move all the time and do not count."""
-    parts = "\n".join(f"{d.action}|{d.policy}|{d.reason}|{d.caps.model}" for d in decisions)
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]

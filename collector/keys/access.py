@@ -26,6 +26,7 @@ __all__ = ["Access"]
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
+_MOST_KNOWN = 10_000
 _WANTED = "send a key as: Authorization: Bearer KEY"
 
 
@@ -44,6 +45,11 @@ class _Table:
 
     stamp: tuple[int, int] | None = None
     entries: dict[str, _Entry] = field(default_factory=dict)
+    known: dict[str, _Entry] = field(default_factory=dict)
+    """By the Authorization headers that were found good with this table: most requests carry one of a few."""
+
+
+_ROOT = _Entry(b"", ROOT, inf)
 
 
 def _nobody() -> bytes:
@@ -126,17 +132,27 @@ class Access:
             self._failing = True
 
     def _identify(self, authorization: str) -> Key | None:
+        # What is found with a table is kept with it: where another takes its place meanwhile, it is not asked again.
+        table = self._table
+        entry = table.known.get(authorization)
+        if entry is None or self._clock() >= entry.ends_at:
+            entry = self._look_up(authorization, table)
+            if entry is not None and len(table.known) < _MOST_KNOWN:
+                table.known[authorization] = entry
+        return None if entry is None else entry.key
+
+    def _look_up(self, authorization: str, table: _Table) -> _Entry | None:
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
         digest = hashlib.sha256(secret.encode("latin-1", "replace")).digest()
-        entry = self._table.entries.get(secret[:ID_LENGTH], self._no_entry)
+        entry = table.entries.get(secret[:ID_LENGTH], self._no_entry)
         is_known = hmac.compare_digest(digest, entry.digest)
         is_root = hmac.compare_digest(digest, self._root)
         if scheme.lower() != "bearer":
             return None
         if is_root:
-            return ROOT
-        return entry.key if is_known and self._clock() < entry.ends_at else None
+            return _ROOT
+        return entry if is_known and self._clock() < entry.ends_at else None
 
     def _no_route(self, method: str, path: str) -> DeniedError:
         methods = self._rules.methods(path)
