@@ -1,27 +1,21 @@
-"""The order in which waiting calls are served: tier first, then the tenant that has had least for its weight.
-
-Within a tier every tenant has a virtual counter of the tokens it was granted, divided by its weight; the smallest
-goes first. A tenant that comes back from idling starts at the smallest counter of those waiting, so that idling
-earns no credit (Virtual Token Counter, arXiv 2401.00588). Waiting promotes: every `_AGEING_S` seconds a call moves
-up one tier, so that background work is never starved for ever.
-"""
+"""What is asked for before a call, and how it is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from switchgear.decision import Decision
 
 from .accounts import Found
+from .capacity import Charge, LaneKey, Taken
 from .costs import Sized
 from .model import Who
 from .sizing import Request
 
-__all__ = ["FairOrder", "GrantRequest", "Granted", "Running", "Ticket"]
-
-_AGEING_S = 20.0
+__all__ = ["Drawn", "GrantRequest", "Granted", "Running", "Ticket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +62,14 @@ class Granted:
         return self.each * self.calls
 
 
+class Drawn(NamedTuple):
+    """What a call drew from its lane and from its tenant's turn."""
+
+    lane: LaneKey
+    taken: Taken
+    charge: Charge
+
+
 @dataclass(slots=True)
 class Running:
     """A grant's calls: what is needed to settle them and to learn. `call` is what was let go, degraded perhaps."""
@@ -76,6 +78,8 @@ class Running:
     call: Request
     sized: Sized
     began_at: float
+    drawn: Drawn | None = None
+    """What it drew from its lane and its tenant's turn; None for one that was read from the journal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -100,35 +104,3 @@ class Ticket:
         self.decision, self.grant = decision, grant
         if self.on_answer is not None:
             self.on_answer()
-
-
-@dataclass(slots=True)
-class FairOrder:
-    """Virtual counters of tokens by (provider, tenant)."""
-
-    _served: dict[tuple[str, str], float] = field(default_factory=dict)
-    _waiting: set[tuple[str, str]] = field(default_factory=set)
-
-    def arrange(self, tickets: Iterable[Ticket], now: float) -> list[Ticket]:
-        """The tickets, first to be served first."""
-        tickets = list(tickets)
-        self._lift({(t.request.call.provider, t.request.who.tenant) for t in tickets})
-        return sorted(tickets, key=lambda ticket: self._rank(ticket, now))
-
-    def served(self, provider: str, tenant: str, tokens: int, weight: float) -> None:
-        """Count what a tenant was granted."""
-        key = (provider, tenant)
-        self._served[key] = self._served.get(key, 0.0) + tokens / weight
-
-    def _rank(self, ticket: Ticket, now: float) -> tuple[int, float, float]:
-        who = ticket.request.who
-        promoted = int((now - ticket.asked_at) / _AGEING_S)
-        served = self._served.get((ticket.request.call.provider, who.tenant), 0.0)
-        return max(0, who.tier.rank - promoted), served, ticket.asked_at
-
-    def _lift(self, waiting: set[tuple[str, str]]) -> None:
-        for key in waiting - self._waiting:
-            others = [self._served.get(k, 0.0) for k in self._waiting & waiting if k[0] == key[0]]
-            if others:
-                self._served[key] = max(self._served.get(key, 0.0), min(others))
-        self._waiting = waiting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,13 @@ from starlette.exceptions import HTTPException
 from collector.asgi import PROBLEM, problem
 from collector.keys.idempotency import DOCUMENTED
 from collector.keys.key import Key, key_of
+from switchgear.tier import Tier
 
 from . import metrics
 from .access import reaches, signed
 from .accounts import Account
 from .breaker import State
+from .capacity import Backlog, LaneKey
 from .ladder import stand
 from .runtime import Runtime
 from .wire import ForceBody, budget
@@ -116,35 +119,48 @@ def _budgets(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
 
 
 def _shares(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
-    """What each provider's capacity is, how much of it is used (seen by keys for every tenant), and who waits."""
+    """Each lane's limits, how much of it is used (seen by keys for every tenant), and each party's share and queue."""
     now, engine = runtime.clock(), runtime.engine
-    waiting = [
-        ticket.request
-        for ticket in engine.pending.values()
-        if ticket.attended and key.speaks_for(ticket.request.who.tenant)
-    ]
+    waiting: dict[LaneKey, list[Backlog]] = defaultdict(list)
+    for waits in engine.queue.order.backlog():
+        waiting[waits.lane].append(waits)
     shares = []
-    for provider in sorted(set(engine.lanes) | {request.call.provider for request in waiting}):
-        queue = [request.who for request in waiting if request.call.provider == provider]
-        lane = engine.lanes.get(provider)
-        paused = lane is not None and lane.paused_until > now
-        requests, tokens = lane.used(now) if lane is not None and key.all_tenants else (None, None)
+    for lane_key in sorted(dict(engine.queue.lanes) | waiting, key=str):
+        lane, here = engine.queue.lanes.opened(lane_key), waiting[lane_key]
+        use = lane.use(now, here, engine.policies.weight)
+        queue = {(waits.tenant, waits.tier): waits.calls for waits in here if key.speaks_for(waits.tenant)}
         shares.append(
             {
-                "provider": provider,
-                "requests_per_minute": lane.capacity.requests_per_minute if lane else None,
-                "tokens_per_minute": lane.capacity.tokens_per_minute if lane else None,
-                "used_requests": requests,
-                "used_tokens": tokens,
-                "queued": {
-                    tier: sum(who.tier == tier for who in queue)
-                    for tier in ("interactive", "batch", "background")
-                },
+                "provider": lane_key.provider,
+                "model": lane_key.model,
+                "account": lane_key.account,
+                "requests_per_minute": use.capacity.requests_per_minute,
+                "tokens_per_minute": use.capacity.tokens_per_minute,
+                "learned_requests_per_minute": use.requests_limit,
+                "learned_tokens_per_minute": use.tokens_limit,
+                "used_requests": use.requests if key.all_tenants else None,
+                "used_tokens": use.tokens if key.all_tenants else None,
+                "queued": {tier.value: sum(n for (_, t), n in queue.items() if t is tier) for tier in Tier},
                 "queued_by_tenant": {
-                    t: sum(w.tenant == t for w in queue) for t in sorted({w.tenant for w in queue})
+                    tenant: sum(n for (t, _), n in queue.items() if t == tenant)
+                    for tenant in sorted({tenant for tenant, _ in queue})
                 },
-                "throttled_until": datetime.fromtimestamp(lane.paused_until, UTC).isoformat()
-                if lane and paused
+                "shares": [
+                    {
+                        "tenant": share.tenant,
+                        "tier": share.tier.value,
+                        "weight": share.weight,
+                        "demand": share.demand,
+                        "entitlement": share.entitlement,
+                        "allotted": share.allotted,
+                        "borrowed": share.borrowed,
+                        "queue": queue.get((share.tenant, share.tier), 0),
+                    }
+                    for share in use.shares
+                    if key.speaks_for(share.tenant)
+                ],
+                "throttled_until": datetime.fromtimestamp(use.paused_until, UTC).isoformat()
+                if use.paused_until > now
                 else None,
             }
         )

@@ -7,27 +7,27 @@ in `records` (grants and what became of them, for the engine that starts after t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from analytics.projection.runaways import Runaway
 from switchgear.decision import Action, Decision
-from switchgear.tier import Tier
 from switchgear.usage import Usage
 
 from .accounts import Accounts
-from .admission import FairOrder, Granted, GrantRequest, Running, Ticket
+from .admission import Granted, GrantRequest, Running, Ticket
 from .book import Amount, Book, BookedCall, Grant, grant_of, lease_of
 from .breaker import State
 from .by_hand import ByHand
-from .capacity import Lane
+from .capacity import Reported, Turn
 from .costs import Costs, Price
 from .gate import Refusal, Wait
 from .judge import Judge, Said, Verdict, Way
 from .ladder import stand, throttle_rate
+from .meters import Meter
 from .model import PolicySet, Unit, Who
 from .model import Runaway as OnRunaway
+from .queue import Queue, Retry, drop_first
 from .records import Extended, Held, Record, Released, Settled
 from .settlements import Settlement, Unbooked
 from .sizing import Request
@@ -38,18 +38,13 @@ from .watch import Watch
 __all__ = ["BookedCall", "Engine", "Price"]
 
 _LEASE_S = 300.0
-_PLACE_KEPT_S = 10.0
 _UNREADY_RETRY_S = 1.0
-# For so long asking again gets the same answer.
-_ANSWER_KEPT_S = 120.0
 # A task may wait for a person for days; what it spent must still be known then.
 _TASK_IDLE_S = 7 * 86400.0
 # For how long a richer record of a call replaces the earlier one rather than adding to it.
 _REPLACEABLE_S = 86400.0
 # So many decisions are remembered, for those who ask later why.
 _REMEMBERED = 10_000
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -61,16 +56,13 @@ class Engine:
     book: Book = field(default_factory=Book)
     unbooked: Unbooked = field(default_factory=Unbooked)
     records: list[Record] = field(default_factory=list)
-    pending: dict[str, Ticket] = field(default_factory=dict)
-    lanes: dict[str, Lane] = field(default_factory=dict)
-    order: FairOrder = field(default_factory=FairOrder)
     costs: Costs = field(init=False)
     accounts: Accounts = field(init=False)
     watch: Watch = field(init=False)
     judge: Judge = field(init=False)
     by_hand: ByHand = field(init=False)
+    queue: Queue = field(init=False)
     running: dict[str, Running] = field(default_factory=dict)
-    _answered: dict[str, Ticket] = field(default_factory=dict)
     _decided: OrderedDict[str, tuple[Who, Decision]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -78,8 +70,8 @@ class Engine:
         self.accounts = Accounts(self.policies)
         self.watch = Watch(self.accounts)
         self.judge = Judge(self.accounts, self.costs)
-        self.by_hand = ByHand(self.accounts, self.watch, self.records, self.pump)
-        self.lanes = {capacity.provider: Lane(capacity) for capacity in self.policies.capacity}
+        self.queue = Queue(self.accounts, self.costs)
+        self.by_hand = ByHand(self.accounts, self.watch, self.records, self._moved_by_hand)
 
     @property
     def outbox(self) -> list[Transition]:
@@ -109,7 +101,7 @@ class Engine:
                 self.accounts.trees.ended(call.who, call.task_id, amount.money, 0, call.ended_at)
                 self._ran_away(call.who, found, now)
             self.book.book(call.key, call.lease, call.who, meters, amount, call.ended_at, now)
-            self.watch.touch(meters)
+            self._moved(meters, now)
         self.pump(now)
 
     def settle(
@@ -128,8 +120,7 @@ class Engine:
         if running is not None and usage is not None:
             answered = model or running.call.model
             amount = self.costs.settled(running.asked.who, running.call, running.sized, answered, usage, now)
-            if lane := self.lanes.get(running.call.provider):
-                lane.correct(running.sized.sizes.tokens.mean - usage.total)
+            self.queue.ended(running, usage.total, 1, now)
         if running is not None and running.asked.calls == 1:
             del self.running[grant_id]
         record = Settled(now, lease, model, usage, response_id, *amount)
@@ -144,7 +135,7 @@ class Engine:
         touched = self.book.settle(record.lease, Amount(record.money, record.tokens), record.at)
         if touched is None:
             return False
-        self.watch.touch(touched)
+        self._moved(touched, record.at)
         if running is not None:
             self._ended(running, record.money, record.at)
             model = record.model or running.call.model
@@ -156,26 +147,44 @@ class Engine:
             )  # fmt: skip
         return True
 
-    def release(
-        self, lease: str, now: float, *, calls: int | None = None, throttled_for_s: float | None = None
-    ) -> bool:
-        """Granted calls were not billed (None: all that are left). `throttled_for_s` is Retry-After on a 429."""
+    def release(self, lease: str, now: float, *, calls: int | None = None) -> bool:
+        """Granted calls were not made, or not billed (None: all that are left). False as in `settle`."""
         grant_id, _ = grant_of(lease)
-        running = self.running.get(grant_id)
-        if running is not None and (lane := self.lanes.get(running.call.provider)):
-            if throttled_for_s is None:
-                lane.correct(running.sized.sizes.tokens.mean)
-            else:
-                lane.throttled(now, throttled_for_s)
+        running, held = self.running.get(grant_id), self.book.find(grant_id)
+        if running is not None and held is not None:
+            self.queue.ended(running, 0, held.left if calls is None else calls, now)
         touched = self.book.release(grant_id, calls, now)
         if touched is None:
             return False
         self.records.append(Released(now, grant_id, calls))
         if running is not None and running.asked.calls == 1:
             self._ended(running, None, now, billed=False)
-        self.watch.touch(touched)
+        self._moved(touched, now)
         self.pump(now)
         return True
+
+    def throttled(
+        self,
+        lease: str,
+        now: float,
+        retry_after_s: float,
+        said: Reported | None = None,
+        *,
+        jitter: float = 0.0,
+    ) -> Retry | None:
+        """A provider answered 429, unbilled: give the hold back and say when to try again. None where it is unknown.
+
+        `retry_after_s` is what the provider said; `jitter` in [0, 1) spreads those who come back.
+        """
+        running = self.running.get(grant_of(lease)[0])
+        retry = None if running is None else self.queue.throttled(running, retry_after_s, said, jitter, now)
+        return retry if self.release(lease, now) else None
+
+    def reported(self, lease: str, said: Reported) -> None:
+        """The answer to a granted call said what its provider allows."""
+        running = self.running.get(grant_of(lease)[0])
+        if running is not None:
+            self.queue.reported(running, said)
 
     def extend(self, lease: str, output_tokens: int, now: float) -> bool:
         """Hold more for a call that runs longer than was held for, if it fits; its time begins anew either way.
@@ -202,16 +211,16 @@ class Engine:
             running.sized, running.call = wanted, call
         self.book.prolong(grant, now + _LEASE_S)
         self.records.append(Extended(now, grant_id, running.sized, grant.expires_at))
-        self.watch.touch(grant.meters)
+        self._moved(grant.meters, now)
         return fits
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
         for grant in self.book.expire(now):
-            self.watch.touch(grant.meters)
             running = self.running.get(grant.id)
             if running is not None and grant.calls == 1:
                 self._ended(running, None, now, billed=False)
+            self._moved(grant.meters, now)
         self.by_hand.expire(now)
         self.watch.tick(now)
         self.pump(now)
@@ -219,14 +228,10 @@ class Engine:
     def tidy(self, now: float) -> None:
         """Forget what is of no use any more; some seconds apart is often enough."""
         self.book.forget(now - self.horizon_s)
-        _drop_first(self.running, lambda each: each.began_at < now - 2 * _LEASE_S)
+        drop_first(self.running, lambda each: each.began_at < now - 2 * _LEASE_S)
         self.accounts.trees.tidy(now)
         self.accounts.drop_idle(now - _TASK_IDLE_S)
-        for request_id in [
-            i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S
-        ]:
-            del self.pending[request_id]
-        _drop_first(self._answered, lambda each: each.asked_at < now - _ANSWER_KEPT_S)
+        self.queue.tidy(now)
 
     @property
     def horizon_s(self) -> float:
@@ -238,21 +243,15 @@ class Engine:
 
     def request(self, request: GrantRequest, now: float) -> Ticket:
         """Ask for a grant. The ticket may be answered at once, or later by `pump`; asking again gets the same one."""
-        answered = self._answered.get(request.id)
-        if answered is not None:
-            return answered
-        if request.id not in self.pending:
-            found = self.accounts.of(request.who, request.budgets, now)
-            self.pending[request.id] = Ticket(request, now, found=found)
-        ticket = self.pending[request.id]
-        ticket.attended = True
-        self.pump(now)
+        ticket = self._known(request) or self.queue.ticket(request, now)
+        if ticket.decision is None:
+            self.pump(now)
         return ticket
 
     def asked(self, request_id: str) -> GrantRequest | None:
         """What was asked under this id, as long as asking again gets the same answer."""
-        ticket = self._answered.get(request_id) or self.pending.get(request_id)
-        return None if ticket is None else ticket.request
+        running = self.running.get(request_id)
+        return self.queue.asked(request_id) or (None if running is None else running.asked)
 
     def tenant_of(self, grant_id: str) -> str | None:
         """For whom calls were granted; None for a grant that is not known or was forgotten."""
@@ -264,40 +263,28 @@ class Engine:
 
     def leave(self, request_id: str, now: float) -> None:
         """Nobody waits for this request's answer any more; its place is kept for a few seconds."""
-        ticket = self.pending.get(request_id)
-        if ticket is not None:
-            ticket.attended, ticket.left_at, ticket.on_answer = False, now, None
+        self.queue.leave(request_id, now)
 
     def pump(self, now: float) -> None:
         """Answer every waiting request that can be answered, in the order of tiers and fair shares.
 
         Who waits for an account makes the others of its tier wait behind it there: a large call is not passed by
-        small ones for ever, and a long queue costs no more than its length.
+        small ones for ever, and a long queue is not looked at.
         """
-        if not self.pending:
-            return
-        full: set[str] = set()
-        blocked: set[tuple[Tier, int]] = set()
-        for ticket in self.order.arrange((t for t in self.pending.values() if t.attended), now):
-            provider, tier = ticket.request.call.provider, ticket.request.who.tier
-            if provider in full or any((tier, id(account)) in blocked for account in ticket.found.accounts):
-                continue
-            lane = self.lanes.get(provider)
-            if lane is not None and not lane.admits(now):
-                full.add(provider)
-                continue
+        for turn in self.queue.turns(now):
             try:
-                wait = self._try(ticket, lane, now)
+                wait = self._try(turn, now)
             except Exception:
                 # Whatever it is, the next one to come must not meet it again.
-                self.pending.pop(ticket.request.id, None)
+                self.queue.pending.pop(turn.item.request.id, None)
+                turn.drop()
                 raise
             if wait is not None:
-                blocked.add((tier, id(wait.account)))
+                turn.wait(id(wait.account.meter), wait.until, shared=wait.shared)
 
     def waiting(self, request_id: str, now: float) -> Decision:
         """Why a request waits, as the decision `queue` or `throttle`."""
-        request = self.pending[request_id].request
+        request = self.queue.pending[request_id].request
         found = self.accounts.of(request.who, request.budgets, now)
         way = self.judge.way(request, found, self.version, now)
         if isinstance(way, Wait):
@@ -305,8 +292,7 @@ class Engine:
                 way.action, way.reason, self.version, now, way.account, retry_at=way.until
             )
         else:
-            lane = self.lanes.get(request.call.provider)
-            reason, retry_at = "waiting for the provider's capacity", lane.next_at(now) if lane else now
+            reason, retry_at = "waiting for the provider's capacity", self.queue.next_at(request, now)
             decision = self.judge.decision(Action.QUEUE, reason, self.version, now, None, retry_at=retry_at)
         return self._remembered(request.who, decision)
 
@@ -354,56 +340,76 @@ class Engine:
         self.costs.unpriced_rate = policies.unpriced_rate
         self.accounts.replace(policies, now)
         self.accounts.open_windows(now)
-        lanes = {c.provider: self.lanes.get(c.provider) for c in policies.capacity}
-        self.lanes = {c.provider: lanes[c.provider] or Lane(c) for c in policies.capacity}
-        for capacity in policies.capacity:
-            self.lanes[capacity.provider].capacity = capacity
         self.book.reassign(lambda who: self.accounts.of(who, (), now).meters, now)
         self.watch.version += 1
         self.watch.begin(now)
+        self.queue.replace(now)
         self.pump(now)
 
     # -- inside
 
-    def _try(self, ticket: Ticket, lane: Lane | None, now: float) -> Wait | None:
-        """Answer a ticket, or say what it waits for."""
+    def _moved_by_hand(self, now: float) -> None:
+        self.queue.order.wake_all(now)
+        self.pump(now)
+
+    def _moved(self, meters: Iterable[Meter], now: float) -> None:
+        """Something was held, spent or given back there: read them, and try who waits for them."""
+        meters = list(meters)
+        self.watch.touch(meters)
+        self.queue.wake(meters, now)
+
+    def _try(self, turn: Turn[Ticket], now: float) -> Wait | None:
+        """Answer a ticket whose turn it is, or say what it waits for."""
+        ticket = turn.item
         request = ticket.request
         ticket.found = self.accounts.of(request.who, request.budgets, now)
         self.watch.refresh(ticket.found, now)
         way = self.by_hand.stopped(request) or self.judge.way(request, ticket.found, self.version, now)
         if isinstance(way, Wait):
             return way
-        del self.pending[request.id]
-        self._answered[request.id] = ticket
+        self.queue.answering(ticket)
         if isinstance(way, Way):
-            ticket.answer(self._remembered(request.who, way.decision), self._grant(request, way, lane, now))
+            ticket.answer(self._remembered(request.who, way.decision), self._grant(request, way, turn, now))
         else:
+            turn.drop()
             ticket.answer(self._remembered(request.who, self._refuse(way, now)))
         return None
 
-    def _grant(self, request: GrantRequest, way: Way, lane: Lane | None, now: float) -> Granted:
+    def _grant(self, request: GrantRequest, way: Way, turn: Turn[Ticket], now: float) -> Granted:
         sizes, who = way.sized.sizes, request.who
         grant = Grant(request.id, who, way.found.meters, sizes, request.calls, request.calls, now + _LEASE_S)
-        self._ran_away(who, self.hold(grant, Running(request, way.call, way.sized, now), now), now)
+        drawn = self.queue.go(request, way.call, sizes.tokens.mean * request.calls, turn, now)
+        running = Running(request, way.call, way.sized, now, drawn)
+        self._ran_away(who, self.hold(grant, running, now), now)
         self.records.append(Held(now, request, way.call, way.sized, grant.expires_at))
-        tokens = sizes.tokens.mean * request.calls
-        if lane is not None:
-            lane.take(tokens, now)
-        self.order.served(way.call.provider, who.tenant, tokens, self.policies.weight(who.tenant))
         for account in way.found.accounts:
             if account.state is State.THROTTLED:
                 size = sizes.money if account.ceiling.unit is Unit.MONEY else sizes.tokens
                 pace = size.mean * request.calls / throttle_rate(account, stand(account, now))
                 account.paced_until = max(account.paced_until, now) + pace
+        return self._granted(grant)
+
+    def _granted(self, grant: Grant) -> Granted:
+        sizes = grant.sizes
         return Granted(
-            request.id,
-            lease_of(request.id, 1),
-            request.calls,
+            grant.id,
+            lease_of(grant.id, 1),
+            grant.calls,
             decimal(sizes.money.mean),
             decimal(sizes.money.bound),
             self.policies.currency,
             grant.expires_at,
         )
+
+    def _known(self, request: GrantRequest) -> Ticket | None:
+        """The ticket of a request that an engine before this one granted: its answer may never have arrived."""
+        running, grant = self.running.get(request.id), self.book.find(request.id)
+        if running is None or running.drawn is not None or grant is None or not grant.left:
+            return None
+        decision = self.judge.decision(
+            Action.ALLOW, "granted before the engine started again", self.version, running.began_at, None
+        )
+        return Ticket(request, running.began_at, decision=decision, grant=self._granted(grant))
 
     def counted_as(self, request: GrantRequest, call: Request) -> Who:
         """For whom and as what a call counts: a degraded one counts as the model that stands in."""
@@ -451,12 +457,3 @@ class Engine:
         if len(self._decided) > _REMEMBERED:
             self._decided.popitem(last=False)
         return decision
-
-
-def _drop_first(entries: dict[str, T], is_old: Callable[[T], bool]) -> None:
-    """Drop what is old from the front of a dict that is in the order of time."""
-    while entries:
-        key, first = next(iter(entries.items()))
-        if not is_old(first):
-            break
-        del entries[key]

@@ -38,6 +38,8 @@ class Wait:
     action: Action
     reason: str
     until: float
+    shared: bool = True
+    """Whether every tier would wait for it (room, probes, a pace), rather than this one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def check(
             f"{short(decimal(round(at.band.q80), unit))} of {short(decimal(at.limit, unit))} is projected"
         )
         waits = f"{name}: {projected}, nobody waits for this work"
-        return Wait(account, Action.QUEUE, waits, now + _LOOK_AGAIN_S)
+        return Wait(account, Action.QUEUE, waits, now + _LOOK_AGAIN_S, shared=False)
     if account.state is State.THROTTLED and now < account.paced_until:
         return Wait(account, Action.THROTTLE, f"{name} throttles: {account.reason}", account.paced_until)
     return None

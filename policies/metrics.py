@@ -24,7 +24,7 @@ def text(runtime: Runtime) -> str:
         *_gauge("switchgear_ceiling_projected_upper", ((a, _amount(a, at.band.q80)) for a, at in windows)),
         *_gauge("switchgear_breaker_open", ((a, int("open" in a.state.value)) for a, _ in windows)),
         "# TYPE switchgear_queue_length gauge",
-        f"switchgear_queue_length {len(engine.pending)}",
+        f"switchgear_queue_length {len(engine.queue.pending)}",
         "# TYPE switchgear_settlements_unbooked gauge",
         f"switchgear_settlements_unbooked {len(engine.unbooked)}",
         "# TYPE switchgear_settlements_given_up_total counter",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -120,7 +121,12 @@ class Runtime:
         return settled
 
     def release(self, lease: str, throttled_for_s: float | None, calls: int | None = None) -> bool:
-        released = self.engine.release(lease, self.clock(), calls=calls, throttled_for_s=throttled_for_s)
+        now = self.clock()
+        if throttled_for_s is not None:
+            jitter = random.random()  # noqa: S311 - jitter
+            released = self.engine.throttled(lease, now, throttled_for_s, jitter=jitter) is not None
+        else:
+            released = self.engine.release(lease, now, calls=calls)
         self.after_change()
         return released
 

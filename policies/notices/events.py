@@ -9,10 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["WARNED", "Event", "Kind", "Place", "event"]
+from ..transitions import RUNAWAY, STOPPED, WARNED
 
-WARNED = "warned"
-"""No state of a breaker: the projection reached a rung that warns."""
+__all__ = ["Event", "Kind", "Place", "event"]
 
 
 class Kind(StrEnum):
@@ -31,6 +30,8 @@ _KINDS = {
     "forced_open": Kind.TRIP,
     "disabled": Kind.TRIP,
     WARNED: Kind.WARN,
+    RUNAWAY: Kind.WARN,
+    STOPPED: Kind.TRIP,
     "closed": Kind.RECOVERY,
 }
 

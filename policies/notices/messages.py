@@ -14,7 +14,8 @@ from typing import Any
 
 from switchgear.money import short
 
-from .events import WARNED, Event, Kind
+from ..transitions import RUNAWAY, STOPPED, WARNED
+from .events import Event, Kind
 from .grouping import Change, Group
 
 __all__ = ["Message", "message", "one_line", "test_message"]
@@ -22,6 +23,8 @@ __all__ = ["Message", "message", "one_line", "test_message"]
 _NAME_CHARS, _REASON_CHARS, _SUBJECT_CHARS = 80, 300, 150
 _SAYS = {
     WARNED: "has reached its warning",
+    RUNAWAY: "tells of a task that has run away",
+    STOPPED: "has stopped a task",
     "throttled": "is throttled",
     "open": "is open",
     "forced_open": "is forced open",

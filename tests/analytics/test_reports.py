@@ -186,7 +186,7 @@ def test_the_week_and_the_week_before_stand_apart(store: Store, con: duckdb.Duck
 
 
 def test_what_a_breaker_tells_beside_its_states_is_no_trip(store: Store) -> None:
-    told = [*State, "warned", "overridden", "stopped", "recalled"]
+    told = [*State, "warned", "overridden", "stopped", "runaway"]
     with store.transaction() as con:
         keep(
             con,

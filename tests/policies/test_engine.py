@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from engines import HOUR, MICRO, TENANTS, Caller, bound, engine, price
@@ -12,6 +13,7 @@ from policies.breaker import State
 from policies.engine import BookedCall
 from policies.files import parse
 from policies.model import Who
+from policies.restoring import restore
 from policies.sizing import CallSizes, Request
 from switchgear.decision import Action
 from switchgear.tier import Tier
@@ -222,15 +224,15 @@ def test_a_call_counts_from_its_settlement_where_its_agent_s_clock_is_behind() -
     assert account.spent(4002.0) == 1000 * MICRO
 
 
-def test_who_waits_for_an_account_holds_up_its_tier_there_and_nobody_else() -> None:
+def test_who_waits_for_an_account_holds_up_what_is_no_more_urgent_there_and_nobody_else() -> None:
     caller = Caller(
         engine("  - {name: a, scope: {tenant: acme}, limit: 0.0025 USD, window: 1h}\n", more=TENANTS)
     )
     caller.ask(0.0, output=100)
-    large = caller.ask(0.0, output=2000)
-    small = caller.ask(0.0, output=10)
-    assert (large.decision, small.decision) == (None, None)
-    assert caller.ask(0.0, output=10, tier="batch").grant is not None
+    waiting = [caller.ask(0.0, output=2000, tier="batch")]
+    waiting += [caller.ask(0.0, output=10, tier=tier) for tier in ("batch", "background")]
+    assert [ticket.decision for ticket in waiting] == [None, None, None]
+    assert caller.ask(0.0, output=10, tier="interactive").grant is not None
     assert caller.ask(0.0, output=10, tenant="zenith").grant is not None
 
 
@@ -417,9 +419,10 @@ def test_interactive_work_goes_first_and_background_is_not_starved_for_ever() ->
         caller.engine.tick(now)
 
     assert order[:2] == ["first", "interactive"]
-    # 60 a minute at 95 % is less than the flood of two a second; two promotions of 20 s bring them to the front.
+    # 60 a minute at 95 % is less than the flood of two a second; of each hundred calls background has about one, and
+    # here what it did not use before.
     assert {"background 0", "background 1", "background 2"} <= set(order)
-    assert all(name == "flood" for name in order[2:30])
+    assert sum(name == "flood" for name in order[2:32]) >= 27
 
 
 def test_a_tier_is_shared_between_tenants_by_weight() -> None:
@@ -445,7 +448,7 @@ def test_after_a_429_nothing_goes_out_before_the_provider_said_so() -> None:
     caller = Caller(engine(HOUR, more=CAPACITY.replace("60", "6000")))
     granted = caller.ask(0.0).grant
     assert granted is not None
-    caller.engine.release(granted.lease, 0.0, throttled_for_s=3.0)
+    caller.engine.throttled(granted.lease, 0.0, 3.0)
     waiting = caller.ask(0.1)
     caller.engine.tick(2.9)
     assert waiting.decision is None
@@ -462,3 +465,29 @@ def test_a_request_that_nobody_waits_for_is_not_granted_but_keeps_its_place() ->
     assert left.decision is None
     assert caller.engine.request(left.request, 3.0) is left
     assert left.grant is not None
+
+
+def test_who_is_throttled_is_told_a_moment_of_its_own_and_no_workload_only_retries() -> None:
+    caller = Caller(engine(HOUR.replace("0.01", "100"), more=CAPACITY.replace("60", "120")))
+    grants = [caller.ask(0.0 + n).grant for n in range(8)]
+    told = [caller.engine.throttled(grant.lease, 10.0, 3.0) for grant in grants if grant is not None]
+    retries = [retry for retry in told if retry is not None]
+    # Not before the provider said, and half a second apart at 120 calls a minute.
+    assert retries[0].after_s == 3.0
+    gaps = [after.after_s - before.after_s for before, after in pairwise(retries)]
+    assert min(gaps) >= 60 / 120
+    # Five retries a minute are free; eight calls allow no more than that.
+    assert [retry.allowed for retry in retries] == [True] * 5 + [False] * 3
+    assert "5 of 5 retries used" in retries[-1].reason
+
+
+def test_asking_again_after_a_restart_gets_the_grant_that_was_given_before_it() -> None:
+    caller = Caller(engine(HOUR))
+    ticket = caller.ask(0.0)
+    fresh = engine(HOUR)
+    restore(fresh, caller.engine.records, 1.0)
+    again = fresh.request(ticket.request, 1.0)
+    assert again.grant == ticket.grant
+    (account,) = fresh.accounts
+    assert (account.meter.holds, account.held) == (1, bound(1000))
+    assert fresh.asked(ticket.request.id) == ticket.request

@@ -239,7 +239,7 @@ def test_the_log_of_a_collector_says_what_shadows_recorded(served: Served, polic
         moved | amounts | {"from": "closed", "to": "open", "reason": "r", "currency": "USD", "shadow": True}
     )
     line |= {"prev_hash": "", "hash": "1"}
-    beside = [line | {"id": to, "to": to} for to in ("warned", "overridden", "stopped", "recalled")]
+    beside = [line | {"id": to, "to": to} for to in ("warned", "overridden", "stopped", "runaway")]
     assert served.http.post("/v1/audit", json={"transitions": [line, *beside]}).is_success
     range_ = ("--from", at.isoformat(), "--to", (at + HOUR).isoformat())
     result = run("policies", "shadow-report", policy, *range_, "--collector", served.url, "--json")
