@@ -29,7 +29,7 @@ _MOST_KEPT = 50_000
 
 
 class _Told(NamedTuple):
-    """What a decision says of an account, as of `at`: JSON without its braces, id and `wrap_up`."""
+    """What a decision says of an account, as of `at`: JSON without its braces and what is the scope's own."""
 
     decision: Decision
     text: bytes
@@ -51,6 +51,7 @@ class Asked:
     version: int = -1
     told: _Told | None = None
     wraps_up: bool = False
+    share: float | None = None
 
 
 class Answers:
@@ -82,15 +83,16 @@ class Answers:
         verdict = self._engine.verdict(asked.who, now)
         told = self._tell(verdict, now)
         asked.at = now
-        if told is asked.told and verdict.wrap_up == asked.wraps_up:
+        share = self._engine.queue.share(asked.who, now)
+        if told is asked.told and verdict.wrap_up == asked.wraps_up and share == asked.share:
             return
         version = self._engine.version
         if told.tag != asked.tag or version != asked.version:
             decision = self._engine.retold(asked.who, told.decision, wrap_up=verdict.wrap_up)
             asked.id, asked.tag, asked.version = decision.id, told.tag, version
-        asked.told, asked.wraps_up = told, verdict.wrap_up
-        body = b'{"id":"%b",%b,"wrap_up":%b}' % (
-            asked.id.encode(), told.text, b"true" if verdict.wrap_up else b"false",
+        asked.told, asked.wraps_up, asked.share = told, verdict.wrap_up, share
+        body = b'{"id":"%b",%b,"share":%b,"wrap_up":%b}' % (
+            asked.id.encode(), told.text, orjson.dumps(share), b"true" if verdict.wrap_up else b"false",
         )  # fmt: skip
         headers = [
             (b"content-type", b"application/json"),
@@ -117,7 +119,7 @@ class Answers:
             return told
         decision = self._engine.judge.told(verdict, self._engine.version, now)
         wire = decision.to_wire()
-        del wire["id"], wire["wrap_up"]
+        del wire["id"], wire["share"], wire["wrap_up"]
         told = _Told(decision, orjson.dumps(wire)[1:-1], tag_of([verdict]), now)
         if len(self._told) >= _MOST_KEPT:
             self._told.clear()

@@ -35,6 +35,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[^\\x00]+$")]
 Wait = Annotated[float, Meta(ge=0, le=30)]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS_PER_CALL)]
 Calls = Annotated[int, Meta(ge=1, le=1000)]
+_Header = Annotated[str, Meta(max_length=256)]
+Headers = Annotated[dict[_Header, _Header], Meta(max_length=64)]
 
 _FAULT = re.compile(r"(?P<why>.*?)(?: - at `\$(?P<where>.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
@@ -157,6 +159,7 @@ class SettleBody(_Body):
     model: Name | None = None
     usage: UsageBody | None = None
     response_id: Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]+$")] | None = None
+    headers: Headers = {}
 
 
 class ExtendBody(_Body):
@@ -166,10 +169,14 @@ class ExtendBody(_Body):
 
 
 class ReleaseBody(_Body):
-    """Granted calls were not billed (null: all that are left); `throttled_for_s` is Retry-After on a 429."""
+    """Granted calls were not billed (null: all that are left); `throttled_for_s` is Retry-After on a 429.
+
+    `headers` are those of the provider's answer that name its rate limits, here as where a call is settled.
+    """
 
     calls: Calls | None = None
     throttled_for_s: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    headers: Headers = {}
 
 
 B = TypeVar("B", bound=_Body)

@@ -315,7 +315,8 @@ class Engine:
 
     def told(self, who: Who, verdict: Verdict, now: float) -> Decision:
         """A verdict as the decision that is told to `who`, and remembered."""
-        return self._remembered(who, self.judge.told(verdict, self.version, now))
+        decision = replace(self.judge.told(verdict, self.version, now), share=self.queue.share(who, now))
+        return self._remembered(who, decision)
 
     def retold(self, who: Who, decision: Decision, *, wrap_up: bool) -> Decision:
         """What was told already, told to another scope: a decision of its own, remembered too."""
@@ -369,7 +370,8 @@ class Engine:
             return way
         self.queue.answering(ticket)
         if isinstance(way, Way):
-            ticket.answer(self._remembered(request.who, way.decision), self._grant(request, way, turn, now))
+            decision = replace(way.decision, share=self.queue.share(request.who, now))
+            ticket.answer(self._remembered(request.who, decision), self._grant(request, way, turn, now))
         else:
             turn.drop()
             ticket.answer(self._remembered(request.who, self._refuse(way, now)))

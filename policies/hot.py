@@ -36,6 +36,8 @@ from .wire import granted
 
 __all__ = ["MAX_BODY_BYTES", "HotRoutes", "openapi_paths", "schemas"]
 
+Finished = dict[str, Any]
+_UNKNOWN: Finished = {"held": False}
 _GRANT = re.compile(
     r"^/v1/grants/(?P<id>[^/:]+)(?::(?P<hold>[1-9][0-9]{0,3}))?:(?P<verb>settle|extend|release)$"
 )
@@ -123,7 +125,7 @@ class HotRoutes:
             self.access.check(key)
         except DeniedError:
             if grant is not None:
-                self.runtime.release(grant.lease, None)
+                self.runtime.release(grant.lease)
             raise
         await _reply(send, granted(decision, grant))
 
@@ -136,23 +138,38 @@ class HotRoutes:
         tenant = self.runtime.engine.tenant_of(grant_id)
         # Another tenant's grant is answered as one that never was. Settling again, or after the call's span was
         # booked, changes nothing and is no error.
-        known = (tenant is None or key.speaks_for(tenant)) and finish()
-        await _reply(send, {"lease": lease, "held": known})
+        said = finish() if tenant is None or key.speaks_for(tenant) else _UNKNOWN
+        await _reply(send, {"lease": lease, **said})
 
-    def _settling(self, lease: str, content: bytearray) -> Callable[[], bool]:
+    def _settling(self, lease: str, content: bytearray) -> Callable[[], Finished]:
         body = read(SettleBody, content)
         try:
             usage = body.usage.usage() if body.usage is not None else None
         except ValueError as error:
             raise _Refused(422, "Invalid usage", str(error)) from None
-        return partial(self.runtime.settle, lease, body.model, usage, body.response_id)
 
-    def _releasing(self, lease: str, content: bytearray) -> Callable[[], bool]:
+        def finish() -> Finished:
+            if body.headers:
+                self.runtime.reported(lease, body.headers)
+            return {"held": self.runtime.settle(lease, body.model, usage, body.response_id)}
+
+        return finish
+
+    def _releasing(self, lease: str, content: bytearray) -> Callable[[], Finished]:
         body = read(ReleaseBody, content)
-        return partial(self.runtime.release, lease, body.throttled_for_s, body.calls)
+        throttled_for_s = body.throttled_for_s
+        if throttled_for_s is None:
+            return lambda: {"held": self.runtime.release(lease, body.calls)}
 
-    def _extending(self, lease: str, content: bytearray) -> Callable[[], bool]:
-        return partial(self.runtime.extend, lease, read(ExtendBody, content).max_output_tokens)
+        def finish() -> Finished:
+            retry = self.runtime.throttled(lease, throttled_for_s, body.headers)
+            return {"held": retry is not None, "retry": None if retry is None else retry._asdict()}
+
+        return finish
+
+    def _extending(self, lease: str, content: bytearray) -> Callable[[], Finished]:
+        body = read(ExtendBody, content)
+        return lambda: {"held": self.runtime.extend(lease, body.max_output_tokens)}
 
 
 def openapi_paths() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,13 @@ from switchgear.usage import Usage
 
 from .admission import Granted, GrantRequest
 from .breaker import State
+from .capacity import parse
 from .engine import BookedCall, Engine
 from .files import PolicyFileError, load
 from .judge import tag_of
 from .keeping import Keeper
 from .model import PolicySet, Who
+from .queue import Retry
 from .transitions import TransitionLog
 
 __all__ = ["Listening", "Runtime", "steady_clock"]
@@ -120,15 +122,21 @@ class Runtime:
         self.after_change()
         return settled
 
-    def release(self, lease: str, throttled_for_s: float | None, calls: int | None = None) -> bool:
-        now = self.clock()
-        if throttled_for_s is not None:
-            jitter = random.random()  # noqa: S311 - jitter
-            released = self.engine.throttled(lease, now, throttled_for_s, jitter=jitter) is not None
-        else:
-            released = self.engine.release(lease, now, calls=calls)
+    def release(self, lease: str, calls: int | None = None) -> bool:
+        released = self.engine.release(lease, self.clock(), calls=calls)
         self.after_change()
         return released
+
+    def throttled(self, lease: str, retry_after_s: float, headers: Mapping[str, str]) -> Retry | None:
+        now = self.clock()
+        jitter = random.random()  # noqa: S311 - jitter
+        retry = self.engine.throttled(lease, now, retry_after_s, parse(headers, now), jitter=jitter)
+        self.after_change()
+        return retry
+
+    def reported(self, lease: str, headers: Mapping[str, str]) -> None:
+        """The headers of a provider's answer name its limits."""
+        self.engine.reported(lease, parse(headers, self.clock()))
 
     def extend(self, lease: str, output_tokens: int) -> bool:
         extended = self.engine.extend(lease, output_tokens, self.clock())

@@ -491,3 +491,24 @@ def test_asking_again_after_a_restart_gets_the_grant_that_was_given_before_it() 
     (account,) = fresh.accounts
     assert (account.meter.holds, account.held) == (1, bound(1000))
     assert fresh.asked(ticket.request.id) == ticket.request
+
+
+def test_a_decision_hands_out_the_share_that_its_tenant_has_of_a_model_s_capacity() -> None:
+    tokens = (
+        "capacity: [{provider: openai, tokens_per_minute: 120000}]\ntenants: {heavy: {weight: 3}, light: {}}"
+    )
+    caller = Caller(engine(HOUR.replace("0.01", "100"), more=tokens))
+
+    def share(tenant: str, now: float, model: str | None = "m") -> float | None:
+        return caller.engine.decide(Who(tenant, "w", Tier.BATCH, None, "openai", model), now).share
+
+    # Alone, a tenant may have all of it; beside another that has more waiting than there is, what its weight gives it.
+    assert share("heavy", 5.0) == pytest.approx(120_000)
+    for _ in range(400):
+        caller.ask(5.5, tenant="light", tier="batch", output=60_000)
+    caller.engine.tick(7.0)
+    assert caller.engine.decide(
+        Who("heavy", "w", Tier.BATCH, None, "openai", "m"), 7.0
+    ).share == pytest.approx(90_000, rel=0.01)
+    # Of what lane, nobody said.
+    assert share("heavy", 7.0, None) is None

@@ -325,3 +325,28 @@ async def test_a_bad_change_is_refused_and_the_last_good_file_stays(file: Path) 
         mended = (await client.get("/v1/policies")).json()
         assert (mended["error"], mended["version"] != good["version"]) == (None, True)
         assert (await client.post("/v1/grants", json=ask("2"))).json()["decision"]["action"] == "deny"
+
+
+async def test_who_is_throttled_is_told_when_to_come_back_and_the_limit_is_learned(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.post("/v1/grants", json=ask("throttled"))
+    headers = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "0", "retry-after": "2"}
+    body = {"throttled_for_s": 2, "headers": headers}
+    told = (await client.post("/v1/grants/request-throttled:release", json=body)).json()
+    assert (told["held"], told["retry"]["allowed"]) == (True, True)
+    assert 2 <= told["retry"]["after_s"] < 3.5
+    (share,) = (await client.get("/v1/shares")).json()["providers"]
+    # 60 is what the header says; refused after one call of ours, it is not all there for us: a quarter for now.
+    assert share["learned_requests_per_minute"] == pytest.approx(60 / 4, abs=0.1)
+
+
+async def test_a_settled_call_tells_what_its_provider_allows(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/grants", json=ask("fine"))
+    body = {
+        "usage": {"output": 5},
+        "headers": {"x-ratelimit-limit-tokens": "90000", "x-ratelimit-reset-tokens": "1s"},
+    }
+    assert (await client.post("/v1/grants/request-fine:settle", json=body)).json()["held"]
+    (share,) = (await client.get("/v1/shares")).json()["providers"]
+    assert share["learned_tokens_per_minute"] == 90_000
