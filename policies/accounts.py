@@ -262,12 +262,10 @@ class Accounts:
     def _open(self, rule: Rule, meter: Meter, now: float, before: dict[str, Account]) -> tuple[Account, ...]:
         accounts = []
         for ceiling in rule.ceilings:
-            total = meter.sum_of(ceiling, now)
+            total, forecast = meter.sum_of(ceiling, now), self._forecast(rule, meter, ceiling)
             account = before.get(ceiling.name)
             if account is None:
-                account = Account(
-                    ceiling, meter, total, self._forecast(rule, meter, ceiling), now, 0, since=now
-                )
+                account = Account(ceiling, meter, total, forecast, now, 0, since=now)
                 if (forced := self.forced.get(ceiling.name)) is not None:
                     account.state, account.reason = forced.state, forced.reason
                 elif (
@@ -275,7 +273,7 @@ class Accounts:
                 ) is not None:
                     account.state, account.reason = State(line["to"]), line["reason"]
                     account.since = datetime.fromisoformat(line["at"]).timestamp()
-            account.ceiling = ceiling
+            account.ceiling, account.total, account.forecast = ceiling, total, forecast
             accounts.append(account)
         opened = self._by_meter[meter.key] = tuple(accounts)
         self.limit_of(opened, now)

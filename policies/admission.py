@@ -93,6 +93,7 @@ class Ticket:
     asked_at: float
     attended: bool = True
     left_at: float = 0.0
+    answered_at: float = 0.0
     found: Found = field(default_factory=lambda: Found((), ()))
     """What would count it, as of when it was asked or last tried."""
     decision: Decision | None = None

@@ -59,7 +59,8 @@ class BookedCall:
 class Grant:
     """`left` calls of one size that may still be made, held in every meter that counts them.
 
-    `drawn` has a bit for the number of each hold that was settled or booked, `booked` counts the latter.
+    `drawn` has a bit for the number of each hold that was settled or booked, `booked` counts the latter, and
+    `given_back` those that were released.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Grant:
     expires_at: float
     drawn: int = 0
     booked: int = 0
+    given_back: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -138,8 +140,11 @@ class Counters(Protocol):
     def reassign(self, meters_of: Callable[[Who], tuple[Meter, ...]], now: float) -> None:
         """Count everything in the meters that are there now; what a meter counts already stays as it is."""
 
-    def forget(self, before: float) -> None:
-        """Drop what no window counts any more."""
+    def forget(self, before: float, over_before: float) -> None:
+        """Drop what was spent before what any window counts, and grants whose time was over then.
+
+        A grant of which a call is settled and not yet booked stays as long as what was spent does.
+        """
 
 
 def _part(sizes: Sizes, meter: Meter) -> Size:
@@ -208,8 +213,10 @@ class Book:
         grant = self._grants.get(grant_id)
         if grant is None or not grant.left:
             return None
-        # It stays known: should one of its calls have been billed after all, that is told by settling or booking it.
-        self._draw(grant, grant.left if calls is None else calls)
+        given_back = grant.left if calls is None else min(calls, grant.left)
+        self._draw(grant, given_back)
+        grant.given_back += given_back
+        self._drop_if_over(grant)
         return grant.meters
 
     def expire(self, now: float) -> list[Grant]:
@@ -265,7 +272,7 @@ class Book:
                     meter.hold(_part(grant.sizes, meter), grant.left, now)
             grant.meters = meters
 
-    def forget(self, before: float) -> None:
+    def forget(self, before: float, over_before: float) -> None:
         for entries in (self._calls, self._leases):
             while entries:
                 key, oldest = next(iter(entries.items()))
@@ -274,7 +281,8 @@ class Book:
                 del entries[key]
         while self._grants:
             grant_id, first = next(iter(self._grants.items()))
-            if first.left or first.expires_at >= before:
+            is_told = first.drawn.bit_count() == first.booked
+            if first.left or first.expires_at >= (over_before if is_told else before):
                 break
             del self._grants[grant_id]
 
@@ -315,9 +323,18 @@ class Book:
                 settled = _Spent(grant.who, grant.meters, sizes.money.mean, sizes.tokens.mean, _LONG_AGO)
                 earlier.append(settled)
             grant.booked += settled is not None
-            if grant.booked == grant.calls:
-                del self._grants[grant_id]
+            self._drop_if_over(grant)
         return earlier
+
+    def _drop_if_over(self, grant: Grant) -> None:
+        """Forget a grant whose calls are all booked or given back.
+
+        One that counts in an agent's own budget stays for its time: should a call that was given back have been
+        billed after all, only its hold says which budgets it counts in.
+        """
+        over = grant.booked + grant.given_back >= grant.calls
+        if over and not (grant.given_back and any(meter.is_own_budget for meter in grant.meters)):
+            del self._grants[grant.id]
 
     @staticmethod
     def _draw(grant: Grant, calls: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from analytics.projection.runaways import Runaway
-from switchgear.decision import Action, Decision
+from switchgear.decision import Action, Caps, Decision
 from switchgear.usage import Usage
 
 from .accounts import Accounts
@@ -39,6 +39,8 @@ __all__ = ["BookedCall", "Engine", "Price"]
 
 _LEASE_S = 300.0
 _UNREADY_RETRY_S = 1.0
+# So long after its time limit a grant is still known: a call may outlive it, and be settled late.
+_GRANT_KEPT_S = 3600.0
 # A task may wait for a person for days; what it spent must still be known then.
 _TASK_IDLE_S = 7 * 86400.0
 # For how long a richer record of a call replaces the earlier one rather than adding to it.
@@ -95,12 +97,13 @@ class Engine:
                 self.unbooked.drop([call.lease])
             meters = self.accounts.of(call.who, (), now).meters
             amount = Amount(None if money is None else atoms(money), tokens)
+            ended_at = min(call.ended_at, now)
             if call.lease is None and not self.book.has(call.key):
                 # A held call was counted to its tree when it went.
-                found = self.accounts.trees.called(call.who, call.task_id, 0, call.ended_at)
-                self.accounts.trees.ended(call.who, call.task_id, amount.money, 0, call.ended_at)
+                found = self.accounts.trees.called(call.who, call.task_id, 0, ended_at)
+                self.accounts.trees.ended(call.who, call.task_id, amount.money, 0, ended_at)
                 self._ran_away(call.who, found, now)
-            self.book.book(call.key, call.lease, call.who, meters, amount, call.ended_at, now)
+            self.book.book(call.key, call.lease, call.who, meters, amount, ended_at, now)
             self._moved(meters, now)
         self.pump(now)
 
@@ -227,8 +230,8 @@ class Engine:
 
     def tidy(self, now: float) -> None:
         """Forget what is of no use any more; some seconds apart is often enough."""
-        self.book.forget(now - self.horizon_s)
-        drop_first(self.running, lambda each: each.began_at < now - 2 * _LEASE_S)
+        self.book.forget(now - self.horizon_s, now - _GRANT_KEPT_S)
+        drop_first(self.running, lambda each: self.book.find(each.asked.id) is None)
         self.accounts.trees.tidy(now)
         self.accounts.drop_idle(now - _TASK_IDLE_S)
         self.queue.tidy(now)
@@ -243,7 +246,10 @@ class Engine:
 
     def request(self, request: GrantRequest, now: float) -> Ticket:
         """Ask for a grant. The ticket may be answered at once, or later by `pump`; asking again gets the same one."""
-        ticket = self._known(request) or self.queue.ticket(request, now)
+        grant = self.book.find(request.id)
+        if grant is not None and self.queue.asked(request.id) is None:
+            return self._again(request, grant, now)
+        ticket = self.queue.ticket(request, now)
         if ticket.decision is None:
             self.pump(now)
         return ticket
@@ -368,7 +374,7 @@ class Engine:
         way = self.by_hand.stopped(request) or self.judge.way(request, ticket.found, self.version, now)
         if isinstance(way, Wait):
             return way
-        self.queue.answering(ticket)
+        self.queue.answering(ticket, now)
         if isinstance(way, Way):
             decision = replace(way.decision, share=self.queue.share(request.who, now))
             ticket.answer(self._remembered(request.who, decision), self._grant(request, way, turn, now))
@@ -378,7 +384,7 @@ class Engine:
         return None
 
     def _grant(self, request: GrantRequest, way: Way, turn: Turn[Ticket], now: float) -> Granted:
-        sizes, who = way.sized.sizes, request.who
+        sizes, who = way.sized.sizes, self.counted_as(request, way.call)
         grant = Grant(request.id, who, way.found.meters, sizes, request.calls, request.calls, now + _LEASE_S)
         drawn = self.queue.go(request, way.call, sizes.tokens.mean * request.calls, turn, now)
         running = Running(request, way.call, way.sized, now, drawn)
@@ -403,15 +409,20 @@ class Engine:
             grant.expires_at,
         )
 
-    def _known(self, request: GrantRequest) -> Ticket | None:
-        """The ticket of a request that an engine before this one granted: its answer may never have arrived."""
-        running, grant = self.running.get(request.id), self.book.find(request.id)
-        if running is None or running.drawn is not None or grant is None or not grant.left:
-            return None
-        decision = self.judge.decision(
-            Action.ALLOW, "granted before the engine started again", self.version, running.began_at, None
-        )
-        return Ticket(request, running.began_at, decision=decision, grant=self._granted(grant))
+    def _again(self, request: GrantRequest, grant: Grant, now: float) -> Ticket:
+        """The answer to a request that was granted: the first one was lost, with the engine that gave it perhaps."""
+        ticket, running = Ticket(request, now), self.running.get(grant.id)
+        if grant.who.tenant != request.who.tenant:
+            ticket.answer(self._refuse(Refusal(None, f"the id {request.id} was used before"), now))
+            return ticket
+        caps = Caps()
+        if running is not None and running.call != request.call:
+            degraded = running.call.model != request.call.model
+            caps = Caps(running.call.model if degraded else None, running.call.max_output_tokens)
+        action = Action.ALLOW if caps.model is None else Action.DEGRADE
+        decision = self.judge.decision(action, "granted before", self.version, now, None, caps=caps)
+        ticket.answer(self._remembered(request.who, decision), self._granted(grant))
+        return ticket
 
     def counted_as(self, request: GrantRequest, call: Request) -> Who:
         """For whom and as what a call counts: a degraded one counts as the model that stands in."""

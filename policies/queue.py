@@ -85,8 +85,9 @@ class Queue:
             if lane is None or lane.admits(now, turn.tier):
                 yield turn
 
-    def answering(self, ticket: Ticket) -> None:
+    def answering(self, ticket: Ticket, now: float) -> None:
         """It waits no longer."""
+        ticket.answered_at = now
         del self.pending[ticket.request.id]
         self._answered[ticket.request.id] = ticket
 
@@ -159,7 +160,7 @@ class Queue:
         over = [i for i, t in self.pending.items() if not t.attended and now - t.left_at > _PLACE_KEPT_S]
         for request_id in over:
             del self.pending[request_id]
-        drop_first(self._answered, lambda each: each.asked_at < now - _ANSWER_KEPT_S)
+        drop_first(self._answered, lambda each: each.answered_at < now - _ANSWER_KEPT_S)
         self.lanes.tidy(now)
         self.order.tidy()
         self.retries.tidy(now)

@@ -85,10 +85,11 @@ def _held(engine: Engine, record: Held) -> None:
     request, now = record.request, record.at
     if engine.book.find(request.id) is not None:
         return
-    found = engine.accounts.of(engine.counted_as(request, record.call), request.budgets, now)
+    who = engine.counted_as(request, record.call)
+    found = engine.accounts.of(who, request.budgets, now)
     grant = Grant(
         request.id,
-        request.who,
+        who,
         found.meters,
         record.sized.sizes,
         request.calls,

@@ -16,6 +16,7 @@ from policies.engine import BookedCall
 from policies.model import Who
 from policies.restoring import restore
 from policies.units import decimal
+from switchgear.decision import Action
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
@@ -28,6 +29,17 @@ CEILINGS = """
 """
 WINDOWS = {"minute": 60.0, "day": 86_400.0, "tokens": 86_400.0}
 WHO = Who("acme", "w", Tier.INTERACTIVE, "t", "openai", "m")
+
+
+def test_who_asks_again_after_a_restart_gets_the_grant_that_it_had() -> None:
+    before = Caller(engine(CEILINGS))
+    first = before.ask(0.0, task="t", calls=2)
+    after = engine(CEILINGS)
+    restore(after, before.engine.records, 1.0)
+    assert after.asked(first.request.id) == first.request
+    again = after.request(first.request, 1.0)
+    assert (again.decision.action, again.grant) == (Action.ALLOW, first.grant)  # type: ignore[union-attr]
+    assert {account.meter.holds for account in after.accounts} == {2}
 
 
 @dataclass
@@ -54,6 +66,8 @@ class CounterIsLedger(RuleBasedStateMachine):
         self.undrawn: dict[str, str] = {}
         self.settled: dict[str, Call] = {}
         self.booked: dict[str, Call] = {}
+        self.given_back: dict[str, int] = {}
+        self.calls: dict[str, int] = {}
         self.lease_of_key: dict[str, str | None] = {}
         self.expires: dict[str, float] = {}
         self.journal: list[object] = []
@@ -62,7 +76,7 @@ class CounterIsLedger(RuleBasedStateMachine):
     def grant(self, output: int, calls: int) -> None:
         granted = self.caller.ask(self.now, output=output, task="t", calls=calls).grant
         assert granted is not None
-        self.left[granted.id] = calls
+        self.left[granted.id] = self.calls[granted.id] = calls
         self._size(granted.id)
         self.undrawn |= {lease_of(granted.id, number): granted.id for number in range(1, calls + 1)}
 
@@ -86,12 +100,9 @@ class CounterIsLedger(RuleBasedStateMachine):
     def release(self, data: st.DataObject) -> None:
         grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
         assert self.caller.engine.release(lease_of(grant, 1), self.now)
+        self.given_back[grant] = self.left[grant]
         self.left[grant] = 0
-        if not any(
-            self.settled.get(lease_of(grant, n)) or f"call of {lease_of(grant, n)}" in self.booked
-            for n in (1, 2, 3)
-        ):
-            self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
+        self._forget_what_is_over(grant)
 
     @precondition(lambda self: any(self.left.values()))
     @rule(data=st.data(), output=st.integers(1, 20_000))
@@ -112,6 +123,7 @@ class CounterIsLedger(RuleBasedStateMachine):
         if lease in self.undrawn:
             self._drawn(lease)
         self._book(f"call of {lease}", lease, cost, self.now - late, self.settled.pop(lease, None), grant)
+        self._forget_what_is_over(grant)
 
     @precondition(lambda self: self.booked)
     @rule(data=st.data(), cost=st.integers(0, 5000))
@@ -158,6 +170,12 @@ class CounterIsLedger(RuleBasedStateMachine):
         grant = self.undrawn.pop(lease)
         self.left[grant] -= self.left[grant] > 0
         return grant
+
+    def _forget_what_is_over(self, grant: str) -> None:
+        """A grant whose calls are all booked or given back is not known any more."""
+        booked = sum(f"call of {lease_of(grant, number)}" in self.booked for number in (1, 2, 3))
+        if booked + self.given_back.get(grant, 0) >= self.calls[grant]:
+            self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
 
     def _book(
         self, key: str, lease: str | None, cost: int | None, at: float, settled: Call | None, grant: str

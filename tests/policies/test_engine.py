@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 from engines import HOUR, MICRO, TENANTS, Caller, bound, engine, price
 
 from policies.admission import GrantRequest, Ticket
+from policies.book import lease_of
 from policies.breaker import State
 from policies.engine import BookedCall
 from policies.files import parse
@@ -94,6 +96,71 @@ def test_a_call_that_outlives_its_hold_still_counts() -> None:
     assert not caller.engine.settle(lease, "m", Usage(output=900), 401.0)
     (account,) = caller.engine.accounts
     assert (account.held, account.meter.holds, account.spent(401.0)) == (0, 0, 900 * MICRO)
+
+
+def test_a_long_call_that_is_extended_again_and_again_is_settled_to_what_it_cost() -> None:
+    caller = Caller(engine(HOUR))
+    lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
+    for now in (200.0, 400.0, 600.0, 800.0):
+        assert caller.engine.extend(lease, 900, now)
+        caller.engine.tick(now)
+        caller.engine.tidy(now)
+    assert caller.engine.settle(lease, "m", Usage(output=10), 810.0)
+    (account,) = caller.engine.accounts
+    assert (account.held, account.spent(811.0), len(caller.engine.unbooked)) == (0, 10 * MICRO, 1)
+
+
+def test_what_waited_long_for_its_answer_gets_the_same_one_when_it_asks_again() -> None:
+    caller = Caller(engine("  - {name: hour, limit: 0.0025 USD, window: 1h}\n"))
+    first, second = caller.ask(0.0), caller.ask(0.0)
+    caller.engine.settle(first.grant.lease, "m", Usage(output=100), 200.0)  # type: ignore[union-attr]
+    caller.engine.tidy(201.0)
+    assert second.grant is not None
+    assert caller.engine.request(second.request, 201.0) is second
+
+
+def test_a_grant_whose_answer_was_forgotten_is_given_once() -> None:
+    caller = Caller(engine(HOUR))
+    first = caller.ask(0.0)
+    caller.engine.tidy(200.0)
+    again = caller.engine.request(first.request, 200.0)
+    (account,) = caller.engine.accounts
+    assert (again.grant, account.held, account.meter.holds) == (first.grant, bound(1000), 1)
+
+
+def test_the_id_of_one_tenant_s_grant_tells_another_nothing() -> None:
+    caller = Caller(engine(HOUR))
+    first = caller.ask(0.0)
+    caller.engine.tidy(200.0)
+    other = replace(first.request, who=Who("zenith", "w", Tier.INTERACTIVE, None, "openai", "m"))
+    ticket = caller.engine.request(other, 200.0)
+    assert (ticket.grant, ticket.decision.action) == (None, Action.DENY)  # type: ignore[union-attr]
+
+
+def test_nothing_is_kept_of_a_grant_whose_calls_are_booked_or_given_back() -> None:
+    caller = Caller(engine(HOUR.replace("0.01", "1")))
+    booked, given_back = caller.ask(0.0, calls=3).grant, caller.ask(0.0).grant
+    assert booked is not None
+    assert given_back is not None
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    for number in (1, 2):
+        lease = lease_of(booked.id, number)
+        caller.engine.settle(lease, "m", Usage(output=10), 1.0)
+        caller.engine.booked([BookedCall(lease, who, Usage(output=10), 10 * MICRO, 1.0, lease)], 2.0)
+    caller.engine.release(booked.lease, 3.0)
+    caller.engine.release(given_back.lease, 3.0, throttled_for_s=1.0)
+    caller.engine.tidy(4.0)
+    assert list(caller.engine.book.grants()) == []
+    assert caller.engine.running == {}
+
+
+def test_a_call_cannot_have_ended_after_it_was_told_of() -> None:
+    one = engine("  - {name: d, limit: 1 USD, window: {calendar: day, zone: UTC}}\n")
+    tomorrow = 90_000.0
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    one.booked([BookedCall("k", who, None, Decimal("0.5"), tomorrow, None)], 1.0)
+    (account,) = one.accounts
+    assert account.spent(2.0) == Decimal("0.5")
 
 
 def test_tasks_of_two_tenants_share_nothing_however_they_are_named() -> None:
@@ -384,6 +451,34 @@ def test_a_ceiling_that_is_added_counts_what_was_spent_and_held_before_it() -> N
         assert (account.spent(3.0), account.held, account.meter.holds) == (Decimal("0.004"), bound(1000), 1)
     caller.engine.settle(lease, "m", Usage(output=10), 4.0)
     assert [account.held for account in (hour, day)] == [0, 0]
+
+
+def test_ceilings_that_change_places_count_their_new_windows() -> None:
+    before = "  - {name: a, limit: 1 USD, window: 1h}\n  - {name: b, limit: 1 USD, window: 24h}\n"
+    after = "  - {name: a, limit: 1 USD, window: 24h}\n  - {name: b, limit: 1 USD, window: 1h}\n"
+    caller = Caller(engine(before))
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, Decimal("1.1"), 1.0, None)], 1.0)
+    caller.engine.replace(parse(f"version: 1\nceilings:\n{after}", name="p"), 2.0)
+    two_hours = 7200.0
+    refused = caller.ask(two_hours).decision
+    assert refused is not None
+    assert (refused.action, refused.policy) == (Action.DENY, "a")
+
+
+def test_a_degraded_call_is_held_where_it_counts_after_another_policy_set_too() -> None:
+    text = (
+        "  - {name: hour, limit: 0.01 USD, window: 1h, ladder: [{at: 10%, do: degrade}]}\n"
+        "  - {name: each, per: [model], limit: 1 USD, window: 1h}\n"
+    )
+    caller = Caller(engine(text, more=DEGRADE))
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    caller.engine.booked([BookedCall("k", who, None, 6100 * MICRO, 0.0, None)], 2700.0)
+    granted = caller.ask(2700.0).grant
+    assert granted is not None
+    caller.engine.replace(parse(f"version: 1\n{DEGRADE}\nceilings:\n{text}", name="p"), 2701.0)
+    caller.engine.settle(granted.lease, "small", Usage(output=1), 2702.0)
+    assert [account.held for account in caller.engine.accounts] == [0] * 3
 
 
 def test_a_new_policy_set_keeps_what_was_spent_under_a_ceiling_of_the_same_extent() -> None:
