@@ -160,22 +160,10 @@ class Journal:
         if at == len(content):
             return
         # Only the end of the last segment can be what a crash left; elsewhere records follow that would be lost.
-        if not torn or self._follows(content, at):
+        if not torn or _holds_a_frame(content, at + 1):
             where = f"{path}: the record at byte {at} is damaged"
             raise JournalError(f"{where}; move the file away to start without it")
         os.truncate(path, at)
-
-    def _follows(self, content: bytes, at: int) -> bool:
-        """Whether a whole frame comes after the one that does not read."""
-        if at + _HEAD.size > len(content):
-            return False
-        length, _ = _HEAD.unpack_from(content, at)
-        after = at + _HEAD.size + length
-        if after + _HEAD.size > len(content):
-            return False
-        length, crc = _HEAD.unpack_from(content, after)
-        frame = content[after + _HEAD.size : after + _HEAD.size + length]
-        return len(frame) == length and bool(zlib.crc32(frame) == crc)
 
     def _numbers(self) -> list[int]:
         suffixes = (path.suffix[1:] for path in self._folder.glob(f"{self._name}.*"))
@@ -190,3 +178,18 @@ class Journal:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _holds_a_frame(content: bytes, begin: int) -> bool:
+    """Whether a whole frame begins anywhere from `begin` on: the damage before it is then no torn end.
+
+    The damaged frame's own length cannot be asked where the next one begins: it may be what is damaged.
+    """
+    view = memoryview(content)
+    for at in range(begin, len(content) - _HEAD.size):
+        length, crc = _HEAD.unpack_from(content, at)
+        frame = view[at + _HEAD.size : at + _HEAD.size + length]
+        # A file's end that was never written reads as zeros, and those are no frame of no length.
+        if 0 < length == len(frame) and zlib.crc32(frame) == crc:
+            return True
+    return False
