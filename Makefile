@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-reports: install ## ask ten million calls three questions, call by call an
 
 kills: install ## kill a loaded collector a hundred times and look for what it lost (ARGS="--rounds 10 --seed 7")
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/kills.py $(ARGS)
+
+engine-kills: install ## kill a loaded policy engine fifty times and look for grants that it lost (ARGS="--rounds 10 --seed 7")
+	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/engine_kills.py $(ARGS)
 
 fuzz: install ## throw mutated requests at the decoder for ten minutes (ARGS="-max_total_time=60" for one)
 	$(BIN)/python tests/support/fuzz.py $(ARGS)

@@ -140,14 +140,15 @@ class Policies(Server):
         *,
         collector: str,
         port: int | None = None,
+        program: Sequence[str | Path] = (SWITCHGEAR,),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it; nobody need listen at `collector`."""
+        """Start it; nobody need listen at `collector`. `program` is what takes the arguments of `switchgear`."""
         data.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         places = ["--data", data, "--policy-file", policy_file, "--collector", collector]
         super().__init__(
-            [SWITCHGEAR, "serve", "policies", *places, "--port", str(self.port)],
+            [*program, "serve", "policies", *places, "--port", str(self.port)],
             f"http://127.0.0.1:{self.port}",
             ready="/readyz",
             log=data.with_name(f"{data.name}-policies.log"),

@@ -267,6 +267,7 @@ def _serve(
     from collector import logs
     from collector.errors import StoreError
     from policies.files import PolicyFileError
+    from policies.journal import JournalError
     from policies.notices import NoticeFileError
     from policies.transitions import BrokenChainError
 
@@ -299,7 +300,7 @@ def _serve(
         return fail(f"{name}: {_first(str(problem), 'notices test')}")
     except DocumentError as problem:
         return fail(f"{name}: {_first(str(problem), 'prices check')}")
-    except (ListenError, StoreError, BrokenChainError) as problem:
+    except (ListenError, StoreError, BrokenChainError, JournalError) as problem:
         return fail(f"{name}: {problem}")
 
 
