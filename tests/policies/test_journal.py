@@ -98,7 +98,7 @@ def every_second(record: Record) -> bool:
 
 def test_a_fold_keeps_what_matters_in_its_order_and_what_was_learned_before_it(tmp_path: Path) -> None:
     journal = written(tmp_path, segment_bytes=1)
-    learned = Learned(9.0, {"a": 1})
+    learned = Learned(9.0, {"sizes": {"a": 1}})
     journal.fold(every_second, [learned])
     assert read(tmp_path) == [learned, *RECORDS[::2]]
     assert [path.name for path in tmp_path.iterdir()] == ["grants.base"]
