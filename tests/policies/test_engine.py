@@ -148,7 +148,7 @@ def test_nothing_is_kept_of_a_grant_whose_calls_are_booked_or_given_back() -> No
         caller.engine.settle(lease, "m", Usage(output=10), 1.0)
         caller.engine.booked([BookedCall(lease, who, Usage(output=10), 10 * MICRO, 1.0, lease)], 2.0)
     caller.engine.release(booked.lease, 3.0)
-    caller.engine.release(given_back.lease, 3.0, throttled_for_s=1.0)
+    caller.engine.release(given_back.lease, 3.0)
     caller.engine.tidy(4.0)
     assert list(caller.engine.book.grants()) == []
     assert caller.engine.running == {}
