@@ -60,7 +60,7 @@ bench-pricing: install ## price calls one by one and at once, beside two other c
 
 bench-projection: install ## judge projections and breakers on many tenants' weeks (ARGS="--traces FILE...": on yours)
 	@status=0; $(BIN)/python benchmarks/projection.py $(ARGS) || status=$$?; \
-		$(BIN)/python benchmarks/projection_tasks.py || status=$$?; exit $$status
+		$(BIN)/python benchmarks/projection_tasks.py $(ARGS) || status=$$?; exit $$status
 
 bench-reports: install ## ask ten million calls three questions, call by call and from their sums
 	$(BIN)/python benchmarks/reports.py $(ARGS)

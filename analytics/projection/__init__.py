@@ -3,16 +3,12 @@
 from .band import HORIZON_SHARE, TAUS, Band, Schedule
 from .periods import CalendarForecast
 from .rolling import RollingForecast
-from .simple import Projection, Recent, project
 
 __all__ = [
     "HORIZON_SHARE",
     "TAUS",
     "Band",
     "CalendarForecast",
-    "Projection",
-    "Recent",
     "RollingForecast",
     "Schedule",
-    "project",
 ]
