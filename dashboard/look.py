@@ -130,9 +130,14 @@ def tidy(name: str) -> str:
 
 
 def money(amount: Decimal | None, currency: str | None = "USD") -> str:
-    """An amount with as many decimals as it needs: $1,234.56, $12.40, $0.0312; an em dash where it is unknown."""
+    """An amount with as many decimals as it needs: $1,234.56, $12.40, $0.0312; an em dash where it is unknown.
+
+    Ceilings may count tokens in place of a currency: 12,304 tokens.
+    """
     if amount is None:
         return "—"
+    if currency == "tokens":
+        return f"{count(round(amount))} tokens"
     size = abs(amount)
     digits = 2 if size >= 1 or size == 0 else 4 if size >= Decimal("0.01") else 6
     number = f"{size:,.{digits}f}"

@@ -89,6 +89,7 @@ def budget(
         "horizon_s": band.horizon_s,
         "kept": amount(band.kept),
         "arriving": amount(band.arriving),
+        "rate_per_s": amount(band.arriving / band.horizon_s if band.horizon_s else 0.0),
         "expected": amount(band.expected),
         "scheduled": amount(band.scheduled),
         "in_flight": amount(band.in_flight),

@@ -52,6 +52,10 @@ def test_an_amount_has_the_decimals_it_needs_and_unknown_is_no_zero(
     assert look.money(amount, "USD") == written
 
 
+def test_a_ceiling_in_tokens_is_written_in_tokens() -> None:
+    assert look.money(Decimal(12_304), "tokens") == "12,304 tokens"
+
+
 @pytest.mark.parametrize(
     ("seconds", "written"),
     [(8.4, "8 s"), (200, "3 min 20 s"), (14700, "4 h 05 min"), (180000, "2 d 2 h"), (-3, "0 s")],
