@@ -7,13 +7,15 @@ begins to fan out; a runaway shows by one agent's calls or by the agents alive (
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analytics.projection.quantiles import COLD_BELOW
 from analytics.projection.runaways import PastTrees, Runaway, TaskTree
 from analytics.projection.tasks import TaskBand, TaskCurve, TaskHistory
+from switchgear.tier import Tier
 
 from .model import PolicySet, Who
 from .schedules import Schedule
@@ -25,7 +27,10 @@ __all__ = ["Outlook", "Trees"]
 _OVER_AFTER_S = 600.0
 # Some 60 MB. Beyond, those longest silent are taken to have ended.
 _MOST_RUNNING = 20_000
-_OUTLOOK_FRESH_S = 1.0
+# A projection takes some 20 us. So few of the trees are looked at in a turn that nobody waits for it, and so often that
+# of five hundred each is seen once a second.
+_LOOKED_AT = 25
+_LOOKS_EVERY_S = 0.05
 
 
 @dataclass(slots=True)
@@ -39,21 +44,20 @@ class _Tree:
     in_flight: int = 0
     calls_in_flight: int = 0
     runaway: Runaway | None = None
+    ahead: int = 0
+    per_s: int = 0
+    """What of its workload's sums is its own."""
 
 
 @dataclass(slots=True)
 class _Workload:
-    history: TaskHistory = field(default_factory=TaskHistory)
-    past: PastTrees = field(default_factory=PastTrees)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """What the open trees of one workload will go on to cost, and how fast they have been so far, in atoms."""
+    """What its finished trees have taught; what its open ones will go on to cost, and how fast they are, in atoms."""
 
     who: Who
-    remaining: float
-    per_s: float
+    history: TaskHistory = field(default_factory=TaskHistory)
+    past: PastTrees = field(default_factory=PastTrees)
+    ahead: int = 0
+    per_s: int = 0
 
 
 @dataclass(slots=True)
@@ -68,12 +72,11 @@ class Outlook:
     policies: Callable[[], PolicySet]
     _read: PolicySet | None = None
     _scheduled: tuple[Schedule, ...] = ()
+    _counted: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def due(self, after: float, until: float) -> list[tuple[float, float]]:
         """What begins in `(after, until]` by schedule: when, and what it is expected to cost, in atoms."""
-        policies = self.policies()
-        if policies is not self._read:
-            self._read, self._scheduled = policies, tuple(self._schedules(policies))
+        self._take_over()
         return sorted(
             (moment, float(atoms(schedule.expect)))
             for schedule in self._scheduled
@@ -82,11 +85,24 @@ class Outlook:
 
     def expected(self, horizon_s: float, now: float) -> float:
         """Further spend in atoms within `horizon_s`; 0 where no workload of the scope is known well enough."""
+        self._take_over()
         return sum(
-            min(ahead.remaining, ahead.per_s * horizon_s)
-            for ahead in self.trees.ahead(now)
-            if self.counts(ahead.who)
+            min(float(workload.ahead), workload.per_s * horizon_s)
+            for key, workload in self.trees.ahead(now)
+            if self._counts(key, workload.who)
         )
+
+    def _take_over(self) -> None:
+        policies = self.policies()
+        if policies is not self._read:
+            self._read, self._scheduled = policies, tuple(self._schedules(policies))
+            self._counted.clear()
+
+    def _counts(self, key: tuple[str, str], who: Who) -> bool:
+        found = self._counted.get(key)
+        if found is None:
+            found = self._counted[key] = self.counts(who)
+        return found
 
     def _schedules(self, policies: PolicySet) -> Iterator[Schedule]:
         for tenant in policies.tenants:
@@ -101,8 +117,9 @@ class Trees:
 
     _running: OrderedDict[tuple[str, str], _Tree] = field(default_factory=OrderedDict)
     _workloads: dict[tuple[str, str], _Workload] = field(default_factory=dict)
-    _ahead: list[_Ahead] = field(default_factory=list)
-    _ahead_at: float = float("-inf")
+    _round: deque[_Tree] = field(default_factory=deque)
+    """The running trees in the order in which they are looked at."""
+    _looked_at: float = float("-inf")
 
     def called(self, who: Who, agent: str | None, expected: int, now: float) -> Runaway | None:
         """A call of a tree begins, made by the task `agent`; returns why the tree ran away, the first time it has."""
@@ -132,8 +149,9 @@ class Trees:
     def project(self, tenant: str, task: str, now: float) -> TaskBand | None:
         """The final cost of a tree; None where it has made no call, or nothing is known of any."""
         tree = self._running.get((tenant, task))
-        if tree is None:
-            return None
+        return None if tree is None else self._project(tree, now)
+
+    def _project(self, tree: _Tree, now: float) -> TaskBand | None:
         return self._workload(tree.who).history.project(
             float(tree.spent),
             tree.curve.calls,
@@ -151,22 +169,32 @@ class Trees:
         """How many trees are open."""
         return len(self._running)
 
-    def ahead(self, now: float) -> list[_Ahead]:
-        """What open trees will go on to cost, by workload, as of a second ago at most."""
-        if now - self._ahead_at >= _OUTLOOK_FRESH_S:
-            self._ahead_at = now
-            sums: dict[tuple[str, str], tuple[Who, float, float]] = {}
-            for (tenant, task), tree in self._running.items():
-                band = self.project(tenant, task, now)
-                if band is None or band.cold:
-                    continue
-                remaining = max(0.0, band.q50 - tree.spent - tree.in_flight)
-                per_s = tree.spent / max(now - tree.began_at, 1.0)
-                key = (tenant, tree.who.workload)
-                _, before, pace = sums.get(key, (tree.who, 0.0, 0.0))
-                sums[key] = (tree.who, before + remaining, pace + per_s)
-            self._ahead = [_Ahead(*each) for each in sums.values()]
-        return self._ahead
+    def ahead(self, now: float) -> Iterator[tuple[tuple[str, str], _Workload]]:
+        """The workloads whose open trees will go on to cost something, as far as they were looked at."""
+        if now - self._looked_at >= _LOOKS_EVERY_S:
+            self._looked_at = now
+            for _ in range(min(_LOOKED_AT, len(self._round))):
+                tree = self._round.popleft()
+                if self._running.get((tree.who.tenant, tree.who.task or "")) is tree:
+                    self._look(tree, now)
+                    self._round.append(tree)
+        return ((key, each) for key, each in self._workloads.items() if each.ahead)
+
+    def _look(self, tree: _Tree, now: float) -> None:
+        band = None
+        if len(self._workload(tree.who).history) >= COLD_BELOW:
+            band = self._project(tree, now)
+        if band is None:
+            self._expect(tree, 0, 0)
+        else:
+            remaining = max(0, round(band.q50) - tree.spent - tree.in_flight)
+            self._expect(tree, remaining, int(tree.spent / max(now - tree.began_at, 1.0)))
+
+    def _expect(self, tree: _Tree, ahead: int, per_s: int) -> None:
+        workload = self._workload(tree.who)
+        workload.ahead += ahead - tree.ahead
+        workload.per_s += per_s - tree.per_s
+        tree.ahead, tree.per_s = ahead, per_s
 
     def tidy(self, now: float) -> None:
         """Let trees end that have been silent; their workloads are known better by them."""
@@ -176,6 +204,7 @@ class Trees:
             if not silent and len(self._running) <= _MOST_RUNNING:
                 break
             del self._running[key]
+            self._expect(first, 0, 0)
             workload = self._workload(first.who)
             workload.history.finished(first.curve)
             workload.past.finished(first.tree)
@@ -191,7 +220,7 @@ class Trees:
         """Take up what `state` gave."""
         for key, each in state.items():
             tenant, name = key.split("\x1f")
-            workload = self._workloads[tenant, name] = _Workload()
+            workload = self._workload(Who(tenant, name, Tier.BATCH))
             workload.history.restore(each["history"])
             workload.past.restore(each["past"])
 
@@ -202,10 +231,16 @@ class Trees:
         tree = self._running.get(key)
         if tree is None:
             tree = self._running[key] = _Tree(who, now, now)
+            self._round.append(tree)
+            self._workload(who).who = who
         tree.at = now
         # In the order of silence.
         self._running.move_to_end(key)
         return tree
 
     def _workload(self, who: Who) -> _Workload:
-        return self._workloads.setdefault((who.tenant, who.workload), _Workload())
+        key = (who.tenant, who.workload)
+        workload = self._workloads.get(key)
+        if workload is None:
+            workload = self._workloads[key] = _Workload(who)
+        return workload
