@@ -7,7 +7,7 @@ thousand rules a call meets the few that may apply to it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +25,8 @@ from .units import atoms, decimal
 __all__ = ["Account", "Accounts", "Forced", "Found", "Rule"]
 
 _REMEMBERED = 50_000
+# So many tasks are looked at in one go for whether they are idle.
+_LOOKED_AT = 10_000
 _INDEXED = (
     Dimension.TENANT,
     Dimension.WORKLOAD,
@@ -62,6 +64,8 @@ class Account:
     rungs: tuple[Rung, ...] = ()
     """Those of the ladder that are reached, highest first."""
     gate_refused: bool = False
+    opened_limit: int = 0
+    """What its limit was when its breaker opened."""
     paced_until: float = 0.0
     read_at: float = float("-inf")
 
@@ -92,6 +96,11 @@ class Account:
     def acts(self) -> bool:
         """Whether it keeps anybody from anything."""
         return not self.ceiling.shadow and self.state is not State.DISABLED
+
+    @property
+    def raised(self) -> bool:
+        """Whether its limit is higher than when its breaker opened."""
+        return self.limit > self.opened_limit
 
     @property
     def is_free(self) -> bool:
@@ -158,6 +167,7 @@ class Accounts:
     _rules: dict[tuple[Dimension, str] | None, list[Rule]] = field(default_factory=dict)
     _by_meter: dict[MeterKey, tuple[Account, ...]] = field(default_factory=dict)
     _found: dict[Who, Found] = field(default_factory=dict)
+    _tasks: deque[MeterKey] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._rules = _indexed(self.policies)
@@ -193,10 +203,12 @@ class Accounts:
         self._rules = _indexed(policies)
         rules = {_extent(rule): rule for group in self._rules.values() for rule in group}
         before, self._by_meter = self._by_meter, {}
+        self._tasks.clear()
         for key, accounts in before.items():
             meter = accounts[0].meter
             if meter.is_own_budget:
                 self._by_meter[key] = accounts
+                self._tasks.append(key)
             elif (rule := rules.get(key[:4])) is not None:
                 self._open(rule, meter, now, {account.ceiling.name: account for account in accounts})
         self._found.clear()
@@ -228,13 +240,25 @@ class Accounts:
         """What a ceiling's amounts are in: the set's currency, or tokens."""
         return self.policies.currency if ceiling.unit is Unit.MONEY else Unit.TOKENS.value
 
-    def drop_idle(self, before: float) -> None:
-        """Forget the tasks on which nothing was held or spent since `before`."""
-        for key, accounts in list(self._by_meter.items()):
-            meter = accounts[0].meter
-            if Dimension.TASK in dict(meter.values) and not meter.holds and meter.touched_at < before:
-                del self._by_meter[key]
-                self._found.clear()
+    def drop_idle(self, before: float) -> list[Account]:
+        """Forget tasks on which nothing was held or spent since `before`; returns their accounts.
+
+        Looks at some of them at a time: of a million, all would take a second.
+        """
+        dropped: list[Account] = []
+        for _ in range(min(len(self._tasks), _LOOKED_AT)):
+            key = self._tasks.popleft()
+            accounts = self._by_meter.get(key)
+            if accounts is None:
+                continue
+            if accounts[0].meter.holds or accounts[0].meter.touched_at >= before:
+                self._tasks.append(key)
+                continue
+            del self._by_meter[key]
+            dropped += accounts
+        if dropped:
+            self._found.clear()
+        return dropped
 
     def _find(self, who: Who, now: float) -> Found:
         accounts: list[Account] = []
@@ -273,8 +297,11 @@ class Accounts:
                 ) is not None:
                     account.state, account.reason = State(line["to"]), line["reason"]
                     account.since = datetime.fromisoformat(line["at"]).timestamp()
+                    account.opened_limit = atoms(Decimal(line["ceiling"]), ceiling.unit)
             account.ceiling, account.total, account.forecast = ceiling, total, forecast
             accounts.append(account)
+        if meter.key not in self._by_meter and Dimension.TASK in dict(meter.values):
+            self._tasks.append(meter.key)
         opened = self._by_meter[meter.key] = tuple(accounts)
         self.limit_of(opened, now)
         return opened

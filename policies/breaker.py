@@ -4,7 +4,8 @@
     throttled -> closed     it is a tenth of the limit below that rung, after the cool-down
     any -> open             the ceiling is spent, or the gate refused a call; or, where the ladder has the rung `open`,
                             the median of the projection passes the ceiling and the level has reached that rung
-    open -> half-open       after the cool-down, once a tenth of the limit is free (never for a task's ceiling)
+    open -> half-open       after the cool-down, once a tenth of the limit is free (for a task's ceiling, from which
+                            nothing ever leaves, only where its limit was raised meanwhile)
     half-open -> closed     after another cool-down without a reason to open
     half-open -> open       a reason to open
 
@@ -42,7 +43,7 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the breaker sees, in the ceiling's unit: spent, expected in flight, the projection's median and upper
-    quantile, the limit in force, and whether the gate refused a call."""
+    quantile, the limit in force, whether the gate refused a call, and whether the limit rose since it opened."""
 
     spent: Decimal
     in_flight: Decimal
@@ -50,6 +51,7 @@ class Reading:
     upper: Decimal
     limit: Decimal
     gate_refused: bool = False
+    raised: bool = False
 
 
 def next_state(
@@ -61,7 +63,8 @@ def next_state(
     limit, cooled = reading.limit, now - since >= ceiling.cooldown_s
     level = reading.spent + reading.in_flight
     if state is State.OPEN:
-        if ceiling.per_task or not cooled or level > _RECOVERED * limit:
+        stays = ceiling.per_task and not reading.raised
+        if stays or not cooled or level > _RECOVERED * limit:
             return None
         in_use = f"{short(level)} of {short(limit)} in use"
         return State.HALF_OPEN, f"{in_use} after {ceiling.cooldown_s:g} s: probing"

@@ -8,6 +8,7 @@ by themselves, so that adding and reading cost the same however much was spent.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from analytics.projection import HORIZON_SHARE
@@ -87,8 +88,12 @@ class RollingSum:
         return None
 
     def slot(self, now: float) -> tuple[float, float]:
-        begin = now // self._width * self._width
-        return begin, begin + self._width
+        index = now // self._width
+        begin = index * self._width
+        if begin // self._width != index:
+            # The product was rounded down, into the bucket before.
+            begin = math.nextafter(begin, math.inf)
+        return begin, (index + 1) * self._width
 
     def _turn(self, now: float) -> None:
         kept_length = self.length_s * (1 - HORIZON_SHARE)
@@ -142,7 +147,10 @@ class CalendarSum:
     def slot(self, now: float) -> tuple[float, float]:
         if now >= self.turns_at:
             self._turn(now)
-        return self._begin, self.turns_at
+        # All of a period counts alike here, but a forecast asks when in it something was spent.
+        width = (self.turns_at - self._begin) / _BUCKETS
+        begin = self._begin + (now - self._begin) // width * width
+        return begin, min(begin + width, self.turns_at)
 
     def _turn(self, now: float) -> None:
         self._begin, self.turns_at = self._window.bounds(now)

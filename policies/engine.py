@@ -233,13 +233,15 @@ class Engine:
         self.book.forget(now - self.horizon_s, now - _GRANT_KEPT_S)
         drop_first(self.running, lambda each: self.book.find(each.asked.id) is None)
         self.accounts.trees.tidy(now)
-        self.accounts.drop_idle(now - _TASK_IDLE_S)
+        self.watch.forget(self.accounts.drop_idle(now - _TASK_IDLE_S))
         self.queue.tidy(now)
 
     @property
     def horizon_s(self) -> float:
         """How far back a call may still count in some window, or be told of again."""
-        longest = max((c.window_s or 0.0 for c in self.policies.ceilings), default=0.0)
+        # What is carried over is what the period before left unspent.
+        windows = ((c.window_s or 0.0) * (2 if c.carry_over else 1) for c in self.policies.ceilings)
+        longest = max(windows, default=0.0)
         return max(longest * 1.1, _REPLACEABLE_S)
 
     # -- what may be spent

@@ -59,6 +59,7 @@ class CollectorLine:
         self._logged = asyncio.Event()
         self.position = position
         self._positioned_at = float("-inf")
+        self._heard = 0
         runtime.reloaded.append(lambda _: self._registry_due.set())
         runtime.log.followers.append(lambda _: self._logged.set())
 
@@ -77,7 +78,7 @@ class CollectorLine:
             try:
                 await step()
                 pause = 0.1
-            except (httpx.HTTPError, ValueError, KeyError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: without this loop nothing is counted any more
                 if pause < 0.2:
                     _log.warning("collector %s: %s; trying again", name, error or type(error).__name__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
@@ -95,6 +96,7 @@ class CollectorLine:
         except httpx.HTTPError:
             self._in_step_since = None
             raise
+        self._heard += 1
         body = reply.json()
         if body["calls"]:
             self._runtime.booked([booked_call(call, self._runtime.engine.policies) for call in body["calls"]])
@@ -107,17 +109,21 @@ class CollectorLine:
         runtime, now = self._runtime, self._runtime.clock()
         if self._in_step_since is None:
             self._in_step_since = now
-        runtime.rebuilt.set()
+        runtime.ready()
         if now - self._positioned_at >= _POSITION_S:
             self._positioned_at = now
             runtime.engine.records.append(Position(now, self.position))
 
     async def _start_without(self) -> None:
         """A collector that does not answer must not keep the agents from working: grants count from the journal."""
-        await asyncio.sleep(_START_WITHOUT_S)
+        heard = -1
+        while heard != self._heard and not self._runtime.rebuilt.is_set():
+            # One that answers has a day to tell of, perhaps: half of it is worse than waiting.
+            heard = self._heard
+            await asyncio.sleep(_START_WITHOUT_S)
         if not self._runtime.rebuilt.is_set():
             _log.warning("the collector does not answer; starting with the journal of grants alone")
-            self._runtime.rebuilt.set()
+            self._runtime.ready()
 
     async def _hand_over(self) -> None:
         """Tell the collector of holds that were settled a while ago and that it has told nothing of.

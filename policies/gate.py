@@ -86,6 +86,9 @@ def check(
         costs = f"such a call costs {short(decimal(size.mean, unit))}"
         return Refusal(account, f"{name}: {costs}, {of_limit}", trips=near)
     likely = meter.bounds + size.bound * calls if strict else meter.exposure(size, calls)
+    if likely > left and calls > 1 and meter.holds == 0:
+        # Nothing is in flight that could make room.
+        return Refusal(account, f"{name}: {calls} such calls at once are too many, {of_limit}; ask for fewer")
     busy = likely > left and (strict or not alone)
     if busy:
         return Wait(account, Action.QUEUE, f"{name}: calls in flight hold what is left", now + _LOOK_AGAIN_S)

@@ -16,6 +16,8 @@ __all__ = ["Keeper"]
 _log = logging.getLogger(__name__)
 _SYNC_S = 0.1
 _AFTER_FAILURE_S = 1.0
+# While a disk is full many records wait: not all of them are encoded for every try.
+_BATCH = 1000
 
 
 class Keeper:
@@ -27,20 +29,26 @@ class Keeper:
         self.feed_position = restore(engine, journal.read(), clock())
         """From which place of the collector's feed on calls have to be read again."""
         self.error: str | None = None
+        self._again_at = 0.0
 
     def write(self) -> None:
         """Hand over what the engine did to the operating system: a killed process loses none of it."""
+        if self.error is None or self._clock() >= self._again_at:
+            self._write_all()
+
+    def _write_all(self) -> None:
         records = self._engine.records
         try:
-            self._journal.write(records)
+            while records:
+                self._journal.write(records[:_BATCH])
+                del records[:_BATCH]
         except OSError as error:
             # A full disk must not open the gate: the engine goes on, and what waits is written by a later tick.
             if self.error is None:
                 _log.error("grants cannot be written down: %s", error)
-            self.error = str(error)
-            return
-        records.clear()
-        self.error = None
+            self.error, self._again_at = str(error), self._clock() + _AFTER_FAILURE_S
+        else:
+            self.error = None
 
     async def run(self) -> None:
         """Make durable what was written, and the journal short, for ever."""
@@ -65,6 +73,5 @@ class Keeper:
 
     def close(self) -> None:
         """Write down and make durable what there is."""
-        if self._engine.records:
-            self.write()
+        self._write_all()
         self._journal.close()

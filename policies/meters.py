@@ -143,9 +143,6 @@ class Meter:
             self._strict_room -= amount
             return
         self._begin_slot(now)
-        if self._slot_begin <= at < self._slot_end:
-            self.spend(amount, at, now)
-            return
         self._tell(amount, at, now)
         self._measure(now)
 

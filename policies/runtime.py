@@ -71,6 +71,13 @@ class Runtime:
         self.engine.accounts.open_windows(self.loaded_at)
         self._file_stamp = self._stamp()
 
+    def ready(self) -> None:
+        """The counters are what they were: breakers may move, and calls be granted."""
+        if not self.rebuilt.is_set():
+            self.engine.watch.blind = False
+            self.engine.watch.begin(self.clock())
+            self.rebuilt.set()
+
     async def grant(
         self, request: GrantRequest, wait_s: float, listening: Listening
     ) -> tuple[Decision, Granted | None]:

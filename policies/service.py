@@ -62,12 +62,13 @@ def create_app(
 
     clock = steady_clock()
     engine, log = Engine(policies, cost), TransitionLog(data / "transitions.jsonl")
+    engine.watch.blind = True
     engine.accounts.resume(log.states())
     engine.accounts.open_windows(clock())
     keeper = Keeper(engine, Journal(data), clock)
     runtime = Runtime(engine, log, policy_file, keeper, clock)
     if collector is None:
-        runtime.rebuilt.set()
+        runtime.ready()
     telling = None if notices is None else Notices(load_notices(notices), runtime.log, data)
     if telling is not None:
         runtime.figures.append(telling.figures)

@@ -36,6 +36,8 @@ class Watch:
     accounts: Accounts
     outbox: list[Transition] = field(default_factory=list)
     version: int = 1
+    blind: bool = False
+    """Whether nothing is read yet: counters that are being rebuilt must move no breaker."""
     _touched: list[Meter] = field(default_factory=list)
     _restrained: dict[int, Account] = field(default_factory=dict)
 
@@ -63,6 +65,8 @@ class Watch:
 
     def read(self, account: Account, now: float) -> None:
         """Look at one account: the rungs that it has reached, and where its breaker moves."""
+        if self.blind:
+            return
         account.read_at = now
         ceiling = account.ceiling
         if ceiling.carry_over:
@@ -84,6 +88,8 @@ class Watch:
         """Move a breaker and write that down."""
         self._write(account, after.value, reason, by, at, now)
         account.state, account.since, account.reason = after, now, reason
+        if after is State.OPEN:
+            account.opened_limit = account.limit
         self.version += 1
         self._restrain(account, now)
 
@@ -111,6 +117,7 @@ class Watch:
         for account in self.accounts:
             if account.ceiling.name == override.ceiling and set(override.scope) <= set(account.meter.values):
                 self._write(account, OVERRIDDEN, reason, by, stand(account, now), now)
+                self._keep_in_mind(account)
         self.version += 1
 
     def stopped(self, tenant: str, task: str, by: str, reason: str, now: float) -> None:
@@ -121,6 +128,11 @@ class Watch:
         """Write down that a task has run away."""
         scope = {"tenant": who.tenant, "workload": who.workload, "task": who.task or ""}
         self._told("runaway", scope, RUNAWAY, "engine", reason, now)
+
+    def forget(self, accounts: Iterable[Account]) -> None:
+        """These are not there any more."""
+        for account in accounts:
+            self._restrained.pop(id(account), None)
 
     def begin(self, now: float) -> None:
         """Look at everything anew: the accounts are others."""
@@ -157,8 +169,9 @@ class Watch:
         self.accounts.limit_of(self.accounts.on(account.meter), now)
 
     def _keep_in_mind(self, account: Account) -> None:
-        """Which accounts stand in somebody's way: time alone may bring them back."""
-        if account.is_free:
+        """Which accounts stand in somebody's way, as long as time alone may bring them back."""
+        over = account.state is State.OPEN and account.ceiling.per_task and not account.raised
+        if account.is_free or over:
             self._restrained.pop(id(account), None)
         else:
             self._restrained[id(account)] = account

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from policies.calendars import Calendar, Cut
 from policies.counters import CalendarSum, LifetimeSum, RollingSum
+from policies.meters import Meter
+from policies.model import Ceiling, Rolling, Scope, Unit
 
 WINDOW = 60.0
 BUCKET = WINDOW / 240
@@ -90,3 +94,22 @@ def test_a_lifetime_sum_keeps_everything() -> None:
     lifetime.add(3, at=0.0, now=0.0)
     lifetime.add(4, at=1e6, now=1e6)
     assert lifetime.spent(1e9) == lifetime.kept(1e9) == 3 + 4
+
+
+@given(
+    st.sampled_from([10.0, 70.0, 100.0, 1000.0]), st.integers(10**8, 2 * 10**9), st.sampled_from([-1, 0, 1])
+)
+def test_a_meter_s_slots_end_where_its_buckets_do_whatever_is_rounded(
+    length: float, bucket: int, off: int
+) -> None:
+    boundary = bucket * (length / 240)
+    now = math.nextafter(boundary, math.copysign(math.inf, off)) if off else boundary
+    rolling = RollingSum(length)
+    begin, _ = rolling.slot(now)
+    assert begin // (length / 240) == now // (length / 240)
+    meter = Meter(("m",), Unit.MONEY, (), now)
+    total = meter.sum_of(Ceiling("c", Scope(), Decimal(1), Rolling(length)), now)
+    meter.spend(5, now, now)
+    meter.spend(-5, now, now)
+    assert meter.sum_of(Ceiling("c", Scope(), Decimal(1), Rolling(length)), now) is total
+    assert total.spent(now) == 0

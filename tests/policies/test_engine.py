@@ -14,7 +14,8 @@ from policies.book import lease_of
 from policies.breaker import State
 from policies.engine import BookedCall
 from policies.files import parse
-from policies.model import Who
+from policies.ladder import stand
+from policies.model import Override, Who
 from policies.restoring import restore
 from policies.sizing import CallSizes, Request
 from switchgear.decision import Action
@@ -320,6 +321,80 @@ def test_a_shadow_ceiling_records_and_lets_everything_through() -> None:
     assert account.state is State.OPEN
     assert caller.engine.outbox[0].shadow
     assert caller.engine.decide(Who("acme", "w", Tier.BATCH), 0.0).action is Action.ALLOW
+
+
+def test_a_task_that_is_given_more_by_hand_goes_on_and_stops_when_that_ends() -> None:
+    caller = Caller(engine("  - {name: t, limit: 0.001 USD, per: task, cooldown: 5s}\n"))
+    granted = caller.ask(0.0, task="t", output=900).grant
+    assert granted is not None
+    caller.engine.settle(granted.lease, "m", Usage(output=1000), 0.0)
+    assert caller.ask(1.0, task="t").decision.action is Action.DENY  # type: ignore[union-attr]
+    caller.engine.tick(3600.0)
+    assert caller.ask(3600.0, task="t").decision.action is Action.DENY  # type: ignore[union-attr]
+
+    more = Override("t", Decimal(1), until=4000.0, author="ann", reason="it is nearly done")
+    caller.engine.by_hand.override("o1", more, 3601.0)
+    caller.engine.tick(3602.0)
+    assert caller.ask(3602.0, task="t").grant is not None
+    caller.engine.tick(4000.0)
+    assert caller.ask(4001.0, task="t").decision.action is Action.DENY  # type: ignore[union-attr]
+
+
+def test_nothing_is_kept_of_tasks_that_are_long_over() -> None:
+    caller = Caller(engine("  - {name: t, limit: 0.001 USD, per: task}\n"))
+    for number in range(3):
+        granted = caller.ask(0.0, task=f"t{number}", output=900).grant
+        assert granted is not None
+        caller.engine.settle(granted.lease, "m", Usage(output=1000), 0.0)
+        assert caller.ask(1.0, task=f"t{number}").grant is None
+    eight_days = 8 * 86_400.0
+    caller.engine.tidy(eight_days)
+    assert list(caller.engine.accounts) == []
+    assert caller.engine.watch._restrained == {}
+
+
+def test_more_calls_at_once_than_can_ever_fit_are_refused_and_hold_up_nobody() -> None:
+    caller = Caller(engine(HOUR))
+    refused = caller.ask(0.0, calls=20).decision
+    assert refused is not None
+    assert refused.action is Action.DENY
+    assert refused.reason == "hour: 20 such calls at once are too many, 0.01 of 0.01 is left; ask for fewer"
+    assert caller.ask(0.0).grant is not None
+
+
+def test_a_period_s_projection_knows_when_in_it_money_was_spent() -> None:
+    noon, who = 43_200.0, Who("acme", "w", Tier.INTERACTIVE)
+    projected = []
+    for every_s in (3600.0, 300.0):
+        one = engine("  - {name: d, limit: 100 USD, window: {calendar: day, zone: UTC}}\n")
+        for number in range(12):
+            at = noon - every_s * (11 - number)
+            one.booked([BookedCall(f"k{number}", who, None, Decimal(1), at, None)], at)
+        (account,) = one.accounts
+        projected.append(stand(account, noon).band.q50)
+    since_midnight, in_the_last_hour = projected
+    assert in_the_last_hour > since_midnight
+
+
+def test_counters_that_are_being_rebuilt_move_no_breaker() -> None:
+    caller = Caller(engine("  - {name: minute, limit: 0.00202 USD, window: 60s, cooldown: 5s}\n"))
+    caller.engine.by_hand.force({"minute"}, State.OPEN, "ann", "as it was before the start", None, 0.0)
+    caller.engine.outbox.clear()
+    caller.engine.watch.blind = True
+    who = Who("acme", "w", Tier.INTERACTIVE)
+    for now in (10.0, 20.0):
+        caller.engine.tick(now)
+        assert caller.engine.decide(who, now).action is Action.DENY
+    caller.engine.booked([BookedCall("k", who, None, Decimal("0.00202"), 10.0, None)], 21.0)
+    caller.engine.watch.blind = False
+    caller.engine.watch.begin(22.0)
+    assert caller.engine.outbox == []
+
+
+def test_what_is_carried_over_is_known_after_a_restart() -> None:
+    one = engine("  - {name: d, limit: 1 USD, window: {calendar: day, zone: UTC}, carry_over: 100%}\n")
+    # At a day's last second the day before began two days ago.
+    assert one.horizon_s >= 2 * 86_400.0
 
 
 def test_disabled_lets_everything_through_and_forced_open_nothing_until_its_time_is_over() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -115,3 +116,64 @@ async def test_transitions_that_the_collector_refuses_are_told_once_and_hold_up_
     (refusal,) = (each.getMessage() for each in caplog.records if each.levelno == logging.ERROR)
     assert refusal.startswith("the collector keeps none of transitions 2 to 2: ")
     assert "policy: String should have at most 256 characters" in refusal
+
+
+class Feed:
+    """A collector that answers the feed with each of `pages` in turn, and then waits."""
+
+    def __init__(self, *pages: dict[str, Any]) -> None:
+        self._pages = list(pages)
+        self.told = asyncio.Event()
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/v1/feed":
+            return httpx.Response(200, json={"refused": []})
+        if not self._pages:
+            self.told.set()
+            await asyncio.Event().wait()
+        return httpx.Response(200, json=self._pages.pop(0))
+
+
+@asynccontextmanager
+async def following(pages: Feed, folder: Path) -> AsyncIterator[Runtime]:
+    engine = Engine(POLICIES, lambda *_: None)
+    engine.watch.blind = True
+    runtime = Runtime(engine, TransitionLog(folder / "transitions.jsonl"), folder / "p.yaml")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(pages), base_url="http://collector") as client:
+        line = asyncio.create_task(feed.CollectorLine(runtime, client).run())
+        yield runtime
+        line.cancel()
+        with suppress(asyncio.CancelledError):
+            await line
+
+
+async def test_an_engine_starts_without_a_collector_that_is_silent_but_waits_for_one_that_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_FEED_LIMIT", 1)
+    monkeypatch.setattr(feed, "_START_WITHOUT_S", 0.05)
+    silent, telling = Feed(), Feed({"calls": [entry()], "next": 8})
+    async with following(silent, tmp_path) as runtime, asyncio.timeout(10):
+        await runtime.rebuilt.wait()
+    patience = iter([True])
+    slept = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        # Between two looks the collector has told something.
+        if seconds == 0.05 and next(patience, False):
+            await telling.told.wait()
+            assert not runtime.rebuilt.is_set()
+        await slept(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async with following(telling, tmp_path) as runtime, asyncio.timeout(10):
+        await runtime.rebuilt.wait()
+        assert next(patience, None) is None
+        assert not runtime.engine.watch.blind
+
+
+async def test_what_cannot_be_read_of_the_feed_is_not_the_end_of_it(tmp_path: Path) -> None:
+    pages = Feed({"calls": [entry(cost="much")], "next": 8}, {"calls": [entry()], "next": 8})
+    async with following(pages, tmp_path) as runtime, asyncio.timeout(10):
+        await pages.told.wait()
+        assert runtime.engine.book.has("acme/t:s")

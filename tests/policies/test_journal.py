@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from engines import HOUR, engine
 
 from policies.journal import Journal, JournalError
+from policies.keeping import Keeper
 from policies.records import Learned, Record, Released
 
 RECORDS = [Released(float(number), f"g{number}", None) for number in range(6)]
@@ -135,3 +137,28 @@ def test_a_fold_that_is_killed_at_any_step_loses_nothing_that_matters_and_reads_
     again.write([RECORDS[0]])
     again.close()
     assert read(tmp_path)[-1] == RECORDS[0]
+
+
+def test_while_the_disk_is_full_an_engine_tries_a_little_now_and_then_and_writes_all_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, now, tries = engine(HOUR), 0.0, 0
+    keeper = Keeper(one, Journal(tmp_path), lambda: now)
+
+    def full(file: int, content: bytes) -> int:
+        nonlocal tries
+        tries += 1
+        raise OSError(28, "No space left on device")
+
+    records = [Released(float(number), f"g{number}", None) for number in range(2500)]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        for record in records:
+            one.records.append(record)
+            keeper.write()
+        assert (tries, keeper.error) == (1, "[Errno 28] No space left on device")
+    now = 1.0
+    keeper.write()
+    assert (one.records, keeper.error) == ([], None)
+    keeper.close()
+    assert read(tmp_path) == records
