@@ -71,6 +71,7 @@ class _Playing:
 
     def take(self, step: Step) -> Iterable[Failure]:
         self.world.pass_to(step.at if step.at is not None else self.world.now + step.after_s)
+        self.world.tick()
         decision = self._do(step)
         self.world.note()
         yield from self._differences(step, decision)

@@ -48,16 +48,28 @@ class World:
         heapq.heappush(self._due, (at, next(self._places), do))
 
     def pass_to(self, moment: float) -> None:
-        """Let time pass up to `moment`, with all that is due until then."""
-        while self.now < moment or (self._due and self._due[0][0] <= moment):
-            tick = min(self._next_tick(), moment)
-            if self._due and self._due[0][0] <= tick:
+        """Let time pass up to `moment`, with all that is due until then; the engine ticks at its own steps alone."""
+        while True:
+            tick = self._next_tick()
+            if self._due and self._due[0][0] <= min(tick, moment):
                 at, _, do = heapq.heappop(self._due)
                 self.now = max(self.now, at)
                 do()
+            elif tick <= moment:
+                self.now = tick
+                self._ticks += 1
+                self.tick()
             else:
-                self._tick(tick)
+                break
             self.note()
+        self.now = max(self.now, moment)
+
+    def tick(self) -> None:
+        """Let the engine do what time alone brings."""
+        self.engine.tick(self.now)
+        if self._ticks % _TIDY_EVERY == 0:
+            self.engine.tidy(self.now)
+        self.note()
 
     def note(self) -> None:
         """Take over the transitions that the engine wants written down; nobody will start again from its records."""
@@ -65,14 +77,6 @@ class World:
             self.transitions.extend(self.engine.outbox)
             self.engine.outbox.clear()
         self.engine.records.clear()
-
-    def _tick(self, at: float) -> None:
-        self.now = at
-        self.engine.tick(at)
-        if at >= self._next_tick():
-            self._ticks += 1
-            if self._ticks % _TIDY_EVERY == 0:
-                self.engine.tidy(at)
 
     def _next_tick(self) -> float:
         # Counted and not added up: a sum of many steps can stand still by its rounding.
