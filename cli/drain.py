@@ -88,6 +88,9 @@ class Server(uvicorn.Server):
                 log_config=None,
                 log_level="warning",
                 access_log=False,
+                # Nobody asks from where a request came, and every one would pay for it.
+                proxy_headers=False,
+                server_header=False,
                 timeout_graceful_shutdown=int(WRITES_END_AFTER_S) + 1,
             )
         )

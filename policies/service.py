@@ -19,7 +19,7 @@ from collector.keys.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 
-from . import api, explain, feed, hot, incident
+from . import api, explain, feed, hot, incident, leftovers
 from .access import RULES
 from .engine import Engine
 from .files import load
@@ -76,7 +76,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
-        running = (runtime.tick(), runtime.watch_file(), keeper.run())
+        running = (runtime.tick(), runtime.watch_file(), keeper.run(), leftovers.collect())
         background = [asyncio.create_task(each) for each in running]
         line = feed.client(collector, api_key) if collector else None
         if line is not None:

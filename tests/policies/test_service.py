@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from collector.pricing import Quote
+from policies import leftovers
 from policies.engine import Engine
 from policies.files import PolicyFileError
 from policies.service import create_app
@@ -173,6 +175,17 @@ async def test_an_engine_lags_while_its_ticks_come_late(file: Path, monkeypatch:
             await asyncio.sleep(0)
     ticking.cancel()
     assert seen[:2] == [True, False]
+
+
+async def test_what_an_engine_remembers_is_looked_through_once_an_hour_and_given_back_at_its_end() -> None:
+    collecting = asyncio.create_task(leftovers.collect())
+    await asyncio.sleep(0)
+    remembered = gc.get_freeze_count()
+    collecting.cancel()
+    with suppress(asyncio.CancelledError):
+        await collecting
+    assert remembered > 0
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.parametrize(
