@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from functools import cache
 from inspect import iscoroutinefunction
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from . import runtime
@@ -29,6 +30,11 @@ _CLIENTS = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "Asy
 _MARK = "_switchgear_guards"
 # Failures before anything was sent: nothing can have been billed.
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
+# By these headers providers name their limits; the engine takes so many, and none that is longer.
+_LIMIT_HEADERS = ("x-ratelimit-", "anthropic-ratelimit-")
+_RETRY_HEADERS = ("retry-after", "retry-after-ms")
+_MOST_HEADERS = 64
+_LONGEST_HEADER = 256
 
 C = TypeVar("C")
 
@@ -175,6 +181,7 @@ def _failed(attempt: Attempt, error: BaseException) -> None:
 
 
 def _finish(response: Any, attempt: Attempt, *, streamed: bool) -> None:
+    attempt.headers = _limits(response)
     if response.status_code >= 400:
         attempt.release(throttled_for_s=_retry_after(response) if response.status_code == 429 else None)
     elif streamed:
@@ -198,6 +205,17 @@ def _retry_after(response: Any) -> float:
         except ValueError:
             continue
     return 1.0
+
+
+def _limits(response: Any) -> dict[str, str]:
+    """The headers by which the provider names its limits, and no others, as far as the engine takes them."""
+    said = (
+        (name, value)
+        for name, value in response.headers.items()
+        if (name.startswith(_LIMIT_HEADERS) or name in _RETRY_HEADERS)
+        and max(len(name), len(value)) <= _LONGEST_HEADER
+    )
+    return dict(islice(said, _MOST_HEADERS))
 
 
 def _library(message: Any) -> Any:

@@ -51,6 +51,8 @@ class Attempt:
     grant: str | None = None
     content: bytes | None = None
     """The body to send instead, where the call was degraded to another model."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Those of the provider's answer that name its limits: the engine learns from them."""
     _done: bool = False
 
     def settle(self, usage: Usage | None, model: Any = None, response_id: Any = None) -> None:
@@ -91,7 +93,9 @@ class Attempt:
     def _finish(self, verb: str, body: dict[str, Any]) -> None:
         if self.grant is not None and not self._done:
             self._done = True
-            self.control.finish(self.grant, verb, body)
+            # An engine that has not learned to read them refuses a body with a field that it does not know.
+            said = {"headers": self.headers} if self.headers else {}
+            self.control.finish(self.grant, verb, body | said)
 
 
 @dataclass(slots=True)
