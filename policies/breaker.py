@@ -4,6 +4,7 @@
     throttled -> closed     it is a tenth of the limit below that rung, after the cool-down
     any -> open             the ceiling is spent, or the gate refused a call; or, where the ladder has the rung `open`,
                             the median of the projection passes the ceiling and the level has reached that rung
+    open -> closed          in a new period of a calendar
     open -> half-open       after the cool-down, once a tenth of the limit is free (for a task's ceiling, from which
                             nothing ever leaves, only where its limit was raised meanwhile)
     half-open -> closed     after another cool-down without a reason to open
@@ -43,7 +44,8 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the breaker sees, in the ceiling's unit: spent, expected in flight, the projection's median and upper
-    quantile, the limit in force, whether the gate refused a call, and whether the limit rose since it opened."""
+    quantile, the limit in force, whether the gate refused a call, whether the limit rose since it opened, and whether a
+    period of the calendar has begun since it moved."""
 
     spent: Decimal
     in_flight: Decimal
@@ -52,6 +54,7 @@ class Reading:
     limit: Decimal
     gate_refused: bool = False
     raised: bool = False
+    renewed: bool = False
 
 
 def next_state(
@@ -62,6 +65,8 @@ def next_state(
         return None
     limit, cooled = reading.limit, now - since >= ceiling.cooldown_s
     level = reading.spent + reading.in_flight
+    if state is State.OPEN and reading.renewed and level <= _RECOVERED * limit:
+        return State.CLOSED, "a new period has begun"
     if state is State.OPEN:
         stays = ceiling.per_task and not reading.raised
         if stays or not cooled or level > _RECOVERED * limit:

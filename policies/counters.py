@@ -27,6 +27,10 @@ class Sum(Protocol):
     turns_at: float
     """Until then the sum changes by `add` alone."""
 
+    @property
+    def began(self) -> float:
+        """When the period that it counts began; minus infinity where there are no periods."""
+
     def slot(self, now: float) -> tuple[float, float]:
         """Begin and end of the span that holds `now`, all of which is counted as spent at the same time."""
 
@@ -62,6 +66,10 @@ class RollingSum:
         self._buckets: dict[int, int] = {}
         self._whole = self._kept = 0
         self._whole_from = self._kept_from = _LONG_AGO
+
+    @property
+    def began(self) -> float:
+        return float("-inf")
 
     def add(self, amount: int, at: float, now: float) -> None:
         if now >= self.turns_at:
@@ -125,6 +133,10 @@ class CalendarSum:
         self._by_begin: dict[float, int] = {}
         self._begin = self.turns_at = float("-inf")
 
+    @property
+    def began(self) -> float:
+        return self._begin
+
     def add(self, amount: int, at: float, now: float) -> None:
         if now >= self.turns_at:
             self._turn(now)
@@ -170,6 +182,10 @@ class LifetimeSum:
 
     def slot(self, now: float) -> tuple[float, float]:
         return float("-inf"), float("inf")
+
+    @property
+    def began(self) -> float:
+        return float("-inf")
 
     def add(self, amount: int, at: float, now: float) -> None:
         self._total += amount

@@ -78,6 +78,7 @@ def reading(account: Account, at: Stand) -> Reading:
         upper=decimal(round(at.acts_on[1]), unit),
         limit=decimal(at.limit, unit),
         gate_refused=account.gate_refused,
+        renewed=account.since < account.total.began,
         raised=account.raised,
     )
 

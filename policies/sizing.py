@@ -98,7 +98,7 @@ class _Plain:
         off = amount - self.mean
         self.mean += step * off
         self.variance = (1 - step) * (self.variance + step * off * off)
-        self.peak = max(self.peak * (1 - step / 4), amount)
+        self.peak = max(self.peak * (1 - step / 2), amount)
 
     def size(self, most: int, bound: int) -> Size:
         doubt = math.sqrt(self.variance / min(self.calls, _MEMORY))
@@ -132,7 +132,7 @@ class _Shares:
         self.amounts += step * (amount - self.amounts)
         self.squares += step * (bound * bound - self.squares)
         self.errors += step * (off * off - self.errors)
-        self.peak = max(self.peak * (1 - step / 4), amount / bound if bound else 1.0)
+        self.peak = max(self.peak * (1 - step / 2), amount / bound if bound else 1.0)
 
     @property
     def mean(self) -> float:

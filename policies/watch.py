@@ -24,6 +24,8 @@ __all__ = ["Watch"]
 
 # What time alone changes (a window rolls, a period begins) is seen this late at most where nobody spends.
 _FRESH_S = 1.0
+# How soon it is seen that a breaker which stands in somebody's way may move: thousands may.
+_LOOK_AGAIN_S = 0.2
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Watch:
         for meter in touched:
             self._read_all(meter, now)
         for account in list(self._restrained.values()):
-            if account.read_at < now:
+            if now - account.read_at >= _LOOK_AGAIN_S:
                 self.read(account, now)
 
     def refresh(self, found: Found, now: float) -> None:

@@ -15,10 +15,16 @@ TASK = Ceiling("t", Scope(), Decimal(100), None)
 
 
 def reading(
-    spent: str = "0", in_flight: str = "0", median: str = "0", upper: str = "0", *, refused: bool = False
+    spent: str = "0",
+    in_flight: str = "0",
+    median: str = "0",
+    upper: str = "0",
+    *,
+    refused: bool = False,
+    renewed: bool = False,
 ) -> Reading:
     amounts = (Decimal(amount) for amount in (spent, in_flight, median, upper))
-    return Reading(*amounts, limit=Decimal(100), gate_refused=refused)
+    return Reading(*amounts, limit=Decimal(100), gate_refused=refused, renewed=renewed)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,8 @@ def reading(
         (State.OPEN, 9.9, reading(spent="0"), None),
         (State.OPEN, 10, reading(spent="90.00"), State.HALF_OPEN),
         (State.OPEN, 10, reading(spent="90.01"), None),
+        (State.OPEN, 0, reading(spent="90.00", renewed=True), State.CLOSED),
+        (State.OPEN, 0, reading(spent="90.01", renewed=True), None),
         (State.HALF_OPEN, 5, reading(spent="80", median="90"), None),
         (State.HALF_OPEN, 10, reading(spent="80", median="90"), State.CLOSED),
         (State.HALF_OPEN, 0, reading(refused=True), State.OPEN),

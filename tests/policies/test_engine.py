@@ -682,3 +682,18 @@ def test_a_decision_hands_out_the_share_that_its_tenant_has_of_a_model_s_capacit
     ).share == pytest.approx(90_000, rel=0.01)
     # Of what lane, nobody said.
     assert share("heavy", 7.0, None) is None
+
+
+def test_a_breaker_that_opened_just_before_midnight_is_closed_after_it() -> None:
+    caller = Caller(
+        engine("  - {name: day, limit: 0.001 USD, window: {calendar: day, zone: UTC}, cooldown: 1h}\n")
+    )
+    grant = caller.ask(86_399.0, output=900).grant
+    assert grant is not None
+    caller.engine.settle(grant.lease, "m", Usage(output=1000), 86_399.5)
+    (account,) = caller.engine.accounts
+    caller.engine.tick(86_399.9)
+    assert account.state is State.OPEN
+    caller.engine.tick(86_400.2)
+    assert account.state is State.CLOSED
+    assert caller.ask(86_400.3, output=100).grant is not None
