@@ -63,6 +63,8 @@ class Account:
     reason: str = "nothing spent yet"
     rungs: tuple[Rung, ...] = ()
     """Those of the ladder that are reached, highest first."""
+    left_at: dict[Rung, float] = field(default_factory=dict)
+    """When the others were left."""
     gate_refused: bool = False
     opened_limit: int = 0
     """What its limit was when its breaker opened."""

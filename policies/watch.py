@@ -155,9 +155,13 @@ class Watch:
     def _climbed(self, account: Account, rungs: tuple[Rung, ...], at: Stand, now: float) -> None:
         before, account.rungs = account.rungs, rungs
         self.version += 1
+        account.left_at.update(dict.fromkeys((rung for rung in before if rung not in rungs), now))
         self._restrain(account, now)
+        cooled = now - account.ceiling.cooldown_s
         for rung in rungs:
-            if rung.step is Step.WARN and rung not in before:
+            # One that calls in flight lift a scope over, again and again, is told of once.
+            is_news = rung not in before and account.left_at.get(rung, cooled) <= cooled
+            if rung.step is Step.WARN and is_news:
                 unit = account.ceiling.unit
                 reason = (
                     f"projected {short(decimal(round(at.band.q80), unit))} reaches {rung.at:.0%} of "

@@ -417,6 +417,23 @@ LADDER = (
     "  - {name: hour, limit: 0.01 USD, window: 1h, ladder: "
     "[{at: 10%, do: warn}, {at: 30%, do: throttle}, {at: 40%, do: queue}, {at: 60%, do: degrade}]}\n"
 )
+
+
+def test_a_rung_that_calls_in_flight_reach_again_and_again_is_told_of_once_until_it_cools_down() -> None:
+    caller = Caller(engine("  - {name: t, limit: 0.01 USD, per: task, ladder: [{at: 50%, do: warn}]}\n"))
+    first = caller.ask(0.0, task="t", output=4400).grant
+    assert first is not None
+    caller.engine.settle(first.lease, "m", Usage(output=4400), 0.0)
+    for number in (*range(12), 22):
+        # 44 % is spent; a call of 10 % goes out and is given back: 54 %, 44 %, 54 %...
+        granted = caller.ask(float(number), task="t", output=1000).grant
+        assert granted is not None
+        caller.engine.tick(number + 0.1)
+        caller.engine.release(granted.lease, number + 0.5)
+        caller.engine.tick(number + 0.5)
+    assert [(t.after, t.at) for t in caller.engine.outbox] == [("warned", 0.1), ("warned", 22.1)]
+
+
 DEGRADE = "tenants: {acme: {workloads: {w: {degrade: [{from: m, to: small, min_output_tokens: 50}]}}}}"
 
 
