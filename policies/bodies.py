@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[^\\x00]+$")]
-Wait = Annotated[float, Meta(ge=0, le=30)]
+Wait = Annotated[
+    float, Meta(ge=0, le=30, description="Seconds to wait for a change, or for what is asked for.")
+]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS_PER_CALL)]
 Calls = Annotated[int, Meta(ge=1, le=1000)]
 _Header = Annotated[str, Meta(max_length=256)]
@@ -58,12 +60,14 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class ScopeBody(_Body):
     """Whose decision is asked for; `task` is the root task's id. Rules for a model apply where it is named."""
 
-    tenant: Name
-    workload: Name
-    tier: Tier | None = None
-    task: Name | None = None
-    provider: Name | None = None
-    model: Name | None = None
+    tenant: Annotated[Name, Meta(description="For whom the work runs.")]
+    workload: Annotated[Name, Meta(description="The agent's name.")]
+    tier: Annotated[
+        Tier | None, Meta(description="The workload's declared tier, else batch, if left out.")
+    ] = None
+    task: Annotated[Name | None, Meta(description="The root task's id: its ceiling counts, too.")] = None
+    provider: Annotated[Name | None, Meta(description="Whose capacity `share` is of.")] = None
+    model: Annotated[Name | None, Meta(description="Ceilings for a model apply where it is named.")] = None
 
     def who(self, policies: PolicySet) -> Who:
         """The scope as the engine sees it: the workload's declared tier where none is named."""

@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
 import orjson
 
-from collector.asgi import PROBLEM, PROBLEMS, App, Receive, Scope, Send, deny, header, problem, respond
+from collector.asgi import PROBLEM, App, Receive, Scope, Send, deny, header, problem, respond
 from collector.errors import DeniedError
 from collector.keys.access import Access
 from collector.keys.key import Key, with_key
@@ -34,7 +33,7 @@ from .bodies import (
 from .runtime import Runtime
 from .wire import granted
 
-__all__ = ["MAX_BODY_BYTES", "HotRoutes", "openapi_paths", "schemas"]
+__all__ = ["MAX_BODY_BYTES", "HotRoutes"]
 
 Finished = dict[str, Any]
 _UNKNOWN: Finished = {"held": False}
@@ -42,7 +41,6 @@ _GRANT = re.compile(
     r"^/v1/grants/(?P<id>[^/:]+)(?::(?P<hold>[1-9][0-9]{0,3}))?:(?P<verb>settle|extend|release)$"
 )
 MAX_BODY_BYTES = 4 << 20
-_REFERENCE = "#/components/schemas/{name}"
 
 
 class _Refused(Exception):  # noqa: N818 - a reply, not an error of ours
@@ -170,56 +168,6 @@ class HotRoutes:
     def _extending(self, lease: str, content: bytearray) -> Callable[[], Finished]:
         body = read(ExtendBody, content)
         return lambda: {"held": self.runtime.extend(lease, body.max_output_tokens)}
-
-
-def openapi_paths() -> dict[str, Any]:
-    """What the hot routes add to the OpenAPI document."""
-
-    def post(summary: str, body: type[msgspec.Struct]) -> dict[str, Any]:
-        content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=body.__name__)}}}
-        return {
-            "post": {
-                "summary": summary,
-                "requestBody": {"required": True, "content": content},
-                "responses": {"200": {"description": "The answer"}, **PROBLEMS},
-            }
-        }
-
-    named = ("tier", "task", "provider", "model", "wait")
-    names = [("tenant", True), ("workload", True), *((name, False) for name in named)]
-    query = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in names]
-    # A grant for several calls has a hold for each: its id, a colon and the hold's number.
-    grant_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    replies = {
-        "200": {"description": "The decision"},
-        "304": {"description": "Unchanged against If-None-Match"},
-        **PROBLEMS,
-    }
-    return {
-        "/v1/decisions": {
-            "get": {"summary": "What a scope may do now", "parameters": query, "responses": replies},
-        },
-        "/v1/decisions:batch": post("Decisions for several scopes; waits for a change", ScopesBody),
-        "/v1/grants": post("Hold money for a call; waits in the queue up to `wait` seconds", GrantBody),
-        "/v1/grants/{id}:settle": {
-            **post("A granted call ended with this usage", SettleBody),
-            "parameters": [grant_id],
-        },
-        "/v1/grants/{id}:extend": {
-            **post("A granted call runs longer than was held for; `held` says whether it may", ExtendBody),
-            "parameters": [grant_id],
-        },
-        "/v1/grants/{id}:release": {
-            **post("A granted call was not billed", ReleaseBody),
-            "parameters": [grant_id],
-        },
-    }
-
-
-def schemas() -> dict[str, Any]:
-    """Component schemas that `openapi_paths` refers to."""
-    bodies = (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody)
-    return msgspec.json.schema_components(bodies, ref_template=_REFERENCE)[1]
 
 
 def _check_tenant(key: Key, tenant: str) -> None:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -19,7 +18,7 @@ from collector.keys.keyring import FILE_NAME, Keyring
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 
-from . import api, explain, feed, hot, incident, leftovers
+from . import api, explain, feed, hot, incident, leftovers, openapi
 from .access import RULES
 from .engine import Engine
 from .files import load
@@ -110,13 +109,6 @@ def create_app(
     for each in (api, explain, incident):
         each.routes(app, runtime)
     described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        document["paths"] |= hot.openapi_paths()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(hot.schemas())
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.complete(described())  # type: ignore[method-assign]
     rest = BodyLimit(Idempotent(app, {("POST", "/v1/breakers")} | incident.IDEMPOTENT), hot.MAX_BODY_BYTES)
     return hot.HotRoutes(rest, runtime, access)
