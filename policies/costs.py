@@ -40,6 +40,7 @@ class Costs:
     price: Price
     unpriced_rate: Decimal
     seen: CallSizes = field(default_factory=CallSizes)
+    _last: tuple[Who, Request, float, bool, Sized] | None = None
 
     def of(self, provider: str | None, model: str | None, usage: Usage, now: float) -> int:
         """The cost in atoms; without a price, its tokens at the configured worst rate."""
@@ -51,14 +52,22 @@ class Costs:
         return self.unpriced_rate * usage.total / _MILLION
 
     def sized(self, who: Who, call: Request, now: float, *, worst_case: bool = False) -> Sized:
-        """How large a call probably gets; with `worst_case` it is held at the most that it can cost."""
+        """How large a call probably gets; with `worst_case` it is held at the most that it can cost.
+
+        A request's size is asked for twice in a row, for its turn and for its hold: it is worked out once.
+        """
+        last = self._last
+        if last is not None and last[0] is who and last[1] is call and last[2:4] == (now, worst_case):
+            return last[4]
         workload = (who.tenant, who.workload)
         usage = self.seen.bound(workload, call)
         bound, tokens = self.of(call.provider, call.model, usage, now), usage.total
         sizes = Sizes(*self.seen.sizes(workload, call.model, bound, tokens))
         if worst_case:
             sizes = Sizes(Size.certain(sizes.money.bound), Size.certain(sizes.tokens.bound))
-        return Sized(sizes, bound, tokens)
+        sized = Sized(sizes, bound, tokens)
+        self._last = (who, call, now, worst_case, sized)
+        return sized
 
     def settled(self, who: Who, call: Request, sized: Sized, model: str, usage: Usage, now: float) -> Amount:
         """What a finished call took; such calls are known better from now on."""
@@ -68,6 +77,7 @@ class Costs:
 
     def learn(self, who: Who, call: Request, sized: Sized, usage: Usage, cost: int) -> None:
         """Such calls are known better: one of them took this of its bounds."""
+        self._last = None
         self.seen.learn(
             (who.tenant, who.workload),
             call,

@@ -323,8 +323,8 @@ class Engine:
 
     def told(self, who: Who, verdict: Verdict, now: float) -> Decision:
         """A verdict as the decision that is told to `who`, and remembered."""
-        decision = replace(self.judge.told(verdict, self.version, now), share=self.queue.share(who, now))
-        return self._remembered(who, decision)
+        decision = self.judge.told(verdict, self.version, now)
+        return self._remembered(who, self._shared(decision, who, now))
 
     def retold(self, who: Who, decision: Decision, *, wrap_up: bool) -> Decision:
         """What was told already, told to another scope: a decision of its own, remembered too."""
@@ -378,7 +378,7 @@ class Engine:
             return way
         self.queue.answering(ticket, now)
         if isinstance(way, Way):
-            decision = replace(way.decision, share=self.queue.share(request.who, now))
+            decision = self._shared(way.decision, request.who, now)
             ticket.answer(self._remembered(request.who, decision), self._grant(request, way, turn, now))
         else:
             turn.drop()
@@ -466,6 +466,11 @@ class Engine:
         return self.judge.decision(
             Action.DENY, refusal.reason, self.version, now, refusal.account, wrap_up=wrap_up
         )
+
+    def _shared(self, decision: Decision, who: Who, now: float) -> Decision:
+        """With what the tenant may use of a limited provider."""
+        share = self.queue.share(who, now)
+        return decision if share is None else replace(decision, share=share)
 
     def _remembered(self, who: Who, decision: Decision) -> Decision:
         self._decided[decision.id] = (who, decision)

@@ -99,7 +99,13 @@ class Meter:
 
     def limit(self, limits: Iterable[Limit]) -> None:
         """Say what may be spent, in place of what was said before. Those that do not act are not among them."""
-        self._limits = tuple(limits)
+        lowest: dict[tuple[int, bool], Limit] = {}
+        for limit in limits:
+            over = (id(limit.total), limit.strict)
+            if over not in lowest or limit.amount < lowest[over].amount:
+                lowest[over] = limit
+        # Over the same sum the lowest is reached first.
+        self._limits = tuple(lowest.values())
         self._slot_end = float("-inf")
 
     # -- what is in flight

@@ -51,15 +51,13 @@ class Lanes:
 
     def key(self, provider: str, model: str, account: str | None = None) -> LaneKey:
         """The lane of such calls: the one declared most closely (model before account), else the model's own."""
-        for key in (
-            LaneKey(provider, model, account),
-            LaneKey(provider, model),
-            LaneKey(provider, None, account),
-            LaneKey(provider),
-        ):
+        closest = LaneKey(provider, model, account)
+        if not self._declared or closest in self._declared:
+            return closest
+        for key in (LaneKey(provider, model), LaneKey(provider, None, account), LaneKey(provider)):
             if key in self._declared:
                 return key
-        return LaneKey(provider, model, account)
+        return closest
 
     def get(self, key: LaneKey) -> Lane | None:
         """The lane of this key; None where nothing is declared or known of it, and so nothing limits it."""
