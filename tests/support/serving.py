@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import socket
 import ssl
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 import httpx
@@ -17,6 +19,8 @@ from cli.drain import WRITES_END_AFTER_S, Drain
 __all__ = ["PLAIN", "Serving", "free_ports"]
 
 STARTS_WITHIN_S = 20
+_GIVEN_FROM = 20_000
+_HANDED_OUT_FROM = 32_768
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """What clients get that speak no TLS: one that trusts somebody takes 25 ms to make."""
@@ -96,7 +100,18 @@ class _Server(uvicorn.Server):
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on now."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """So many different ports that nobody listens on now, nor is given by chance before the caller listens there.
+
+    They lie below those that a system hands out to whoever asks for any, and of these each worker has its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = range(_GIVEN_FROM + worker, _HANDED_OUT_FROM, workers)
+    ports: list[int] = []
+    with ExitStack() as probes:
+        while len(ports) < count:
+            port = random.choice(own)
+            with suppress(OSError):
+                probes.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
