@@ -2,7 +2,7 @@
 
 A decision tells of one account, often the same for many scopes (a tenant's), so that what is said of it is kept and
 shared. It is told anew when something was held, spent or given back there, when a breaker moved anywhere, and after a
-second at the latest, since amounts and projections also move by time alone. A scope's decision keeps its id while what
+second at the latest where amounts and projections also move by time alone. A scope's decision keeps its id while what
 it says stays the same but for amounts.
 """
 
@@ -25,6 +25,8 @@ from .model import PolicySet, Who
 __all__ = ["Answers", "Asked"]
 
 _TOLD_FOR_S = 1.0
+# Of what time alone does not change; a decision is valid for thirty seconds.
+_STILL_TOLD_FOR_S = 10.0
 _MOST_KEPT = 50_000
 
 
@@ -113,8 +115,8 @@ class Answers:
             told is not None
             and told.decision.action is verdict.action
             and told.decision.version == self._engine.version
-            and now - told.at < _TOLD_FOR_S
             and (account is None or account.meter.read_at <= told.at)
+            and now - told.at < (_STILL_TOLD_FOR_S if account and account.meter.is_still else _TOLD_FOR_S)
         ):
             return told
         decision = self._engine.judge.told(verdict, self._engine.version, now)

@@ -87,6 +87,11 @@ class Meter:
         """Whether it counts against what an agent allows its own task."""
         return self.key[0] == OWN_BUDGET
 
+    @property
+    def is_still(self) -> bool:
+        """Whether time alone changes nothing here: it counts over a task's whole life only."""
+        return self._slot_end == _ALWAYS[1]
+
     def sum_of(self, ceiling: Ceiling, now: float) -> Sum:
         """The counter over a ceiling's window, up to date; ceilings with the same window share one."""
         found = self._sums.get(ceiling.window)

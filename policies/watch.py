@@ -62,7 +62,7 @@ class Watch:
     def refresh(self, found: Found, now: float) -> None:
         """Read what somebody asks about, where it was touched or not looked at for a while."""
         for meter in found.meters:
-            if meter.touched or now - meter.read_at >= _FRESH_S:
+            if meter.touched or (now - meter.read_at >= _FRESH_S and not meter.is_still):
                 self._read_all(meter, now)
 
     def read(self, account: Account, now: float) -> None:
