@@ -302,7 +302,7 @@ class Accounts:
                     account.opened_limit = atoms(Decimal(line["ceiling"]), ceiling.unit)
             account.ceiling, account.total, account.forecast = ceiling, total, forecast
             accounts.append(account)
-        if meter.key not in self._by_meter and Dimension.TASK in dict(meter.values):
+        if meter.is_of_a_task and meter.key not in self._by_meter:
             self._tasks.append(meter.key)
         opened = self._by_meter[meter.key] = tuple(accounts)
         self.limit_of(opened, now)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -24,6 +24,14 @@ from .sizing import Size
 __all__ = ["Amount", "Book", "BookedCall", "Counters", "Grant", "Sizes", "grant_of", "lease_of"]
 
 
+REPLACEABLE_S = 86_400.0
+"""For how long a richer record of a call replaces the earlier one rather than adding to it."""
+# And of so many calls at most: some 600 bytes each.
+MOST_CALLS = 500_000
+# So long after its time limit a grant is still known: a call may outlive it, and be settled late.
+_GRANT_KEPT_S = 3600.0
+# Every calendar's periods begin with one of these.
+_AGED_TOGETHER_S = 900.0
 _LONG_AGO = float("-inf")
 
 
@@ -73,6 +81,11 @@ class Grant:
     drawn: int = 0
     booked: int = 0
     given_back: int = 0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all of its calls that were settled are booked too."""
+        return self.drawn.bit_count() == self.booked
 
 
 @dataclass(slots=True, eq=False)
@@ -140,10 +153,10 @@ class Counters(Protocol):
     def reassign(self, meters_of: Callable[[Who], tuple[Meter, ...]], now: float) -> None:
         """Count everything in the meters that are there now; what a meter counts already stays as it is."""
 
-    def forget(self, before: float, over_before: float) -> None:
-        """Drop what was spent before what any window counts, and grants whose time was over then.
+    def forget(self, before: float, now: float) -> None:
+        """Drop what was spent before then, which no window counts, and keep of what is old no more than its sums.
 
-        A grant of which a call is settled and not yet booked stays as long as what was spent does.
+        What is added up is no more replaced by a richer record, and counts in no task's ceiling that is made later.
         """
 
 
@@ -175,6 +188,8 @@ class Book:
         self._grants: dict[str, Grant] = {}
         self._leases: dict[str, _Spent] = {}
         self._calls: dict[str, _Spent] = {}
+        self._aged: dict[tuple[Who, float], _Spent] = {}
+        """What was spent by calls that are old, added up by scope and quarter of an hour."""
         self._deadlines: deque[tuple[float, str]] = deque()
 
     def hold(self, grant: Grant, now: float) -> None:
@@ -261,7 +276,7 @@ class Book:
         return self._grants.get(grant_id)
 
     def reassign(self, meters_of: Callable[[Who], tuple[Meter, ...]], now: float) -> None:
-        for spent in (*self._leases.values(), *self._calls.values()):
+        for spent in (*self._aged.values(), *self._leases.values(), *self._calls.values()):
             meters = _with_own_budgets(meters_of(spent.who), spent.meters)
             spent.count([meter for meter in meters if meter not in spent.meters], 1, now)
             spent.meters = meters
@@ -272,17 +287,24 @@ class Book:
                     meter.hold(_part(grant.sizes, meter), grant.left, now)
             grant.meters = meters
 
-    def forget(self, before: float, over_before: float) -> None:
-        for entries in (self._calls, self._leases):
+    def forget(self, before: float, now: float) -> None:
+        # What is settled stays until it is booked, or matters no longer: the ledger does not have it yet.
+        for entries, kept_from in ((self._calls, now - REPLACEABLE_S), (self._leases, before)):
             while entries:
                 key, oldest = next(iter(entries.items()))
-                if oldest.at >= before:
+                if oldest.at >= kept_from and len(entries) <= MOST_CALLS:
                     break
                 del entries[key]
+                self._add_up(oldest)
+        while self._aged:
+            slot, sums = next(iter(self._aged.items()))
+            if sums.at >= before:
+                break
+            del self._aged[slot]
         while self._grants:
             grant_id, first = next(iter(self._grants.items()))
-            is_told = first.drawn.bit_count() == first.booked
-            if first.left or first.expires_at >= (over_before if is_told else before):
+            kept_from = now - _GRANT_KEPT_S if first.is_told else before
+            if first.left or (first.expires_at >= kept_from and len(self._grants) <= MOST_CALLS):
                 break
             del self._grants[grant_id]
 
@@ -299,7 +321,7 @@ class Book:
         grants = [grant for grant in self._grants.values() if meter in grant.meters]
         spent = [
             each.money if meter.unit is Unit.MONEY else each.tokens
-            for each in (*self._leases.values(), *self._calls.values())
+            for each in (*self._aged.values(), *self._leases.values(), *self._calls.values())
             if each.at > since and meter in each.meters
         ]
         held = sum(grant.left * _part(grant.sizes, meter).mean for grant in grants)
@@ -326,13 +348,26 @@ class Book:
             self._drop_if_over(grant)
         return earlier
 
+    def _add_up(self, spent: _Spent) -> None:
+        who = replace(spent.who, task=None)
+        slot = who, spent.at // _AGED_TOGETHER_S
+        sums = self._aged.get(slot)
+        if sums is None:
+            meters = tuple(meter for meter in spent.meters if not meter.is_of_a_task)
+            self._aged[slot] = _Spent(who, meters, spent.money, spent.tokens, spent.at)
+            return
+        sums.money += spent.money
+        sums.tokens += spent.tokens
+        sums.at = max(sums.at, spent.at)
+
     def _drop_if_over(self, grant: Grant) -> None:
         """Forget a grant whose calls are all booked or given back.
 
         One that counts in an agent's own budget stays for its time: should a call that was given back have been
         billed after all, only its hold says which budgets it counts in.
         """
-        over = grant.booked + grant.given_back >= grant.calls
+        # A call that was given back may be billed after all, and is then one of those that are booked.
+        over = grant.is_told and grant.booked + grant.given_back >= grant.calls
         if over and not (grant.given_back and any(meter.is_own_budget for meter in grant.meters)):
             del self._grants[grant.id]
 

@@ -16,7 +16,7 @@ from switchgear.usage import Usage
 
 from .accounts import Accounts
 from .admission import Granted, GrantRequest, Running, Ticket
-from .book import Amount, Book, BookedCall, Grant, grant_of, lease_of
+from .book import REPLACEABLE_S, Amount, Book, BookedCall, Grant, grant_of, lease_of
 from .breaker import State
 from .by_hand import ByHand
 from .capacity import Reported, Turn
@@ -39,12 +39,8 @@ __all__ = ["BookedCall", "Engine", "Price"]
 
 _LEASE_S = 300.0
 _UNREADY_RETRY_S = 1.0
-# So long after its time limit a grant is still known: a call may outlive it, and be settled late.
-_GRANT_KEPT_S = 3600.0
 # A task may wait for a person for days; what it spent must still be known then.
 _TASK_IDLE_S = 7 * 86400.0
-# For how long a richer record of a call replaces the earlier one rather than adding to it.
-_REPLACEABLE_S = 86400.0
 # So many decisions are remembered, for those who ask later why.
 _REMEMBERED = 10_000
 
@@ -154,8 +150,11 @@ class Engine:
         """Granted calls were not made, or not billed (None: all that are left). False as in `settle`."""
         grant_id, _ = grant_of(lease)
         running, held = self.running.get(grant_id), self.book.find(grant_id)
-        if running is not None and held is not None:
-            self.queue.ended(running, 0, held.left if calls is None else calls, now)
+        if held is not None:
+            # Which are left depends on what was booked by then; an engine that starts again reads that later.
+            calls = held.left if calls is None else min(calls, held.left)
+        if running is not None and calls:
+            self.queue.ended(running, 0, calls, now)
         touched = self.book.release(grant_id, calls, now)
         if touched is None:
             return False
@@ -230,7 +229,7 @@ class Engine:
 
     def tidy(self, now: float) -> None:
         """Forget what is of no use any more; some seconds apart is often enough."""
-        self.book.forget(now - self.horizon_s, now - _GRANT_KEPT_S)
+        self.book.forget(now - self.horizon_s, now)
         drop_first(self.running, lambda each: self.book.find(each.asked.id) is None)
         self.accounts.trees.tidy(now)
         self.watch.forget(self.accounts.drop_idle(now - _TASK_IDLE_S))
@@ -242,7 +241,7 @@ class Engine:
         # What is carried over is what the period before left unspent.
         windows = ((c.window_s or 0.0) * (2 if c.carry_over else 1) for c in self.policies.ceilings)
         longest = max(windows, default=0.0)
-        return max(longest * 1.1, _REPLACEABLE_S)
+        return max(longest * 1.1, REPLACEABLE_S)
 
     # -- what may be spent
 

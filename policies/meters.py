@@ -83,6 +83,11 @@ class Meter:
         self._slot_begin = self._slot_end = float("-inf")
 
     @property
+    def is_of_a_task(self) -> bool:
+        """Whether it counts one task."""
+        return any(dimension is Dimension.TASK for dimension, _ in self.values)
+
+    @property
     def is_own_budget(self) -> bool:
         """Whether it counts against what an agent allows its own task."""
         return self.key[0] == OWN_BUDGET

@@ -66,7 +66,7 @@ class Settled(_Record, tag="settled", frozen=True):
 
 
 class Released(_Record, tag="released", frozen=True):
-    """Calls of a grant were not made, or not billed; None is all that were left."""
+    """So many calls of a grant were not made, or not billed; None is all that were left."""
 
     grant: str
     calls: int | None

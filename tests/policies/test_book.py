@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import inf
 
+import pytest
 from engines import MICRO, Caller, engine
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from policies.book import lease_of
+from policies.book import Book, lease_of
 from policies.engine import BookedCall
+from policies.files import parse
 from policies.model import Who
 from policies.restoring import restore
 from policies.units import decimal
@@ -173,8 +175,10 @@ class CounterIsLedger(RuleBasedStateMachine):
 
     def _forget_what_is_over(self, grant: str) -> None:
         """A grant whose calls are all booked or given back is not known any more."""
-        booked = sum(f"call of {lease_of(grant, number)}" in self.booked for number in (1, 2, 3))
-        if booked + self.given_back.get(grant, 0) >= self.calls[grant]:
+        leases = [lease_of(grant, number) for number in (1, 2, 3)]
+        booked = sum(f"call of {lease}" in self.booked for lease in leases)
+        waits = any(lease in self.settled for lease in leases)
+        if booked + self.given_back.get(grant, 0) >= self.calls[grant] and not waits:
             self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
 
     def _book(
@@ -208,3 +212,25 @@ class CounterIsLedger(RuleBasedStateMachine):
 
 CounterIsLedger.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestCounterIsLedger = CounterIsLedger.TestCase
+
+
+def test_of_what_is_old_no_more_is_kept_than_its_sums_and_a_new_window_counts_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("policies.book.MOST_CALLS", 10)
+    caller = Caller(engine("  - {name: hour, limit: 100 USD, window: 1h}\n"))
+    for number in range(1000):
+        at = 1_000_800.0 + number
+        told = BookedCall(f"k{number}", replace(WHO, task=f"t{number}"), None, MICRO, at, None)
+        caller.engine.booked([told], at)
+    caller.engine.tidy(1_001_800.0)
+    book = caller.engine.book
+    assert isinstance(book, Book)
+    # A thousand seconds are two quarters of an hour.
+    assert (len(book._calls), len(book._aged)) == (10, 2)
+    day = "  - {name: day, limit: 100 USD, window: 24h}\n"
+    caller.engine.replace(parse(f"version: 1\nceilings:\n{day}", name="p"), 1_001_800.0)
+    (account,) = caller.engine.accounts
+    assert account.spent(1_001_800.0) == 1000 * MICRO
+    caller.engine.tidy(1_001_800.0 + 2 * 86_400.0)
+    assert (len(book._calls), len(book._aged)) == (0, 0)

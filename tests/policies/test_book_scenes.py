@@ -82,6 +82,8 @@ class Grant:
     tokens: int
     given_back: int = 0
     booked: int = 0
+    settled: int = 0
+    """Those that are settled and not booked."""
 
 
 def counts(account: Account, who: Who, budgets: frozenset[str]) -> bool:
@@ -107,6 +109,7 @@ class Scenes(RuleBasedStateMachine):
         self.undrawn: dict[str, str] = {}
         self.settled: dict[str, Call] = {}
         self.booked: dict[str, Call] = {}
+        self.aged: dict[str, Call] = {}
         self.leases: dict[str, str | None] = {}
         self.feed: list[str] = []
         self.journal: list[Record] = []
@@ -151,6 +154,7 @@ class Scenes(RuleBasedStateMachine):
         usage = None if output is None else Usage(output=output)
         assert self.engine.settle(lease, "m", usage, self.now)
         grant = self._drawn(lease)
+        grant.settled += 1
         self.settled[lease] = self._call(grant, grant.who, output, self.now)
 
     @precondition(lambda self: any(grant.left for grant in self.grants.values()))
@@ -193,6 +197,7 @@ class Scenes(RuleBasedStateMachine):
         who = replace(grant.who, model=model or grant.who.model)
         call = self._call(grant, who, output, self.now - late)
         if settled is not None:
+            grant.settled -= 1
             call.at = max(call.at, settled.at)
             if output is None:
                 call.money, call.tokens = settled.money, settled.tokens
@@ -214,7 +219,7 @@ class Scenes(RuleBasedStateMachine):
 
     # -- what people and time do
 
-    @rule(passed=st.sampled_from([0.01, 20.0, 301.0, 7200.0, 40_000.0]))
+    @rule(passed=st.sampled_from([0.01, 20.0, 301.0, 7200.0, 40_000.0, 100_000.0]))
     def time_passes(self, passed: float) -> None:
         self.now += passed
         self.engine.tick(self.now)
@@ -227,6 +232,11 @@ class Scenes(RuleBasedStateMachine):
             # So long it is known for certain: an hour and its own time.
             assert grant_id in known or self._is_over(grant) or grant.expires_at + 3600.0 < self.now
         self.undrawn = {lease: of for lease, of in self.undrawn.items() if of in known}
+        for key, call in list(self.booked.items()):
+            # It counts on, added up with others, and cannot be replaced any more.
+            if not self.engine.book.has(key):
+                assert call.at < self.now - 86_400.0
+                self.aged[key] = self.booked.pop(key)
 
     @rule()
     def other_policies_are_loaded(self) -> None:
@@ -256,6 +266,8 @@ class Scenes(RuleBasedStateMachine):
         self.engine = Engine(policies(self.ceilings), price)
         self.engine.accounts.open_windows(self.now)
         position = restore(self.engine, self.journal, self.now)
+        self.booked |= self.aged
+        self.aged = {}
         last = {key: number for number, key in enumerate(self.feed)}
         for key, number in sorted(last.items(), key=lambda item: item[1]):
             if number >= position:
@@ -272,7 +284,8 @@ class Scenes(RuleBasedStateMachine):
 
     @invariant()
     def counters_are_the_ledger(self) -> None:
-        calls = [*self.settled.values(), *self.booked.values()]
+        calls = [*self.settled.values(), *self.booked.values(), *self.aged.values()]
+        aged = {id(call) for call in self.aged.values()}
         for account in self.engine.accounts:
             name, unit, window = account.ceiling.name, account.ceiling.unit, account.ceiling.window
             in_flight = [grant for grant in self.grants.values() if counts(account, grant.who, grant.budgets)]
@@ -291,7 +304,7 @@ class Scenes(RuleBasedStateMachine):
                 sum(
                     call.money if unit is Unit.MONEY else Decimal(call.tokens)
                     for call in mine
-                    if begin - more <= call.at < end
+                    if begin - (more + 900.0 if more and id(call) in aged else more) <= call.at < end
                 )
                 for more in (0.0, slack)
             )
@@ -323,7 +336,8 @@ class Scenes(RuleBasedStateMachine):
         self.engine.records.clear()
 
     def _is_over(self, grant: Grant) -> bool:
-        return grant.booked + grant.given_back >= grant.calls and not (grant.given_back and grant.budgets)
+        over = grant.booked + grant.given_back >= grant.calls and grant.settled == 0
+        return over and not (grant.given_back and grant.budgets)
 
     def _drop_if_over(self, grant_id: str) -> None:
         if self._is_over(self.grants[grant_id]):
