@@ -308,24 +308,18 @@ class Book:
                 break
             del self._grants[grant_id]
 
-    def settled(self) -> Iterator[tuple[str, int, int, float]]:
-        """What is settled and not booked: lease, money, tokens and when."""
-        return ((lease, spent.money, spent.tokens, spent.at) for lease, spent in self._leases.items())
-
     def grants(self) -> Iterator[Grant]:
         """Every grant of which something may still be settled or booked."""
         return iter(self._grants.values())
 
-    def counted(self, meter: Meter, since: float) -> tuple[int, int, int]:
-        """What a meter must show, added up call by call: calls in flight, held, and spent since then."""
-        grants = [grant for grant in self._grants.values() if meter in grant.meters]
-        spent = [
-            each.money if meter.unit is Unit.MONEY else each.tokens
-            for each in (*self._aged.values(), *self._leases.values(), *self._calls.values())
-            if each.at > since and meter in each.meters
-        ]
-        held = sum(grant.left * _part(grant.sizes, meter).mean for grant in grants)
-        return sum(grant.left for grant in grants), held, sum(spent)
+    def held_otherwise(self, meters: Iterable[Meter]) -> int:
+        """How many of these meters show other calls in flight than the grants add up to: 0, or something is wrong."""
+        held = dict.fromkeys(meters, (0, 0))
+        for grant in self._grants.values():
+            for meter in grant.meters if grant.left else ():
+                holds, amount = held.get(meter, (0, 0))
+                held[meter] = holds + grant.left, amount + grant.left * _part(grant.sizes, meter).mean
+        return sum((meter.holds, meter.held) != amounts for meter, amounts in held.items())
 
     def _earlier(self, key: str, lease: str | None, now: float) -> list[_Spent]:
         """What the call counted as so far, taken out: its earlier record, its settlement or its hold."""

@@ -25,6 +25,8 @@ def text(runtime: Runtime) -> str:
         *_gauge("switchgear_breaker_open", ((a, int("open" in a.state.value)) for a, _ in windows)),
         "# TYPE switchgear_queue_length gauge",
         f"switchgear_queue_length {len(engine.queue.pending)}",
+        "# TYPE switchgear_meters_held_otherwise gauge",
+        f"switchgear_meters_held_otherwise {engine.book.held_otherwise(a.meter for a in engine.accounts)}",
         "# TYPE switchgear_settlements_unbooked gauge",
         f"switchgear_settlements_unbooked {len(engine.unbooked)}",
         "# TYPE switchgear_settlements_given_up_total counter",

@@ -196,6 +196,8 @@ class CounterIsLedger(RuleBasedStateMachine):
     @invariant()
     def counters_are_the_ledger(self) -> None:
         calls = [*self.settled.values(), *self.booked.values()]
+        engine = self.caller.engine
+        assert engine.book.held_otherwise(account.meter for account in engine.accounts) == 0
         for account in self.caller.engine.accounts:
             name, window = account.ceiling.name, account.ceiling.window
             each = {grant: Call(*took, 0.0).of(name) for grant, took in self.each.items()}

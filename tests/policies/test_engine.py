@@ -714,3 +714,12 @@ def test_a_breaker_that_opened_just_before_midnight_is_closed_after_it() -> None
     caller.engine.tick(86_400.2)
     assert account.state is State.CLOSED
     assert caller.ask(86_400.3, output=100).grant is not None
+
+
+def test_a_meter_that_shows_other_holds_than_its_grants_is_found() -> None:
+    caller = Caller(engine(HOUR))
+    caller.ask(0.0)
+    (account,) = caller.engine.accounts
+    assert caller.engine.book.held_otherwise([account.meter]) == 0
+    account.meter.held += 1
+    assert caller.engine.book.held_otherwise([account.meter]) == 1
