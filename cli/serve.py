@@ -150,6 +150,7 @@ def policies(
             api_key=api_key,
             keyless=keyless,
             notices=notice_path(notices),
+            own_process=True,
         )
 
     return _serve(

@@ -42,15 +42,17 @@ def create_app(
     keyless: bool = False,
     overdue_after_s: float = feed.OVERDUE_AFTER_S,
     notices: Path | None = None,
+    own_process: bool = False,
 ) -> hot.HotRoutes:
     """The ASGI app. `data` holds the log of transitions, the journal of grants and the keys.
 
-    `collector` None runs without a ledger behind it.
-    `api_key` may do everything here, and is sent to the collector. With `keyless` nobody needs a key until there is
-    one in the file. A settled hold that is not booked after `overdue_after_s` is handed to the collector. The file
-    `notices` says who is told of breakers. Raises PolicyFileError or NoticeFileError for a file that cannot be used,
-    BrokenChainError for a log that was changed, JournalError for a journal of grants that does not read, StoreError
-    for a key file that cannot be read.
+    `collector` None runs without a ledger behind it. `api_key` may do everything here, and is sent to the collector.
+    With `keyless` nobody needs a key until there is one in the file. A settled hold that is not booked after
+    `overdue_after_s` is handed to the collector. The file `notices` says who is told of breakers. In its `own_process`
+    the engine sees to the garbage of all of it.
+
+    Raises PolicyFileError or NoticeFileError for a file that cannot be used, BrokenChainError for a log that was
+    changed, JournalError for a journal of grants that does not read, StoreError for a key file that cannot be read.
     """
     policies = load(policy_file)
     access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
@@ -75,7 +77,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
-        running = (runtime.tick(), runtime.watch_file(), keeper.run(), leftovers.collect())
+        running = [runtime.tick(), runtime.watch_file(), keeper.run()]
+        if own_process:
+            running.append(leftovers.collect())
         background = [asyncio.create_task(each) for each in running]
         line = feed.client(collector, api_key) if collector else None
         if line is not None:

@@ -161,8 +161,6 @@ def test_a_stream_that_is_dropped_without_being_closed_is_settled(
             next(iter(stream))
         assert engine.budget()["calls_in_flight"] == 1
         del stream
-        # The engine, which an agent has not in its own process, may have set the stream aside meanwhile.
-        gc.unfreeze()
         gc.collect()
         until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
 
