@@ -88,9 +88,9 @@ def _store_us(book: Book, scopes: Scopes, *, calls: int = CALLS, rounds: int = R
         book.settle(lease_of(name, 1), Amount(TAKEN, USED.total), now)
 
     best = _best_us(pair, calls=calls, rounds=rounds)
-    for meter in meters:
-        assert (meter.holds, meter.held) == (0, 0)
-        assert book.counted(meter, float("-inf"))[1:] == (0, made * TAKEN)
+    assert all((meter.holds, meter.held) == (0, 0) for meter in meters)
+    assert book.held_otherwise(meters) == 0
+    assert all(FAR - meter.room(1000.0 + made / 1000)[0] > 0 for meter in meters)
     return best
 
 
