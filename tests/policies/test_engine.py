@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
 
 import pytest
 from engines import HOUR, MICRO, TENANTS, Caller, bound, engine, price
 
-from policies.admission import GrantRequest, Ticket
+from policies.admission import GrantRequest
 from policies.book import lease_of
 from policies.breaker import State
 from policies.engine import BookedCall
@@ -413,81 +412,6 @@ def test_disabled_lets_everything_through_and_forced_open_nothing_until_its_time
     ]
 
 
-LADDER = (
-    "  - {name: hour, limit: 0.01 USD, window: 1h, ladder: "
-    "[{at: 10%, do: warn}, {at: 30%, do: throttle}, {at: 40%, do: queue}, {at: 60%, do: degrade}]}\n"
-)
-
-
-def test_a_rung_that_calls_in_flight_reach_again_and_again_is_told_of_once_until_it_cools_down() -> None:
-    caller = Caller(engine("  - {name: t, limit: 0.01 USD, per: task, ladder: [{at: 50%, do: warn}]}\n"))
-    first = caller.ask(0.0, task="t", output=4400).grant
-    assert first is not None
-    caller.engine.settle(first.lease, "m", Usage(output=4400), 0.0)
-    for number in (*range(12), 22):
-        # 44 % is spent; a call of 10 % goes out and is given back: 54 %, 44 %, 54 %...
-        granted = caller.ask(float(number), task="t", output=1000).grant
-        assert granted is not None
-        caller.engine.tick(number + 0.1)
-        caller.engine.release(granted.lease, number + 0.5)
-        caller.engine.tick(number + 0.5)
-    assert [(t.after, t.at) for t in caller.engine.outbox] == [("warned", 0.1), ("warned", 22.1)]
-
-
-DEGRADE = "tenants: {acme: {workloads: {w: {degrade: [{from: m, to: small, min_output_tokens: 50}]}}}}"
-
-
-@pytest.mark.parametrize(
-    ("spent", "tier", "expected"),
-    [
-        (900, "background", Action.ALLOW),
-        (1100, "background", Action.ALLOW),
-        (3100, "background", Action.THROTTLE),
-        (4100, "background", Action.QUEUE),
-        (4100, "interactive", Action.THROTTLE),
-        (6100, "background", Action.QUEUE),
-        (6100, "interactive", Action.DEGRADE),
-        (6100, "batch", Action.DEGRADE),
-    ],
-)
-def test_the_ladder_climbs_with_the_projection(spent: int, tier: str, expected: Action) -> None:
-    one = engine(LADDER)
-    who = Who("acme", "w", Tier(tier))
-    # Spent three quarters of an hour ago: all of it is kept, none of it is a rate of the last minutes.
-    one.booked([BookedCall("k", who, Usage(output=spent), spent * MICRO, 0.0, None)], 2700.0)
-    assert one.decide(who, 2700.0).action is expected
-
-
-def test_background_work_near_its_task_s_ceiling_is_degraded_since_waiting_would_not_help() -> None:
-    caller = Caller(
-        engine("  - {name: t, limit: 0.01 USD, per: task, ladder: [{at: 50%, do: degrade}]}\n", more=DEGRADE)
-    )
-    granted = caller.ask(0.0, tier="background", task="t", output=5000).grant
-    assert granted is not None
-    caller.engine.settle(granted.lease, "m", Usage(output=5000), 1.0)
-    next_one = caller.ask(2.0, tier="background", task="t")
-    assert next_one.decision is not None
-    assert (next_one.decision.action, next_one.decision.caps.model) == (Action.DEGRADE, "small")
-
-
-@pytest.mark.parametrize(
-    ("output", "needs", "model"),
-    [(1000, (), "small"), (49, (), None), (1000, ("tools",), None)],
-    ids=["fits", "too little output", "needs tools"],
-)
-def test_a_call_is_degraded_only_to_what_can_do_it(
-    output: int, needs: tuple[str, ...], model: str | None
-) -> None:
-    one = engine(LADDER, more=DEGRADE)
-    who = Who("acme", "w", Tier.INTERACTIVE)
-    one.booked([BookedCall("k", who, Usage(output=6100), 6100 * MICRO, 0.0, None)], 2700.0)
-    ticket = Caller(one).ask(2700.0, output=output, needs=needs)
-    assert ticket.decision is not None
-    assert (ticket.decision.action, ticket.decision.caps.model) == (Action.DEGRADE, model)
-    assert ticket.decision.reason == "hour: the projection has reached the rung degrade"
-    assert ticket.grant is not None
-
-
 def test_a_booked_call_replaces_its_hold_its_settlement_and_its_earlier_record() -> None:
     caller = Caller(engine(HOUR))
     (account,) = caller.engine.accounts
@@ -558,114 +482,12 @@ def test_ceilings_that_change_places_count_their_new_windows() -> None:
     assert (refused.action, refused.policy) == (Action.DENY, "a")
 
 
-def test_a_degraded_call_is_held_where_it_counts_after_another_policy_set_too() -> None:
-    text = (
-        "  - {name: hour, limit: 0.01 USD, window: 1h, ladder: [{at: 10%, do: degrade}]}\n"
-        "  - {name: each, per: [model], limit: 1 USD, window: 1h}\n"
-    )
-    caller = Caller(engine(text, more=DEGRADE))
-    who = Who("acme", "w", Tier.INTERACTIVE)
-    caller.engine.booked([BookedCall("k", who, None, 6100 * MICRO, 0.0, None)], 2700.0)
-    granted = caller.ask(2700.0).grant
-    assert granted is not None
-    caller.engine.replace(parse(f"version: 1\n{DEGRADE}\nceilings:\n{text}", name="p"), 2701.0)
-    caller.engine.settle(granted.lease, "small", Usage(output=1), 2702.0)
-    assert [account.held for account in caller.engine.accounts] == [0] * 3
-
-
 def test_a_new_policy_set_keeps_what_was_spent_under_a_ceiling_of_the_same_extent() -> None:
     caller = Caller(engine(HOUR))
     who = Who("acme", "w", Tier.INTERACTIVE)
     caller.engine.booked([BookedCall("k", who, None, Decimal("0.004"), 1.0, None)], 1.0)
     caller.engine.replace(parse("version: 1\nceilings:\n" + HOUR.replace("0.01", "0.002"), name="p"), 2.0)
     assert caller.ask(3.0).decision.action is Action.DENY  # type: ignore[union-attr]
-
-
-CAPACITY = "capacity: [{provider: openai, requests_per_minute: 60}]"
-
-
-def test_interactive_work_goes_first_and_background_is_not_starved_for_ever() -> None:
-    caller = Caller(engine(HOUR.replace("0.01", "100"), more=CAPACITY))
-    order: list[str] = []
-
-    def noted(ticket: Ticket, name: str) -> None:
-        if ticket.decision is not None:
-            order.append(name)
-        else:
-            ticket.on_answer = lambda: order.append(name)
-
-    noted(caller.ask(0.0, tier="background"), "first")
-    for n in range(3):
-        noted(caller.ask(0.0, tier="background", output=1), f"background {n}")
-    noted(caller.ask(0.1, tier="interactive"), "interactive")
-    for step in range(1, 60):
-        now = step * 1.1
-        if step >= 2:
-            noted(caller.ask(now, tier="interactive"), "flood")
-            noted(caller.ask(now, tier="interactive"), "flood")
-        caller.engine.tick(now)
-
-    assert order[:2] == ["first", "interactive"]
-    # 60 a minute at 95 % is less than the flood of two a second; of each hundred calls background has about one, and
-    # here what it did not use before.
-    assert {"background 0", "background 1", "background 2"} <= set(order)
-    assert sum(name == "flood" for name in order[2:32]) >= 27
-
-
-def test_a_tier_is_shared_between_tenants_by_weight() -> None:
-    weights = "tenants: {heavy: {weight: 3}, light: {weight: 1}}\n" + CAPACITY.replace("60", "600")
-    caller = Caller(engine(HOUR.replace("0.01", "100"), more=weights))
-    served = {"heavy": 0, "light": 0}
-    for tenant in served:
-        for _ in range(400):
-            ticket = caller.ask(0.0, tenant=tenant)
-
-            def count(tenant: str = tenant) -> None:
-                served[tenant] += 1
-
-            ticket.on_answer = count
-    for step in range(1, 301):
-        caller.engine.tick(step * 0.1)
-    # 600 a minute at 95 %: 9.5 a second, about 285 in 30 s, three to one.
-    assert 280 <= sum(served.values()) <= 295
-    assert served["heavy"] == pytest.approx(3 * served["light"], abs=3)
-
-
-def test_after_a_429_nothing_goes_out_before_the_provider_said_so() -> None:
-    caller = Caller(engine(HOUR, more=CAPACITY.replace("60", "6000")))
-    granted = caller.ask(0.0).grant
-    assert granted is not None
-    caller.engine.throttled(granted.lease, 0.0, 3.0)
-    waiting = caller.ask(0.1)
-    caller.engine.tick(2.9)
-    assert waiting.decision is None
-    caller.engine.tick(3.0)
-    assert waiting.grant is not None
-
-
-def test_a_request_that_nobody_waits_for_is_not_granted_but_keeps_its_place() -> None:
-    caller = Caller(engine(HOUR, more=CAPACITY))
-    caller.ask(0.0)
-    left = caller.ask(0.0)
-    caller.engine.leave("g2", 0.0)
-    caller.engine.tick(2.0)
-    assert left.decision is None
-    assert caller.engine.request(left.request, 3.0) is left
-    assert left.grant is not None
-
-
-def test_who_is_throttled_is_told_a_moment_of_its_own_and_no_workload_only_retries() -> None:
-    caller = Caller(engine(HOUR.replace("0.01", "100"), more=CAPACITY.replace("60", "120")))
-    grants = [caller.ask(0.0 + n).grant for n in range(8)]
-    told = [caller.engine.throttled(grant.lease, 10.0, 3.0) for grant in grants if grant is not None]
-    retries = [retry for retry in told if retry is not None]
-    # Not before the provider said, and half a second apart at 120 calls a minute.
-    assert retries[0].after_s == 3.0
-    gaps = [after.after_s - before.after_s for before, after in pairwise(retries)]
-    assert min(gaps) >= 60 / 120
-    # Five retries a minute are free; eight calls allow no more than that.
-    assert [retry.allowed for retry in retries] == [True] * 5 + [False] * 3
-    assert "5 of 5 retries used" in retries[-1].reason
 
 
 def test_asking_again_after_a_restart_gets_the_grant_that_was_given_before_it() -> None:
@@ -678,27 +500,6 @@ def test_asking_again_after_a_restart_gets_the_grant_that_was_given_before_it() 
     (account,) = fresh.accounts
     assert (account.meter.holds, account.held) == (1, bound(1000))
     assert fresh.asked(ticket.request.id) == ticket.request
-
-
-def test_a_decision_hands_out_the_share_that_its_tenant_has_of_a_model_s_capacity() -> None:
-    tokens = (
-        "capacity: [{provider: openai, tokens_per_minute: 120000}]\ntenants: {heavy: {weight: 3}, light: {}}"
-    )
-    caller = Caller(engine(HOUR.replace("0.01", "100"), more=tokens))
-
-    def share(tenant: str, now: float, model: str | None = "m") -> float | None:
-        return caller.engine.decide(Who(tenant, "w", Tier.BATCH, None, "openai", model), now).share
-
-    # Alone, a tenant may have all of it; beside another that has more waiting than there is, what its weight gives it.
-    assert share("heavy", 5.0) == pytest.approx(120_000)
-    for _ in range(400):
-        caller.ask(5.5, tenant="light", tier="batch", output=60_000)
-    caller.engine.tick(7.0)
-    assert caller.engine.decide(
-        Who("heavy", "w", Tier.BATCH, None, "openai", "m"), 7.0
-    ).share == pytest.approx(90_000, rel=0.01)
-    # Of what lane, nobody said.
-    assert share("heavy", 7.0, None) is None
 
 
 def test_a_breaker_that_opened_just_before_midnight_is_closed_after_it() -> None:
