@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from memory import peak
 
@@ -65,6 +65,8 @@ def test_a_large_body_that_fits_is_inflated_whole() -> None:
 def test_however_the_pieces_fall_the_body_is_what_was_compressed(
     members: list[bytes], into: int, out_of: int
 ) -> None:
+    # What begins like gzip is taken for gzip within gzip, and refused.
+    assume(not b"".join(each * 50 for each in members).startswith(b"\x1f\x8b"))
     body = b"".join(gzip.compress(each * 50) for each in members)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("collector.ingest.inflate._INPUT_BYTES", into)
