@@ -209,11 +209,6 @@ class Ceiling:
         """Whether it counts a task tree from its begin to its end."""
         return self.window is None
 
-    def step_at(self, share: Decimal, tier: Tier | None = None) -> Step | None:
-        """The highest rung for `tier` that is reached when the projection is `share` of the limit."""
-        reached = [rung for rung in self.ladder if share >= rung.at and rung.serves(tier)]
-        return max(reached, key=lambda rung: rung.at).step if reached else None
-
 
 @dataclass(frozen=True, slots=True)
 class Override:

@@ -17,7 +17,7 @@ from typing import Any
 
 from switchgear.usage import MAX_TOKENS_PER_CALL, Usage
 
-__all__ = ["NOTHING", "CallSizes", "Request", "Size"]
+__all__ = ["CallSizes", "Request", "Size"]
 
 # Before anything is known: dense JSON and non-Latin text reach about one token in two bytes.
 _FIRST_RATIO = 0.5
@@ -78,9 +78,6 @@ class Size:
     def certain(cls, amount: int) -> Size:
         """The size of a call that is known to cost this at most, and is taken at its word."""
         return cls(amount, amount, amount, amount, 0.0, 0.0)
-
-
-NOTHING = Size.certain(0)
 
 
 @dataclass(slots=True)
@@ -186,7 +183,6 @@ class _Seen:
     calls: int = 0
     ratio: float = 0.0
     output: int = 0
-    mean_tokens: float = 0.0
     cost: _Amounts = field(default_factory=_Amounts)
     tokens: _Amounts = field(default_factory=_Amounts)
 
@@ -209,11 +205,6 @@ class CallSizes:
         if request.writes_cache:
             return Usage(cache_write_1h=tokens, output=output)
         return Usage(input_uncached=tokens, output=output)
-
-    def expected_tokens(self, workload: tuple[str, str], request: Request) -> int:
-        """Mean tokens of such calls, for pacing against tokens per minute; half the bound before any is known."""
-        seen = self._seen.get((*workload, request.model))
-        return int(seen.mean_tokens) if seen and seen.calls else self.bound(workload, request).total // 2
 
     def sizes(self, workload: tuple[str, str], model: str, bound: int, tokens: int) -> tuple[Size, Size]:
         """Sizes in money and in tokens of a call with these bounds (in atoms, and in tokens)."""
@@ -240,7 +231,6 @@ class CallSizes:
         if request.input_bytes > 0:
             seen.ratio = max(seen.ratio * _FADE, usage.input_total / request.input_bytes)
         seen.output = max(int(seen.output * _FADE), usage.output)
-        seen.mean_tokens += max(0.05, 1 / seen.calls) * (usage.total - seen.mean_tokens)
         seen.cost.learn(*cost)
         seen.tokens.learn(*tokens)
 

@@ -140,8 +140,8 @@ def test_a_window_is_a_calendar_of_a_zone() -> None:
 )
 def test_a_rung_is_for_the_tiers_that_it_names(tier: Tier | None, step: Step | None) -> None:
     tokens = parse(FULL, name="p.yaml").ceilings[0]
-    assert tokens.step_at(Decimal("0.9"), tier) is step
-    assert tokens.step_at(Decimal("0.89"), tier) is None
+    serving = [rung for rung in tokens.ladder if rung.serves(tier)]
+    assert [(rung.at, rung.step) for rung in serving] == ([] if step is None else [(Decimal("0.9"), step)])
 
 
 def test_only_a_task_s_life_is_wrapped_up_and_by_itself_at_85_percent() -> None:
