@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from importlib.metadata import version
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -35,9 +36,9 @@ _BATCH = 512
 class Runtime:
     """What one `configure` set up."""
 
-    def __init__(self, settings: Settings, *, guarded: bool) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.control = Control(settings) if guarded else None
+        self.control = Control(settings) if settings.guard else None
         self.guard = Guard(self.control, settings) if self.control is not None else None
         self._tracer: trace.Tracer | None = None
         headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else None
@@ -112,24 +113,32 @@ def configure(
     api_key: str | None = None,
     tenant: str | None = None,
     tier: str | None = None,
-    guard: bool = True,
+    guard: bool | None = None,
     tracer_provider: TracerProvider | None = None,
+    **settings: Any,
 ) -> None:
     """Set this process up, once: spans are tagged and exported, tasks follow decisions, wrapped clients are guarded.
 
-    What is not given comes from SWITCHGEAR_COLLECTOR, _POLICIES, _API_KEY, _TENANT and _TIER. Spans go to
-    `tracer_provider`, or to the global one, which is made where there is none. `guard=False` tags and meters only.
-    Raises ConfigError for a setting that cannot be used, or when called twice without `shutdown` between.
+    What is not given comes from SWITCHGEAR_COLLECTOR, _POLICIES, _API_KEY, _TENANT, _TIER and the variables of the
+    other `settings` (docs/settings.md names them all). Spans go to `tracer_provider`, or to the global one, which is
+    made where there is none. `guard=False` tags and meters only. Raises ConfigError for a setting that cannot be used,
+    or when called twice without `shutdown` between.
     """
     global _runtime
     if _runtime is not None:
         raise ConfigError(
             "configure was called before in this process; call shutdown() first to configure it anew"
         )
-    settings = Settings.read(
-        collector=collector, policies=policies, api_key=api_key, tenant=tenant, tier=tier
+    read = Settings.read(
+        collector=collector,
+        policies=policies,
+        api_key=api_key,
+        tenant=tenant,
+        tier=tier,
+        guard=guard,
+        **settings,
     )
-    _runtime = Runtime(settings, guarded=guard)
+    _runtime = Runtime(read)
     _runtime.attach(tracer_provider or _global_provider())
     hooks.install(_runtime)
     task_threads.carry()
