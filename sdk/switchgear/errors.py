@@ -24,8 +24,12 @@ class ConfigError(SwitchgearError, ValueError):
     """A setting or argument that cannot be used; says which, with its value, and what to do."""
 
 
-class BudgetExceeded(SwitchgearError):  # noqa: N818 - the public name, fixed by the design
-    """A policy refuses this call. `decision` holds it all; the usual parts are at hand as properties."""
+class BudgetExceeded(SwitchgearError, RuntimeError):  # noqa: N818 - the public name, fixed by the design
+    """A policy refuses this call. `decision` holds it all; the usual parts are at hand as properties.
+
+    A RuntimeError as well: retry rules that know no error of ours take that for one which stays. LangGraph's default
+    rule is such a one, and tries every error again that it does not know.
+    """
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(f"{decision.action.value}: {decision.reason} (decision {decision.id})")
