@@ -20,7 +20,7 @@ from .accounts import Account
 from .bodies import ScopeQuery, read_query
 from .engine import Engine
 from .judge import Verdict, tag_of
-from .model import PolicySet, Who
+from .model import Overrun, PolicySet, Who
 
 __all__ = ["Answers", "Asked"]
 
@@ -63,7 +63,7 @@ class Answers:
         self._engine = engine
         self._policies: PolicySet | None = None
         self._asked: dict[bytes, Asked] = {}
-        self._told: dict[tuple[Account | None, str], _Told] = {}
+        self._told: dict[tuple[Account | None, str, Overrun], _Told] = {}
 
     def asked(self, query: bytes) -> Asked:
         """The scope that a query string names. Raises BadBodyError."""
@@ -110,7 +110,9 @@ class Answers:
 
     def _tell(self, verdict: Verdict, now: float) -> _Told:
         account = verdict.account
-        told = self._told.get((account, verdict.reason))
+        # Scopes whose tightest ceiling is the same one may differ in what their other ceilings say of overruns.
+        key = account, verdict.reason, verdict.overrun
+        told = self._told.get(key)
         if (
             told is not None
             and told.decision.action is verdict.action
@@ -125,5 +127,5 @@ class Answers:
         told = _Told(decision, orjson.dumps(wire)[1:-1], tag_of([verdict]), now)
         if len(self._told) >= _MOST_KEPT:
             self._told.clear()
-        self._told[account, verdict.reason] = told
+        self._told[key] = told
         return told

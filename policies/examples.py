@@ -41,6 +41,7 @@ _ALLOWED = {
     "version": 1,
     "fail": "open",
     "wrap_up": False,
+    "overrun": "extend",
 }
 _GRANTED = {
     **_ALLOWED,

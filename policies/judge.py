@@ -16,11 +16,11 @@ from .admission import GrantRequest
 from .costs import Costs, Sized
 from .gate import Refusal, Wait, check, restriction, room_for_all, stand_in
 from .ladder import Stand, action, stand, step_for, why, wraps_up
-from .model import Holds, Runaway, Step, Unit, Who
+from .model import Holds, Overrun, Runaway, Step, Unit, Who
 from .sizing import Request
 from .units import decimal
 
-__all__ = ["Judge", "Said", "Verdict", "Way", "tag_of"]
+__all__ = ["Judge", "Said", "Verdict", "Way", "overrun", "tag_of"]
 
 _VALID_S = 30.0
 NO_CEILING = "no ceiling applies"
@@ -44,6 +44,7 @@ class Verdict(NamedTuple):
     reason: str
     account: Account | None
     wrap_up: bool = False
+    overrun: Overrun = Overrun.EXTEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Judge:
 
     def told(self, verdict: Verdict, version: int, now: float) -> Decision:
         """A verdict in words and amounts."""
-        action_, reason, account, wrap_up = verdict
-        return self.decision(action_, reason, version, now, account, wrap_up=wrap_up)
+        action_, reason, account, wrap_up, overrun = verdict
+        return self.decision(action_, reason, version, now, account, wrap_up=wrap_up, overrun=overrun)
 
     def verdict(self, who: Who, found: Found, version: int, now: float) -> Verdict:
         """What a scope may do now: the most restrictive of the ceilings that apply, and the tightest of those.
@@ -123,12 +124,14 @@ class Judge:
             account,
             caps=caps,
             wrap_up=self._wraps_up(found, now) or self._ends(request.who),
+            overrun=overrun(found),
         )
         return Way(decision, call, sized, found)
 
     def decision(
         self, act: Action, reason: str, version: int, now: float, account: Account | None,
         *, caps: Caps | None = None, retry_at: float | None = None, wrap_up: bool = False,
+        overrun: Overrun = Overrun.EXTEND,
     ) -> Decision:  # fmt: skip
         """A decision in words: whose ceiling, what is left of it and what is projected."""
         at = stand(account, now) if account else None
@@ -151,6 +154,7 @@ class Judge:
             version=version,
             fail=account.ceiling.fail if account else "open",
             wrap_up=wrap_up,
+            overrun=overrun.value,
         )
 
     def new_id(self, version: int) -> str:
@@ -216,7 +220,10 @@ class Judge:
             if known is None or known.account is None or account.limit < known.account.limit:
                 worst[over] = Verdict(act, why(account, step), account)
         verdicts = worst.values() or [Verdict(Action.ALLOW, NO_CEILING, None)]
-        return [each._replace(wrap_up=True) for each in verdicts] if self._ends(who) else verdicts
+        ends, cuts = self._ends(who), overrun(found)
+        if ends or cuts is Overrun.CUT:
+            return [each._replace(wrap_up=ends, overrun=cuts) for each in verdicts]
+        return verdicts
 
     def _ends(self, who: Who) -> bool:
         """Whether the task has run away, and its workload wants such tasks to wrap up."""
@@ -229,9 +236,15 @@ class Judge:
         return any(account.acts and wraps_up(account, now) for account in found.wrapping)
 
 
+def overrun(found: Found) -> Overrun:
+    """How a streamed answer ends that outgrows its hold: it is cut where one of the ceilings that act says so."""
+    cuts = any(account.ceiling.overrun is Overrun.CUT and account.acts for account in found.accounts)
+    return Overrun.CUT if cuts else Overrun.EXTEND
+
+
 def tag_of(verdicts: Iterable[Verdict]) -> str:
-    """Changes when an action, its policy or its reason does; amounts move all the time and do not count."""
-    parts = "\n".join(f"{each.action}|{_policy(each)}|{each.reason}" for each in verdicts)
+    """Changes when an action, its policy, its reason or its overrun does; amounts move all the time, uncounted."""
+    parts = "\n".join(f"{each.action}|{_policy(each)}|{each.reason}|{each.overrun}" for each in verdicts)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

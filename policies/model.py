@@ -21,6 +21,7 @@ __all__ = [
     "Dimension",
     "Holds",
     "Override",
+    "Overrun",
     "Plan",
     "PolicySet",
     "Rolling",
@@ -66,6 +67,13 @@ class Holds(StrEnum):
 
     LEARNED = "learned"
     WORST_CASE = "worst_case"
+
+
+class Overrun(StrEnum):
+    """How a streamed answer that outgrows its hold ends where no more room is left: it runs on, or is cut short."""
+
+    EXTEND = "extend"
+    CUT = "cut"
 
 
 class Runaway(StrEnum):
@@ -181,8 +189,8 @@ class Ceiling:
     `window` is None where nothing ever leaves: the ceiling then counts each task tree, and `per` names the task.
     `per` gives each distinct value of these dimensions an allowance of its own. `carry_over` is the share of the
     limit that may be taken along unspent from the last period of a calendar. `wrap_up_at` is the share of a task's
-    limit from which its agent is told to answer with what it has; None is never. `shadow` decides and records but
-    does not act.
+    limit from which its agent is told to answer with what it has; None is never. `overrun` is for streamed answers
+    that outgrow their hold. `shadow` decides and records but does not act.
     """
 
     name: str
@@ -198,6 +206,7 @@ class Ceiling:
     shadow: bool = False
     fail: str = "open"
     wrap_up_at: Decimal | None = None
+    overrun: Overrun = Overrun.EXTEND
 
     @property
     def window_s(self) -> float | None:

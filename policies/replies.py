@@ -68,6 +68,10 @@ class Decision(_Reply):
     version: int
     fail: Literal["open", "closed"]
     wrap_up: Annotated[bool, Meta(description="The task should answer with what it has.")]
+    overrun: Annotated[
+        Literal["extend", "cut"],
+        Meta(description="How a streamed answer ends that outgrows its hold where no room is left."),
+    ]
 
 
 class Decisions(_Reply):

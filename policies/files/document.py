@@ -15,7 +15,7 @@ from switchgear.money import Money
 from switchgear.tier import Tier
 
 from ..calendars import WEEKDAYS, Cut, Periods
-from ..model import Holds, Runaway, Step
+from ..model import Holds, Overrun, Runaway, Step
 from .fields import (
     Amount,
     Count,
@@ -166,6 +166,8 @@ class CeilingDocument(_Strict):
     """How much of a calendar's limit may be taken along, unspent, into the next period."""
     holds: Holds = Holds.LEARNED
     """What a call in flight holds: what such calls have cost, with a margin; or the most that it can cost."""
+    overrun: Overrun = Overrun.EXTEND
+    """How a streamed answer that outgrows its hold ends where no more room is left: it runs on, or is cut short."""
     wrap_up: Share | None = None
     """From which share of a task's limit on its agent is told to answer with what it has; 85% unless said."""
     ladder: list[RungDocument] = []

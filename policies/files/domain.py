@@ -79,6 +79,7 @@ def _ceiling(body: CeilingDocument) -> Ceiling:
         cooldown_s=body.cooldown,
         shadow=body.shadow,
         fail=body.fail,
+        overrun=body.overrun,
         wrap_up_at=(body.wrap_up or _WRAP_UP_AT) if body.window is None else None,
     )
 

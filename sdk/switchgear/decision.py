@@ -62,6 +62,9 @@ class Decision:
     fail: str = "open"
     wrap_up: bool = False
     """Whether a task should answer with what it has: its ceiling is near, and the next calls may be refused."""
+    overrun: str = "extend"
+    """How a streamed answer ends that outgrows its hold where no more room is left: "extend" lets it run on, "cut"
+    finishes it."""
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that programs outside rely on; decimals are strings."""
@@ -81,6 +84,7 @@ class Decision:
             "version": self.version,
             "fail": self.fail,
             "wrap_up": self.wrap_up,
+            "overrun": self.overrun,
         }
 
     @classmethod
@@ -103,6 +107,7 @@ class Decision:
             version=int(body["version"]),
             fail=str(body.get("fail", "open")),
             wrap_up=body.get("wrap_up") is True,
+            overrun="cut" if body.get("overrun") == "cut" else "extend",
         )
 
 

@@ -31,6 +31,10 @@ BAD_CEILINGS = {
         ceiling(fail="maybe"),
         'p.yaml:4:47: ceilings[0].fail: "maybe" is none of: open, closed',
     ),
+    "an overrun that is none": (
+        ceiling(overrun="stop"),
+        'p.yaml:4:50: ceilings[0].overrun: "stop" is none of: extend, cut',
+    ),
     "shadow as a word": (
         ceiling(shadow="perhaps"),
         'p.yaml:4:49: ceilings[0].shadow: "perhaps" is neither true nor false; write one of them',
