@@ -6,11 +6,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-emit-package switchgear --extra dashboard
+PREVIOUS := build/previous
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports test-previous kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +37,16 @@ up: install ## run collector, policies and dashboard on this machine, data in ./
 # the longest files are not those of the most tests.
 test: install ## run the test suite on all cores (ARGS="-n0 tests/sdk -k usage": some of it, one by one)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# They stand before the newest on the path, and share whatever else those need: both majors run on the same versions.
+test-previous: $(PREVIOUS)/.ready ## run the guard's tests under the previous major versions of the provider SDKs
+	@PYTHONPATH=$(PREVIOUS) $(BIN)/python -c 'import anthropic, openai; print("anthropic", anthropic.__version__, "openai", openai.__version__)'
+	PYTHONPATH=$(PREVIOUS) $(BIN)/python -m pytest tests/sdk/test_guarded_calls.py $(ARGS)
+
+$(PREVIOUS)/.ready: requirements-previous.lock $(READY)
+	@rm -rf $(PREVIOUS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(PREVIOUS) -r $<
+	@touch $@
 
 check: install ## lint, format, types, import direction
 	$(BIN)/ruff check
@@ -79,9 +91,10 @@ fuzz: install ## throw mutated requests at the decoder for ten minutes (ARGS="-m
 schemathesis: install ## ask both services ten thousand things that their OpenAPI documents allow or forbid
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/openapi.py $(ARGS)
 
-lock: install ## resolve both lock files anew (asks the package index)
+lock: install ## resolve the lock files anew (asks the package index)
 	$(COMPILE) --upgrade --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group build --output-file requirements-image.lock pyproject.toml
+	$(RESOLVE) --upgrade --no-deps --group previous --output-file requirements-previous.lock
 
 clean: ## remove .venv, caches and build output (not ./data)
 	rm -rf .venv build dist sdk/dist test-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
