@@ -1,12 +1,14 @@
 """switchgear: tags, guards and meters the LLM calls of AI agents."""
 
 from .clients import http_client, wrap
-from .context import Task, current_task, task
+from .context import Task, current_task
 from .decision import Action, Decision
 from .errors import BudgetExceeded, ConfigError, SwitchgearError
 from .money import Money
 from .processor import CostSpanProcessor
+from .propagation import child_environment, extracted, inject
 from .runtime import configure, flush, shutdown
+from .tasks import task
 from .tier import Tier
 from .usage import Usage
 
@@ -21,10 +23,13 @@ __all__ = [
     "Task",
     "Tier",
     "Usage",
+    "child_environment",
     "configure",
     "current_task",
+    "extracted",
     "flush",
     "http_client",
+    "inject",
     "shutdown",
     "task",
     "wrap",

@@ -7,41 +7,47 @@ clients would send to providers.
 
 from __future__ import annotations
 
+import logging
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Token
-from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import wraps
-from inspect import iscoroutinefunction
-from threading import Event
-from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from opentelemetry import context as otel
 
 from . import attributes, hooks
 from .decision import Action, Decision
-from .errors import ConfigError
+from .identity import Identity
 from .money import Money
-from .outcome import outcome_of
 from .tier import Tier
 
-__all__ = ["UNTAGGED", "Task", "current_task", "run_in", "task"]
+__all__ = ["UNTAGGED", "OnWrapUp", "Task", "current_task", "enter", "inside", "run_in", "task_in"]
 
 # The workload of calls outside any task, in a process that has a tenant of its own.
 UNTAGGED = "untagged"
 
 _KEY = otel.create_key("switchgear-task")
-_NAME_LIMIT = 128
+_log = logging.getLogger("switchgear")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+OnWrapUp = Callable[[Decision], object]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True)
+class _Part:
+    """What is said of a task while this process works for it; it stays in this process."""
+
+    failed: bool = False
+    paused: bool = False
+    on_wrap_up: list[OnWrapUp] = field(default_factory=list)
+    """Those that were not called yet. Taking one out is atomic."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Task:
     """One run of a workload. `root_id` is the id of the task at the top of its tree, its own for that one."""
 
@@ -55,8 +61,41 @@ class Task:
     """(task id, amount) of this task and of each above it that set itself a budget."""
     span_attributes: dict[str, str] = field(default_factory=dict, repr=False)
     started_ns: int = field(default_factory=time.time_ns, repr=False)
-    """When it began, in nanoseconds since 1970."""
-    _failed: Event = field(default_factory=Event, repr=False)
+    """When it began, wherever that was, in nanoseconds since 1970."""
+    user: str | None = None
+    """For whom of the tenant's users it runs, where that was said."""
+    _part: _Part = field(default_factory=_Part, repr=False)
+
+    @classmethod
+    def of(cls, who: Identity) -> Task:
+        """The task of that identity, to be worked for in this process."""
+        tags = {
+            attributes.TENANT: who.tenant,
+            attributes.WORKLOAD: who.workload,
+            attributes.TASK_ID: who.id,
+            attributes.TASK_ROOT_ID: who.root_id,
+            attributes.TIER: who.tier.value,
+        }
+        if who.parent_id is not None:
+            tags[attributes.TASK_PARENT_ID] = who.parent_id
+        if who.user is not None:
+            tags[attributes.USER] = who.user
+        return cls(
+            who.id,
+            who.root_id,
+            who.parent_id,
+            who.workload,
+            who.tenant,
+            who.tier,
+            who.budgets,
+            tags,
+            who.started_ns,
+            who.user,
+        )
+
+    def __reduce__(self) -> tuple[Callable[[Identity], Task], tuple[Identity]]:
+        # For process pools. What was said of it in this process stays here, as does its callback.
+        return Task.of, (self._identity(),)
 
     @property
     def decision(self) -> Decision | None:
@@ -73,155 +112,95 @@ class Task:
     def wrap_up(self) -> bool:
         """Whether it is time to answer with what is there: the next calls may be refused."""
         decision = self.decision
-        return decision is not None and (decision.wrap_up or decision.action in (Action.DEGRADE, Action.DENY))
+        return decision is not None and _is_time(decision)
 
     def failed(self) -> None:
         """Say that it does not reach what it was for, though nothing is raised: it counts as failed when it ends."""
-        self._failed.set()
+        self._part.failed = True
+
+    def pause(self) -> None:
+        """Say that it goes on elsewhere: this part of it tells nothing of how it ended, whatever leaves it.
+
+        To be said once what `carry` gave is kept where the next part will find it.
+        """
+        self._part.paused = True
+
+    def carry(self) -> str:
+        """The task as a line of printable text, for whoever goes on with it: `sg.task.resume(carried)`.
+
+        At most 4,096 characters. Names, times and budgets stand in it, no key; it is not signed, so that it must be
+        kept where only those can write who may spend for the tenant. Raises ConfigError for names that are too long.
+        """
+        return self._identity().to_text()
+
+    def hears(self, decision: Decision) -> None:
+        """Take a decision that came for it: calls `on_wrap_up` where it is time, in the task, and once.
+
+        From any thread, any number of times. What the callback raises is logged, never raised.
+        """
+        if not self._part.on_wrap_up or not _is_time(decision):
+            return
+        try:
+            callback = self._part.on_wrap_up.pop()
+        except IndexError:
+            return
+        try:
+            run_in(self, callback, decision)
+        except BaseException as error:  # noqa: BLE001 - the thread that heard the decision must not end with it
+            _log.warning("on_wrap_up of a task of %r raised %s", self.workload, type(error).__name__)
+
+    def _identity(self) -> Identity:
+        return Identity(
+            self.id,
+            self.root_id,
+            self.parent_id,
+            self.workload,
+            self.tenant,
+            self.tier,
+            self.user,
+            self.started_ns,
+            self.budgets,
+        )
 
 
 def current_task() -> Task | None:
     """The task that the running code belongs to, or None."""
-    return task_in(None)
+    found = otel.get_value(_KEY)
+    return found if isinstance(found, Task) else hooks.default_task()
 
 
 def task_in(context: otel.Context | None) -> Task | None:
-    """The task in an OpenTelemetry context (None: the current one)."""
+    """The task in an OpenTelemetry context (None: the current one), or None."""
     found = otel.get_value(_KEY, context)
     return found if isinstance(found, Task) else None
 
 
+def enter(task: Task | None) -> Token[otel.Context]:
+    """Make it the current task (None: none is), until the token is given to OpenTelemetry's `detach`."""
+    return otel.attach(otel.set_value(_KEY, task))
+
+
 def run_in(task: Task | None, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call `function` as part of `task` (None: outside any), from wherever this runs."""
-    token = otel.attach(otel.set_value(_KEY, task))
+    token = enter(task)
     try:
         return function(*args, **kwargs)
     finally:
         otel.detach(token)
 
 
-class task:  # noqa: N801 - used like a function: with task(...), @task(...)
-    """Run what follows as a task: `with`, `async with`, or a decorator on a function or coroutine function.
-
-    A task inside another one is a sub-agent of it: it inherits tenant and tier, and shares the root's ceiling.
-    `budget` ("0.50 USD", for the task and those inside it) may lower what policies allow, never raise it.
-    `id` names a task that is known elsewhere. `user` names for whom of the tenant's users it runs, by whatever name may
-    be kept: a pseudonym will do. How it ends is told to the collector, as one span.
-
-        with task("summarize-sales", tenant="acme", tier="interactive", budget="0.50 USD") as t: ...
-    """
-
-    def __init__(
-        self,
-        workload: str,
-        *,
-        tenant: str | None = None,
-        tier: str | None = None,
-        budget: str | None = None,
-        id: str | None = None,  # noqa: A002 - the public name, fixed by the design
-        user: str | None = None,
-    ) -> None:
-        self._workload = _name("workload", workload)
-        self._tenant = None if tenant is None else _name("tenant", tenant)
-        self._tier = None if tier is None else _parsed("tier", Tier.parse, tier)
-        self._budget = None if budget is None else _parsed("budget", _budget, budget)
-        self._id = None if id is None else _name("id", id)
-        self._user = None if user is None else _name("user", user)
-        self._entered: list[tuple[Task, Token[otel.Context]]] = []
-
-    def __enter__(self) -> Task:
-        begun = self._begin()
-        self._entered.append((begun, otel.attach(otel.set_value(_KEY, begun))))
-        hooks.task_begins(begun)
-        return begun
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        ended, token = self._entered.pop()
-        otel.detach(token)
-        hooks.task_ends(ended, outcome_of(error, failed=ended._failed.is_set()))
-
-    async def __aenter__(self) -> Task:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with self._again():
-                    return await function(*args, **kwargs)
-
-            return run_async  # type: ignore[return-value]
-
-        @wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._again():
-                return function(*args, **kwargs)
-
-        return run
-
-    def _again(self) -> task:
-        """A scope of its own for one call of a decorated function, which may run many times at once."""
-        fresh = copy(self)
-        fresh._entered = []
-        return fresh
-
-    def _begin(self) -> Task:
-        parent = current_task()
-        tenant = self._tenant or (parent.tenant if parent else hooks.default_tenant())
-        if tenant is None:
-            raise ConfigError(
-                f'task("{self._workload}") has no tenant; pass tenant="...", or set SWITCHGEAR_TENANT for the process'
-            )
-        if parent is not None and tenant != parent.tenant:
-            raise ConfigError(
-                f'task("{self._workload}", tenant="{tenant}") stands inside a task of tenant "{parent.tenant}"; '
-                "a task tree belongs to one tenant"
-            )
-        tier = self._tier or (parent.tier if parent else hooks.default_tier())
-        own = self._id or uuid.uuid4().hex
-        root = parent.root_id if parent else own
-        tags = {
-            attributes.TENANT: tenant,
-            attributes.WORKLOAD: self._workload,
-            attributes.TASK_ID: own,
-            attributes.TASK_ROOT_ID: root,
-            attributes.TIER: tier.value,
-        }
-        if parent is not None:
-            tags[attributes.TASK_PARENT_ID] = parent.id
-        user = self._user or (parent.span_attributes.get(attributes.USER) if parent else None)
-        if user is not None:
-            tags[attributes.USER] = user
-        above = parent.budgets if parent else ()
-        budgets = above if self._budget is None else (*above, (own, self._budget))
-        return Task(own, root, parent.id if parent else None, self._workload, tenant, tier, budgets, tags)
-
-
-def _name(what: str, value: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{what}: {value!r} is no name; write a non-empty string")
-    if len(value) > _NAME_LIMIT or not value.isprintable():
-        raise ConfigError(f"{what}: {value[:40]!r} has over {_NAME_LIMIT} or unprintable characters")
-    return value
-
-
-def _budget(text: str) -> Money:
-    budget = Money.parse(text)
-    if budget.amount <= 0:
-        raise ValueError(f'"{text}" is not above zero')
-    return budget
-
-
-def _parsed(what: str, parse: Callable[[str], R], value: str) -> R:
+@contextmanager
+def inside(task: Task) -> Iterator[Task]:
+    """Run what follows as part of a task that is not this process's to end."""
+    hooks.task_begins(task)
+    token = enter(task)
     try:
-        return parse(value)
-    except ValueError as error:
-        raise ConfigError(f"{what}: {error}") from None
+        yield task
+    finally:
+        otel.detach(token)
+        hooks.task_ends(task, None)
+
+
+def _is_time(decision: Decision) -> bool:
+    """Whether a task should answer with what it has."""
+    return decision.wrap_up or decision.action in (Action.DEGRADE, Action.DENY)

@@ -23,7 +23,10 @@ class Outcome(StrEnum):
 
 
 def outcome_of(error: BaseException | None, *, failed: bool) -> Outcome:
-    """How a task ended that `error` left (None: it returned), or that said itself that it `failed`."""
+    """How a task ended that `error` left (None: it returned), or that said itself that it `failed`.
+
+    A generator that is left early gets GeneratorExit: it is abandoned.
+    """
     match error:
         case None:
             return Outcome.FAILED if failed else Outcome.SUCCEEDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from importlib.metadata import version
 from typing import Any
@@ -20,8 +21,11 @@ from .control import Control, Scope
 from .decision import Decision
 from .errors import ConfigError
 from .guard import Guard
+from .hosts import Hosts
+from .names import parsed
 from .outcome import Outcome
 from .processor import CostSpanProcessor
+from .propagation import inherited
 from .settings import Settings
 from .tier import Tier
 
@@ -38,6 +42,8 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._hosts = parsed("SWITCHGEAR_PROPAGATE_TO", Hosts.parse, settings.propagate_to)
+        self._task = inherited(os.environ)
         self.control = Control(settings) if settings.guard else None
         self.guard = Guard(self.control, settings) if self.control is not None else None
         self._tracer: trace.Tracer | None = None
@@ -55,6 +61,8 @@ class Runtime:
         self._tracer = provider.get_tracer("switchgear", version("switchgear"))
         provider.add_span_processor(CostSpanProcessor())
         provider.add_span_processor(self._exporting)
+        if self._task is not None:
+            self.task_begins(self._task)
 
     def export(self, timeout_s: float) -> bool:
         """Send the spans that wait; False where that took longer than `timeout_s`.
@@ -79,10 +87,10 @@ class Runtime:
         if self.control is not None:
             self.control.watch(Scope.of(task))
 
-    def task_ends(self, task: Task, outcome: Outcome) -> None:
+    def task_ends(self, task: Task, outcome: Outcome | None) -> None:
         if self.control is not None:
             self.control.unwatch(Scope.of(task))
-        if task.parent_id is None and self._tracer is not None:
+        if outcome is not None and task.parent_id is None and self._tracer is not None:
             # As a span of the task, which has just been left: else it would be tagged as one outside any.
             told = run_in(
                 task,
@@ -96,11 +104,17 @@ class Runtime:
     def decision(self, task: Task) -> Decision | None:
         return self.control.decision(Scope.of(task)) if self.control is not None else None
 
+    def default_task(self) -> Task | None:
+        return self._task
+
     def default_tenant(self) -> str | None:
         return self.settings.tenant
 
     def default_tier(self) -> Tier:
         return self.settings.tier
+
+    def propagate_to(self) -> Hosts:
+        return self._hosts
 
 
 _runtime: Runtime | None = None
