@@ -154,7 +154,7 @@ class task:  # noqa: N801 - used like a function: with task(...), @task(...)
         if self._on_wrap_up is not None:
             begun._part.on_wrap_up.append(self._on_wrap_up)
         if self._id is not None:
-            _running[begun.tenant, begun.id] = begun
+            _running.setdefault((begun.tenant, begun.id), begun)
         hooks.task_begins(begun)
         return begun
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -277,6 +278,18 @@ def test_one_task_object_can_be_entered_twice() -> None:
         ({"workload": "a", "tenant": "acme", "budget": "5"}, 'write "5 USD"'),
         ({"workload": "a", "tenant": "acme", "budget": "0 USD"}, '"0 USD" is not above zero'),
         ({"workload": "a", "tenant": "acme", "budget": "1E+30 USD"}, "more than any budget"),
+        ({"workload": "a", "tenant": "acme", "budget": 5}, "budget: 5 is no text"),
+        ({"workload": "a", "tenant": "acme", "tier": 1}, "tier: 1 is no text"),
+        ({"workload": print, "tenant": "acme"}, "is no name"),
+        ({"workload": "a", "tenant": "acme", "id": 7}, "id: 7 is no name"),
+        ({"workload": "a", "tenant": "acme", "id": ""}, "id: '' is no name"),
+        (
+            {"workload": "a", "tenant": "acme", "user": "\ud800"},
+            "user: '\\ud800' has over 128 or unprintable",
+        ),
+        ({"workload": "a", "tenant": "acme", "resume": True}, "does not say which"),
+        ({"workload": "a", "tenant": "acme", "on_wrap_up": 5}, "on_wrap_up: 5 cannot be called"),
+        ({"workload": "a", "tenant": "acme", "on_wrap_up": in_await}, "would not be awaited"),
     ],
     ids=[
         "no tenant",
@@ -287,12 +300,27 @@ def test_one_task_object_can_be_entered_twice() -> None:
         "budget without currency",
         "budget of nothing",
         "budget without end",
+        "budget that is a number",
+        "tier that is a number",
+        "decorator without its arguments",
+        "id that is a number",
+        "empty id",
+        "half a character",
+        "resumed without an id",
+        "callback that is none",
+        "callback that waits",
     ],
 )
-def test_a_task_that_cannot_be_is_refused_at_once(arguments: dict[str, str], says: str) -> None:
+def test_a_task_that_cannot_be_is_refused_at_once(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(sg.ConfigError) as refused, sg.task(**arguments):
         pass
     assert says in str(refused.value)
+
+
+def test_a_name_is_said_as_it_is_booked_in_its_composed_form() -> None:
+    with sg.task("cafe\u0301", tenant="acme") as task:
+        pass
+    assert task.workload == "caf\u00e9"
 
 
 def test_a_task_tree_belongs_to_one_tenant() -> None:
