@@ -72,15 +72,22 @@ def provider(headers: dict[str, str]) -> Iterator[fake.Running]:
 
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """Verb and body of each hold's end, as they go to the engine, which is sent them all the same."""
+    """Verb and body of each attempt's end, as they go to the engine, which is sent them all the same."""
     seen: list[tuple[str, dict[str, Any]]] = []
-    finish = Control.finish
+    finish, throttled = Control.finish, Control.throttled
 
-    def noting(control: Control, grant: str, verb: str, body: dict[str, Any]) -> None:
-        seen.append((verb, body))
-        finish(control, grant, verb, body)
+    def noting(control: Control, lease: str, verb: str, body: dict[str, Any]) -> None:
+        # Holds that no call drew go back by their number.
+        if "calls" not in body:
+            seen.append((verb, body))
+        finish(control, lease, verb, body)
+
+    def noting_throttled(control: Control, lease: str, body: dict[str, Any]) -> Any:
+        seen.append(("release", body))
+        return throttled(control, lease, body)
 
     monkeypatch.setattr(Control, "finish", noting)
+    monkeypatch.setattr(Control, "throttled", noting_throttled)
     return seen
 
 

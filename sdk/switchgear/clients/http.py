@@ -1,0 +1,155 @@
+"""Guards an HTTP client (httpx or httpx2), the one place through which every request of a provider's SDK goes.
+
+The client keeps its own class, timeouts, limits, proxies and transport; only its `send` is preceded by the guard
+and followed by the meter. That is where the span of the call is current, so that the hold's id lands on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from itertools import islice
+from typing import Any
+
+from ..guard import Answer, Call, Failure, Script, Wire, current, drive, drive_async
+from ..request import CallRequest
+from .taps import tapped
+
+__all__ = ["Sdk", "guard_http"]
+
+_MARK = "_switchgear_guards"
+# Failures before anything was sent: nothing can have been billed.
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
+# By these headers providers name their limits; the engine takes so many, and none that is longer.
+_LIMIT_HEADERS = ("x-ratelimit-", "anthropic-ratelimit-")
+_RETRY_HEADERS = ("retry-after", "retry-after-ms")
+_MOST_HEADERS = 64
+_LONGEST_HEADER = 256
+_DEGRADED_FROM = "x-switchgear-degraded-from"
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """What the SDK that uses an HTTP client expects of it."""
+
+    read: Callable[[Any], CallRequest | None]
+    """The model call that a request makes; None where it makes none."""
+    error: type[Exception] | None
+    """Its base error, which it lets through untouched."""
+    max_retries: int | None
+    """How often a call is tried again; None: as the guard's settings say."""
+    failed: Callable[[Any, Exception], Exception] = lambda _request, error: error
+    """The error of the SDK's own in place of one of the HTTP client's, so that it does not try again by itself."""
+
+
+def guard_http(client: Any, sdk: Sdk) -> None:
+    """Guard the requests of an HTTP client, sync or async, that are model calls; once."""
+    if getattr(client, _MARK, None) is not None:
+        return
+    send = client.send
+
+    def guarded(request: Any, **options: Any) -> Any:
+        begun = _begin(request, sdk)
+        if begun is None:
+            return send(request, **options)
+        call, script = begun
+        try:
+            response = drive(script, lambda body: send(_with_body(request, body), **options))
+        except Exception as error:
+            told = sdk.failed(request, error)
+            if told is error:
+                raise
+            raise told from error
+        return _finish(response, call, streamed=bool(options.get("stream")))
+
+    async def guarded_async(request: Any, **options: Any) -> Any:
+        begun = _begin(request, sdk)
+        if begun is None:
+            return await send(request, **options)
+        call, script = begun
+        try:
+            response = await drive_async(script, lambda body: send(_with_body(request, body), **options))
+        except Exception as error:
+            told = sdk.failed(request, error)
+            if told is error:
+                raise
+            raise told from error
+        return _finish(response, call, streamed=bool(options.get("stream")))
+
+    client.send = guarded_async if iscoroutinefunction(send) else guarded
+    setattr(client, _MARK, sdk)
+
+
+def _begin(request: Any, sdk: Sdk) -> tuple[Call, Script[Any]] | None:
+    """The guarded call that a request makes, and its script; None where it is none."""
+    guard = current()
+    if guard is None:
+        return None
+    read = sdk.read(request)
+    call = None if read is None else guard.begin(read, sdk.error)
+    if call is None:
+        return None
+
+    def answer(response: Any) -> Answer:
+        call.headers = _limits(response)
+        return Answer(response.status_code, response.headers)
+
+    wire = Wire(answer, _failure, _close, _mark_last)
+    return call, guard.making(call, wire, sdk.max_retries)
+
+
+def _with_body(request: Any, body: bytes | None) -> Any:
+    """The request with another body where the decision says so, else the request itself."""
+    if body is None:
+        return request
+    headers = [
+        (name, value) for name, value in request.headers.multi_items() if name.lower() != "content-length"
+    ]
+    return type(request)(
+        request.method, request.url, headers=headers, content=body, extensions=request.extensions
+    )
+
+
+def _failure(error: BaseException) -> Failure:
+    """An attempt that raised: a cancelled one is not tried again, and may have been billed."""
+    name = type(error).__name__
+    return Failure(
+        sent=name not in _UNSENT, passing=isinstance(error, Exception) and name != "UnsupportedProtocol"
+    )
+
+
+def _close(response: Any) -> Any:
+    return response.aclose() if hasattr(response.stream, "aclose") else response.close()
+
+
+def _mark_last(response: Any) -> None:
+    """Tell the SDK, which asks this header first, that trying again was weighed already."""
+    response.headers["x-should-retry"] = "false"
+
+
+def _finish(response: Any, call: Call, *, streamed: bool) -> Any:
+    if response.status_code >= 400:
+        return response
+    if call.body is not None:
+        response.headers[_DEGRADED_FROM] = call.request.model
+    if streamed:
+        response.stream = tapped(response, call)
+        return response
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    call.settle_from(body)
+    return response
+
+
+def _limits(response: Any) -> dict[str, str]:
+    """The headers by which the provider names its limits, and no others, as far as the engine takes them."""
+    said = (
+        (name, value)
+        for name, value in response.headers.items()
+        if (name.startswith(_LIMIT_HEADERS) or name in _RETRY_HEADERS)
+        and max(len(name), len(value)) <= _LONGEST_HEADER
+    )
+    return dict(islice(said, _MOST_HEADERS))

@@ -1,0 +1,253 @@
+"""Control: the line to one policy engine for one process.
+
+One daemon thread with an event loop of its own serves synchronous and asynchronous callers alike, so that an agent's
+own loop and threads carry none of it. Nothing here raises a fault of the engine's into a caller: it says None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import httpx
+
+from ..context import run_in
+from ..decision import Decision
+from ..settings import Settings
+from .away import Away
+from .finishing import Finishing
+from .following import Following
+from .wire import Finished, Granted, Retry, Scope, read_granted, read_retry
+
+__all__ = ["Control"]
+
+_log = logging.getLogger("switchgear")
+_ANSWERS_WITHIN_S = 1.0
+_SWEEP_S = 1.0
+# A request that will never be taken, however often it is sent.
+_NOT_TO_BE_SENT_AGAIN = frozenset(range(400, 500)) - {408, 429}
+
+T = TypeVar("T")
+
+
+class Control:
+    """Talks to one policy engine for one process. Starts on first use and again after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self.away = Away()
+        self.following = Following(self.away, settings.max_stale_s)
+        self.on_sweep: Callable[[float], None] = lambda _now: None
+        """Called about each second on the loop, with the monotonic time."""
+        self._closed = False
+        self._pid = 0
+        self._begin()
+
+    # What callers use, from any thread or loop.
+
+    def watch(self, scope: Scope) -> None:
+        """Follow a scope's decision from now on."""
+        self._ensure_running()
+        if self.following.watch(scope):
+            self._call(self.following.poll_anew)
+
+    def unwatch(self, scope: Scope) -> None:
+        """Stop following, once for each `watch`."""
+        self.following.unwatch(scope)
+
+    def decision(self, scope: Scope) -> Decision | None:
+        """The last decision heard for a scope, however old; no I/O."""
+        return self.following.decision(scope)
+
+    def stale_s(self) -> float | None:
+        """Seconds since the engine was last heard; None before it was heard at all."""
+        return self.away.stale_s(time.monotonic())
+
+    def ask(self, body: Mapping[str, Any], wait_s: float) -> Future[Granted | None]:
+        """Ask for a grant, up to so long in the engine's queue; None where the engine cannot be reached."""
+        if self._closed or self.away.skips(time.monotonic()):
+            return _answered(None)
+        self._ensure_running()
+        return self._submit(self._ask(body, wait_s))
+
+    def throttled(self, lease: str, said: Mapping[str, Any]) -> Future[Retry | None]:
+        """A provider answered 429 to a call under this lease: give it back, and hear when to try again."""
+        if self._closed or self.away.skips(time.monotonic()):
+            self.finish(lease, "release", said)
+            return _answered(None)
+        self._ensure_running()
+        return self._submit(self._throttled(lease, said))
+
+    def extend(self, lease: str, output_tokens: int) -> Future[bool]:
+        """Hold more for an answer that may come to so many tokens in all; False where there is no room for that."""
+        if self._closed or self.away.skips(time.monotonic()):
+            return _answered(answer=True)
+        self._ensure_running()
+        return self._submit(self._extend(lease, output_tokens))
+
+    def finish(self, lease: str, verb: str, said: Mapping[str, Any]) -> None:
+        """Settle or release a hold, in the background."""
+        if not self._closed:
+            self._ensure_running()
+            with suppress(RuntimeError):  # the loop has ended with the process
+                self._finishing.add(Finished(lease, verb, said), self._loop)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every settlement so far was sent; False where that took too long."""
+        if self._pid != os.getpid():
+            return True
+        try:
+            self._submit(self._finishing.drained()).result(timeout_s)
+        except FutureTimeout:
+            return False
+        return True
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is left, as far as the time allows, and stop."""
+        if self._pid == os.getpid() and not self._closed:
+            deadline = time.monotonic() + timeout_s
+            self.flush(timeout_s)
+            self._closed = True
+            self._call(self._loop.stop)
+            self._thread.join(max(0.2, deadline - time.monotonic()))
+
+    # What runs on the loop.
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._finishing = Finishing(self._tell)
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(ready,), name="switchgear-control", daemon=True
+        )
+        # The thread outlives the task in which the first call happened to be made.
+        run_in(None, self._thread.start)
+        ready.wait(5.0)
+
+    def _run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        headers = {"authorization": f"Bearer {self._settings.api_key}"} if self._settings.api_key else {}
+        self._client = httpx.AsyncClient(
+            base_url=self._settings.policies,
+            headers=headers,
+            timeout=_ANSWERS_WITHIN_S,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            verify=ssl.create_default_context(),
+            trust_env=False,
+        )
+        jobs = [
+            self._loop.create_task(job)
+            for job in (self.following.run(self._client), self._finishing.run(), self._sweep())
+        ]
+        self._loop.call_soon(ready.set)
+        self._loop.run_forever()
+        for job in asyncio.all_tasks(self._loop):
+            job.cancel()
+        with suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(asyncio.gather(*jobs, return_exceptions=True))
+        self._loop.run_until_complete(self._client.aclose())
+        self._loop.close()
+
+    async def _ask(self, body: Mapping[str, Any], wait_s: float) -> Granted | None:
+        try:
+            reply = await self._client.post(
+                "/v1/grants", json={**body, "wait": wait_s}, timeout=wait_s + _ANSWERS_WITHIN_S
+            )
+            if reply.status_code == 422:
+                _log.warning("the policy engine refused a request: %s", reply.json().get("detail"))
+                # A budget that it cannot use (another currency) must not lift everybody's ceilings.
+                return await self._ask({**body, "budgets": []}, wait_s) if body.get("budgets") else None
+            reply.raise_for_status()
+            granted = read_granted(reply.json())
+        except asyncio.CancelledError:
+            # The caller gave up; the engine may have granted meanwhile.
+            self.finish(_first_hold(body), "release", {})
+            raise
+        except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
+            # One that takes calls and is silent costs each of them the whole time-out.
+            self.away.failed(10.0 if isinstance(error, httpx.ReadTimeout) else 1.0, time.monotonic())
+            _log.warning("the policy engine at %s cannot be reached: %r", self._settings.policies, error)
+            if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                # It may have granted, and only its answer was lost.
+                self.finish(_first_hold(body), "release", {})
+            return None
+        self.away.heard(time.monotonic())
+        return granted
+
+    async def _throttled(self, lease: str, said: Mapping[str, Any]) -> Retry | None:
+        try:
+            reply = await self._client.post(_path(lease, "release"), json=said)
+            reply.raise_for_status()
+            return read_retry(reply.json())
+        except asyncio.CancelledError:
+            self.finish(lease, "release", said)
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.warning("the policy engine did not say when to try again: %r", error)
+            self.finish(lease, "release", said)
+            return None
+
+    async def _extend(self, lease: str, output_tokens: int) -> bool:
+        try:
+            reply = await self._client.post(_path(lease, "extend"), json={"max_output_tokens": output_tokens})
+            reply.raise_for_status()
+            return reply.json()["held"] is True
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.warning("the policy engine did not extend a hold: %r", error)
+            return True
+
+    async def _tell(self, batch: Sequence[Finished]) -> None:
+        reply = await self._client.post(
+            "/v1/grants:finish", json={"finished": [each.to_wire() for each in batch]}, timeout=5.0
+        )
+        if reply.status_code in _NOT_TO_BE_SENT_AGAIN:
+            # The holds end by themselves, or are replaced when the calls' spans are booked.
+            _log.warning(
+                "the policy engine does not take what %d calls took: %s", len(batch), reply.text[:200]
+            )
+            return
+        reply.raise_for_status()
+        self.away.heard(time.monotonic())
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            self.on_sweep(time.monotonic())
+
+    def _ensure_running(self) -> None:
+        if self._pid != os.getpid():
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._begin()
+
+    def _submit(self, job: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(job, self._loop)
+
+    def _call(self, function: Any, *args: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended with the process
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+def _answered(answer: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(answer)
+    return future
+
+
+def _first_hold(body: Mapping[str, Any]) -> str:
+    return f"{body['id']}:1"
+
+
+def _path(lease: str, verb: str) -> str:
+    return f"/v1/grants/{lease}:{verb}"

@@ -1,0 +1,146 @@
+"""Call: one model call under guard, from before it is sent until its last hold is settled or released."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry import trace
+
+from .. import attributes
+from ..context import Task
+from ..control import Control, Scope
+from ..decision import Decision
+from ..errors import BudgetExceeded, denial_type
+from ..request import CallRequest
+from ..usage import COUNTS, Usage, UsageError, from_response
+from .holds import Kind
+
+__all__ = ["Call"]
+
+_log = logging.getLogger("switchgear")
+# Longer names than the engine takes come from no known model, and longer ids from no known provider.
+_NAME_LIMIT = 128
+_ID_LIMIT = 256
+
+
+@dataclass(slots=True)
+class Call:
+    """A call, and the attempt of it that is on its way: each attempt has a hold of its own."""
+
+    control: Control
+    request: CallRequest
+    scope: Scope
+    task: Task | None
+    sdk_error: type[Exception] | None
+    deadline: float
+    """When it gives up waiting for its turn, in seconds of the monotonic clock."""
+    span: trace.Span
+    """The one that was current when it began."""
+    attempt: int = 0
+    decision: Decision | None = None
+    lease: str | None = None
+    body: bytes | None = None
+    """What is sent instead, where the call was degraded."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Those of the provider's answer that name its limits: the engine learns from them."""
+
+    @property
+    def kind(self) -> Kind:
+        """What its hold may be drawn from."""
+        request = self.request
+        return Kind(
+            self.task.id if self.task is not None else None,
+            self.scope,
+            request.provider,
+            request.model,
+            request.size.bit_length(),
+            request.max_output_tokens,
+            request.writes_cache,
+            tuple(request.needs),
+        )
+
+    def asking(self) -> dict[str, Any]:
+        """What the engine is asked for it, but for what tells one request from another."""
+        request, task = self.request, self.task
+        return {
+            **self.scope.to_wire(),
+            "provider": request.provider,
+            "model": request.model,
+            # Of its kind the largest: those that are made under what is spare may be larger than this one.
+            "input_bytes": (1 << request.size.bit_length()) - 1,
+            "max_output_tokens": request.max_output_tokens,
+            "writes_cache": request.writes_cache,
+            "needs": request.needs,
+            "budgets": [{"task": id_, "limit": str(limit)} for id_, limit in task.budgets] if task else [],
+            "task_id": task.id if task else None,
+            "parent_task_id": task.parent_id if task else None,
+        }
+
+    def held(self, lease: str) -> None:
+        """The attempt has its hold."""
+        self.lease = lease
+        self.span.set_attribute(attributes.LEASE_ID, lease)
+
+    def denied(self, decision: Decision) -> BudgetExceeded:
+        """What is raised into the caller: an error that its provider's SDK lets through and never retries."""
+        kind = BudgetExceeded if self.sdk_error is None else denial_type(self.sdk_error)
+        return kind(decision)
+
+    def settle(self, usage: Usage | None, model: Any = None, response_id: Any = None) -> None:
+        """The attempt was billed; None where its usage did not come: the hold then counts in full.
+
+        By the response's id the collector knows the call's span even where the hold's id did not reach it.
+        """
+        counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
+        self._finish(
+            "settle",
+            {
+                "usage": counts,
+                "model": _text(model, _NAME_LIMIT),
+                "response_id": _text(response_id, _ID_LIMIT),
+            },
+        )
+
+    def settle_from(self, body: Any) -> None:
+        """The attempt was answered with this response body."""
+        if not isinstance(body, Mapping):
+            self.settle(None)
+            return
+        usage = None
+        try:
+            usage = from_response(self.request.provider, body)
+        except (UsageError, ValueError) as error:
+            _log.warning("the provider's usage cannot be: %s", error)
+        self.settle(usage, body.get("model"), body.get("id"))
+
+    def release(self) -> None:
+        """The attempt was not billed."""
+        self._finish("release", {})
+
+    def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
+        """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
+        lease, self.lease = self.lease, None
+        return None if lease is None else (lease, {"throttled_for_s": retry_after_s, **self._limits()})
+
+    def _finish(self, verb: str, said: dict[str, Any]) -> None:
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            self.control.finish(lease, verb, said | self._limits())
+
+    def _limits(self) -> dict[str, Any]:
+        return {"headers": self.headers} if self.headers else {}
+
+
+def new_id() -> str:
+    """A name for one request to the engine."""
+    return uuid.uuid4().hex
+
+
+def _text(value: Any, limit: int) -> str | None:
+    """The value where it is a name that the engine takes."""
+    fits = isinstance(value, str) and 0 < len(value) <= limit and "\0" not in value
+    return value if fits else None

@@ -1,0 +1,105 @@
+"""A call in steps: what it does is written once, and driven by synchronous and asynchronous callers alike.
+
+A script is a generator. It yields what is to be done (wait for an answer, pause, take a slot, make an attempt) and is
+sent what came of it; only how one waits differs between the two drivers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+__all__ = ["Ask", "Attempt", "Drop", "Pause", "Script", "Step", "drive", "drive_async"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Wait for an answer of the policy engine."""
+
+    answer: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close a response that nobody will read; what `close` returns is awaited where it can be."""
+
+    close: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Send the request, with another body where one is given."""
+
+    body: bytes | None
+
+
+Step = Ask | Pause | Drop | Attempt
+R = TypeVar("R")
+Script = Generator[Step, Any, R]
+
+
+def drive(script: Script[R], attempt: Callable[[bytes | None], Any]) -> R:
+    """Run a script in this thread; `attempt` makes one request. Raises what the script raises."""
+    resume: Callable[[Any], Step] = script.send
+    with_: Any = None
+    while True:
+        try:
+            step = resume(with_)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+        try:
+            match step:
+                case Attempt():
+                    with_ = attempt(step.body)
+                case Ask():
+                    with_ = step.answer.result()
+                case Pause():
+                    with_ = None
+                    time.sleep(step.seconds)
+                case Drop():
+                    with_ = step.close()
+        except BaseException as error:  # noqa: BLE001 - it is the script's to say what follows
+            resume, with_ = script.throw, error
+        else:
+            resume = script.send
+
+
+async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Awaitable[Any]]) -> R:
+    """Run a script in this event loop, as `drive` does."""
+    resume: Callable[[Any], Step] = script.send
+    with_: Any = None
+    while True:
+        try:
+            step = resume(with_)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+        try:
+            match step:
+                case Attempt():
+                    with_ = await attempt(step.body)
+                case Ask():
+                    with_ = await asyncio.wrap_future(step.answer)
+                case Pause():
+                    with_ = None
+                    await asyncio.sleep(step.seconds)
+                case Drop():
+                    closing = step.close()
+                    with_ = await closing if isawaitable(closing) else closing
+        except BaseException as error:  # noqa: BLE001 - as above
+            resume, with_ = script.throw, error
+        else:
+            resume = script.send
