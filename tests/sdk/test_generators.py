@@ -244,6 +244,20 @@ async def test_an_async_generator_s_own_time_limits_and_tasks_work_inside_it() -
     assert [item async for item in limited()] == ["made", "pages"]
 
 
+def test_an_async_generator_that_is_dropped_is_abandoned_when_its_loop_ends(
+    tracer: Tracer, spans: InMemorySpanExporter
+) -> None:
+    dropped = []
+
+    async def leave() -> None:
+        items = pages_async(3)
+        await anext(items)
+        dropped.append(items)
+
+    asyncio.run(leave())
+    assert outcomes(spans) == ["abandoned"]
+
+
 def test_frameworks_see_what_kind_of_function_is_decorated() -> None:
     assert inspect.isgeneratorfunction(pages)
     assert inspect.isasyncgenfunction(pages_async)

@@ -68,6 +68,16 @@ def test_a_process_runs_in_the_task_that_started_it(kind: str) -> None:
     assert carried_of(told) == task.carry()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_multiprocessing_pool_stays_in_the_task_in_which_it_was_made(kind: str) -> None:
+    with sg.task("report", tenant="acme") as task:
+        pool = multiprocessing.get_context(kind).Pool(1)
+    with pool:
+        assert carried_of(pool.apply(sg.current_task)) == task.carry()
+        pool.close()
+        pool.join()
+
+
 def test_what_is_said_of_a_task_in_another_process_stays_there() -> None:
     with sg.task("report", tenant="acme", on_wrap_up=print) as task:
         task.failed()

@@ -17,6 +17,7 @@ import pytest
 from opentelemetry import baggage
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from waiting import until
 
 import switchgear as sg
 
@@ -85,6 +86,18 @@ def test_a_process_in_a_task_is_in_it_wherever_it_is_in_no_other(
 
     sg.shutdown(0.2)
     assert sg.current_task() is None
+
+
+def test_a_process_in_a_task_hears_what_that_task_may_do(
+    engine_of: Callable[..., Any], configured: Callable[..., TracerProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sg.task("writer", tenant="acme") as task:
+        monkeypatch.setenv("SWITCHGEAR_TASK", task.carry())
+    configured(engine_of(limit="7").url)
+
+    around = sg.current_task()
+    assert around is not None
+    until(lambda: around.remaining == 7, "its decision is heard")
 
 
 def test_the_environment_of_a_child_outside_any_task_names_none() -> None:
