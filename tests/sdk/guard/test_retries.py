@@ -23,8 +23,8 @@ from switchgear.guard.retries import RetryBudget, pause_s, retry_after_s, worth_
     ],
 )
 def test_what_may_go_better_next_time_is_tried_again(
-    status: int, headers: dict[str, str], worth: bool
-) -> None:  # noqa: FBT001
+    status: int, headers: dict[str, str], *, worth: bool
+) -> None:
     assert worth_trying(status, headers) is worth
 
 
