@@ -133,6 +133,11 @@ class Task:
         """
         return self._identity().to_text()
 
+    @property
+    def listens(self) -> bool:
+        """Whether `hears` has anybody to call yet."""
+        return bool(self._part.on_wrap_up)
+
     def hears(self, decision: Decision) -> None:
         """Take a decision that came for it: calls `on_wrap_up` where it is time, in the task, and once.
 

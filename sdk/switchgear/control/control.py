@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from ..context import run_in
+from ..context import Task, run_in
 from ..decision import Decision
 from ..settings import Settings
 from .away import Away
@@ -55,15 +55,15 @@ class Control:
 
     # What callers use, from any thread or loop.
 
-    def watch(self, scope: Scope) -> None:
-        """Follow a scope's decision from now on."""
+    def watch(self, task: Task) -> None:
+        """Follow the decision for a task from now on, and let it hear of it."""
         self._ensure_running()
-        if self.following.watch(scope):
+        if self.following.watch(task):
             self._call(self.following.poll_anew)
 
-    def unwatch(self, scope: Scope) -> None:
+    def unwatch(self, task: Task) -> None:
         """Stop following, once for each `watch`."""
-        self.following.unwatch(scope)
+        self.following.unwatch(task)
 
     def decision(self, scope: Scope) -> Decision | None:
         """The last decision heard for a scope, however old; no I/O."""

@@ -6,10 +6,10 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
 
 import httpx
 
+from ..context import Task
 from ..decision import Decision
 from .away import Away
 from .wire import Scope
@@ -29,27 +29,33 @@ class Following:
         self._away = away
         self._max_stale_s = max_stale_s
         self._lock = threading.Lock()
-        self._watched: dict[Scope, int] = {}
+        self._watched: dict[Scope, list[Task]] = {}
         self._decisions: dict[Scope, Decision] = {}
         self._poll: asyncio.Task[None] | None = None
-        self.on_change: Callable[[Scope, Decision], None] = lambda _scope, _decision: None
-        """Told of each decision that differs from the one before, on the loop."""
 
-    def watch(self, scope: Scope) -> bool:
-        """Follow a scope from now on; whether it is a new one."""
+    def watch(self, task: Task) -> bool:
+        """Follow the decision for a task from now on; whether its scope is a new one."""
+        scope = Scope.of(task)
         with self._lock:
-            self._watched[scope] = self._watched.get(scope, 0) + 1
-            return self._watched[scope] == 1
+            tasks = self._watched.setdefault(scope, [])
+            tasks.append(task)
+            known = self._decisions.get(scope)
+        if known is not None:
+            _tell(task, known)
+        return len(tasks) == 1
 
-    def unwatch(self, scope: Scope) -> None:
+    def unwatch(self, task: Task) -> None:
         """Stop following, once for each `watch`."""
+        scope = Scope.of(task)
         with self._lock:
-            left = self._watched.get(scope, 0) - 1
-            if left > 0:
-                self._watched[scope] = left
-                return
-            self._watched.pop(scope, None)
-            self._decisions.pop(scope, None)
+            tasks = self._watched.get(scope, [])
+            # By identity: one task may be worked for at several places of a process.
+            found = next((place for place, each in enumerate(tasks) if each is task), None)
+            if found is not None:
+                del tasks[found]
+            if not tasks:
+                self._watched.pop(scope, None)
+                self._decisions.pop(scope, None)
 
     def decision(self, scope: Scope) -> Decision | None:
         """The last decision heard for a scope, however old."""
@@ -66,8 +72,10 @@ class Following:
                 # that was put back to an earlier state: what it says is what there is.
                 return
             self._decisions[scope] = decision
+            tasks = list(self._watched[scope])
         if known is None or known.id != decision.id:
-            self.on_change(scope, decision)
+            for task in tasks:
+                _tell(task, decision)
 
     def poll_anew(self) -> None:
         """Ask again at once: other scopes are watched. On the loop."""
@@ -112,3 +120,9 @@ class Following:
     def _is_stale(self) -> bool:
         stale_s = self._away.stale_s(time.monotonic())
         return stale_s is None or stale_s > self._max_stale_s
+
+
+def _tell(task: Task, decision: Decision) -> None:
+    """Let a task hear of it, in a thread of its own: what it calls then may take its time."""
+    if task.listens:
+        threading.Thread(target=task.hears, args=(decision,), name="switchgear-wrap-up", daemon=True).start()

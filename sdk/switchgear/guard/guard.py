@@ -168,6 +168,8 @@ class Guard:
                 self._without_engine(call)
                 return
             call.decision = decision = answer.decision
+            if call.task is not None:
+                call.task.hears(decision)
             if answer.grant is not None:
                 self.holds.put(kind, template, answer.grant, drawn=1, now=time.monotonic())
                 call.held(f"{answer.grant.id}:1")
