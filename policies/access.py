@@ -23,6 +23,7 @@ RULES = Rules(
         "GET /v1/decisions": ("decide",),
         "POST /v1/decisions:batch": ("decide",),
         "POST /v1/grants": ("decide",),
+        "POST /v1/grants:finish": ("decide",),
         "POST /v1/grants/{id}:settle": ("decide",),
         "POST /v1/grants/{id}:extend": ("decide",),
         "POST /v1/grants/{id}:release": ("decide",),

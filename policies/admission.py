@@ -39,6 +39,8 @@ class GrantRequest:
     """For how many calls like this one: a grant that is drawn call by call, without asking again."""
     worst_case: bool = False
     """Hold the most that the call can cost, rather than what such calls have cost."""
+    spare: int = 0
+    """So many more like it may be held on top, as far as there is plenty of everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,21 @@ class Running:
     asked: GrantRequest
     call: Request
     sized: Sized
+    calls: int
+    """For how many it was granted: those that were asked for, and spare ones."""
     began_at: float
     drawn: Drawn | None = None
     """What it drew from its lane and its tenant's turn; None for one that was read from the journal."""
+    begun: int = 0
+    """How many of its calls on their way the task's tree was told of. Of spare ones it is told as they end."""
+    ended: int = 0
+    """Has a bit for the number of each call that was told to have ended."""
+    extended: dict[int, Sized] = field(default_factory=dict)
+    """The holds that have a size of their own, by number."""
+
+    def size_of(self, number: int) -> Sized:
+        """What is held for the call of this number."""
+        return self.extended.get(number, self.sized) if self.extended else self.sized
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,18 +17,24 @@ from switchgear.usage import MAX_TOKENS_PER_CALL, Usage
 from .admission import GrantRequest
 from .model import PolicySet, Who
 from .sizing import Request
+from .spares import MOST_CALLS
 
 __all__ = [
     "BadBodyError",
     "ExtendBody",
+    "FinishBody",
     "GrantBody",
     "NotJsonError",
     "ReleaseBody",
+    "ReleaseOne",
     "ScopeBody",
     "ScopeQuery",
     "ScopesBody",
     "SettleBody",
+    "SettleOne",
+    "Unreadable",
     "read",
+    "read_finished",
     "read_query",
 ]
 
@@ -36,8 +43,10 @@ Wait = Annotated[
     float, Meta(ge=0, le=30, description="Seconds to wait for a change, or for what is asked for.")
 ]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS_PER_CALL)]
-Calls = Annotated[int, Meta(ge=1, le=1000)]
+Calls = Annotated[int, Meta(ge=1, le=MOST_CALLS)]
+MOST_FINISHED = 1000
 _Header = Annotated[str, Meta(max_length=256)]
+_Lease = Annotated[str, Meta(pattern="^(?!.*[/\\x00-\\x1f])[^:]+(:[1-9][0-9]{0,3})?$", max_length=80)]
 Headers = Annotated[dict[_Header, _Header], Meta(max_length=64)]
 
 _FAULT = re.compile(r"(?P<why>.*?)(?: - at `\$(?P<where>.*)`)?", re.DOTALL)
@@ -101,10 +110,11 @@ class BudgetBody(_Body):
 class GrantBody(ScopeBody, kw_only=True):
     """A call that wants to be made, or `calls` like it. `input_bytes` is the request body's size.
 
+    `spare` more like it are held on top, as far as there is plenty of room: the answer says how many calls in all.
     `task` is the root of `task_id`. `worst_case` holds the most that a call can cost, not what such calls have cost.
     """
 
-    id: Annotated[str, Meta(min_length=8, max_length=64)]
+    id: Annotated[str, Meta(min_length=8, max_length=64, pattern="^(?!.*[/:\\x00-\\x1f]).+$")]
     provider: Name
     model: Name
     input_bytes: Annotated[int, Meta(ge=0, le=1 << 30)]
@@ -117,6 +127,7 @@ class GrantBody(ScopeBody, kw_only=True):
     attempt: Annotated[int, Meta(ge=1, le=10_000)] = 1
     calls: Calls = 1
     worst_case: bool = False
+    spare: Annotated[int, Meta(ge=0, le=MOST_CALLS)] = 0
     wait: Wait = 0.0
 
     def request(self, policies: PolicySet) -> GrantRequest:
@@ -132,6 +143,7 @@ class GrantBody(ScopeBody, kw_only=True):
             self.attempt,
             self.calls,
             self.worst_case,
+            self.spare,
         )
 
 
@@ -183,11 +195,64 @@ class ReleaseBody(_Body):
     headers: Headers = {}
 
 
+class SettleOne(SettleBody, kw_only=True, tag_field="do", tag="settle"):
+    """As where one call is settled; `lease` is `id:n`, or a grant's id for the first of its holds."""
+
+    lease: _Lease
+
+
+class ReleaseOne(ReleaseBody, kw_only=True, tag_field="do", tag="release"):
+    """As where calls are released; `lease` is a grant's id, or that of one of its holds."""
+
+    lease: _Lease
+
+
+class FinishBody(_Body):
+    """Calls that ended, of any grants: each as where it is settled or released by itself."""
+
+    finished: Annotated[list[SettleOne | ReleaseOne], Meta(max_length=MOST_FINISHED)]
+
+
+class Unreadable(NamedTuple):
+    """One that cannot be read, and why: "field: why"."""
+
+    lease: str | None
+    error: str
+
+
+class _Named(msgspec.Struct):
+    lease: str | None = None
+
+
+class _Finishing(_Body):
+    """The same, read one by one: one that cannot be read does not hinder the others."""
+
+    finished: Annotated[list[msgspec.Raw], Meta(max_length=MOST_FINISHED)]
+
+
 B = TypeVar("B", bound=_Body)
 
 _DECODERS: dict[type[_Body], msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody)
+    kind: msgspec.json.Decoder(kind)
+    for kind in (ScopesBody, GrantBody, SettleBody, ExtendBody, ReleaseBody, _Finishing)
 }
+_ONE: msgspec.json.Decoder[SettleOne | ReleaseOne] = msgspec.json.Decoder(SettleOne | ReleaseOne)
+
+
+def read_finished(content: bytes | bytearray) -> Iterator[SettleOne | ReleaseOne | Unreadable]:
+    """Each call that ended, or what is wrong with it. Raises NotJsonError or BadBodyError where the whole is wrong."""
+    for one in read(_Finishing, content).finished:
+        try:
+            yield _ONE.decode(one)
+        except msgspec.ValidationError as error:
+            yield Unreadable(_lease_in(one), _told(str(error)))
+
+
+def _lease_in(one: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(one, type=_Named).lease
+    except msgspec.ValidationError:
+        return None
 
 
 def read(kind: type[B], content: bytes | bytearray) -> B:

@@ -10,8 +10,8 @@ step before, so that no call is counted twice whatever order the news comes in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -68,7 +68,7 @@ class Grant:
     """`left` calls of one size that may still be made, held in every meter that counts them.
 
     `drawn` has a bit for the number of each hold that was settled or booked, `booked` counts the latter, and
-    `given_back` those that were released.
+    `given_back` those that were released. Holds that have a size of their own are in `apart`, by number.
     """
 
     id: str
@@ -81,6 +81,29 @@ class Grant:
     drawn: int = 0
     booked: int = 0
     given_back: int = 0
+    apart: dict[int, Sizes] = field(default_factory=dict)
+
+    def sizes_of(self, number: int) -> Sizes:
+        """What is held for the call of this number."""
+        return self.apart.get(number, self.sizes) if self.apart else self.sizes
+
+    def may_end(self, number: int) -> bool:
+        """Whether the call of this number can still be settled: it is neither settled nor booked."""
+        return 0 < number <= self.calls and not self.drawn >> number & 1
+
+    def holds(self, number: int) -> bool:
+        """Whether something is held for the call of this number. Which of those alike were given back is not known."""
+        return self.may_end(number) and (number in self.apart or self.left > len(self.apart))
+
+    def to_give_back(self, calls: int | None, number: int) -> tuple[int, tuple[int, ...]]:
+        """Of `calls` to give back (None: all) how many are there, and the numbers of those of a size of their own.
+
+        Those come last, but for a single one that is named by its number.
+        """
+        calls = self.left if calls is None else min(calls, self.left)
+        if calls == 1 and number in self.apart:
+            return 1, (number,)
+        return calls, tuple(self.apart)[: max(0, calls - self.left + len(self.apart))]
 
     @property
     def is_told(self) -> bool:
@@ -109,8 +132,8 @@ class Counters(Protocol):
     def hold(self, grant: Grant, now: float) -> None:
         """Hold all calls of a grant in every one of its meters, until each is settled or released, or time is up."""
 
-    def resize(self, grant: Grant, sizes: Sizes, now: float) -> None:
-        """Hold what is left of a grant at another size."""
+    def resize(self, grant: Grant, number: int, sizes: Sizes, now: float) -> None:
+        """Hold the call of this number at another size; something is held for it."""
 
     def prolong(self, grant: Grant, expires_at: float) -> None:
         """Hold what is left of a grant until then."""
@@ -122,8 +145,11 @@ class Counters(Protocol):
         settling twice changes nothing. A call that outlived its grant counts from then on.
         """
 
-    def release(self, grant_id: str, calls: int | None, now: float) -> tuple[Meter, ...] | None:
-        """Give holds back (None: all that are left): the calls were not made, or not billed. None as in `settle`."""
+    def release(self, grant_id: str, calls: int, apart: Collection[int]) -> tuple[Meter, ...] | None:
+        """Give so many holds back: the calls were not made, or not billed. None as in `settle`.
+
+        `apart` are the numbers of those that have a size of their own; which of the others does not matter.
+        """
 
     def expire(self, now: float) -> list[Grant]:
         """Give back what is left of the grants whose time is over: their process died, or a call takes very long."""
@@ -198,11 +224,12 @@ class Book:
         self._grants[grant.id] = grant
         self._deadlines.append((grant.expires_at, grant.id))
 
-    def resize(self, grant: Grant, sizes: Sizes, now: float) -> None:
+    def resize(self, grant: Grant, number: int, sizes: Sizes, now: float) -> None:
+        before = grant.sizes_of(number)
         for meter in grant.meters:
-            meter.drop(_part(grant.sizes, meter), grant.left)
-            meter.hold(_part(sizes, meter), grant.left, now)
-        grant.sizes = sizes
+            meter.drop(_part(before, meter), 1)
+            meter.hold(_part(sizes, meter), 1, now)
+        grant.apart[number] = sizes
 
     def prolong(self, grant: Grant, expires_at: float) -> None:
         grant.expires_at = expires_at
@@ -210,11 +237,11 @@ class Book:
     def settle(self, lease: str, amount: Amount, now: float) -> tuple[Meter, ...] | None:
         grant_id, number = grant_of(lease)
         grant = self._grants.get(grant_id)
-        if grant is None or not 0 < number <= grant.calls or grant.drawn >> number & 1:
+        if grant is None or not grant.may_end(number):
             return None
         grant.drawn |= 1 << number
-        self._draw(grant, 1)
-        sizes = grant.sizes
+        sizes = grant.sizes_of(number)
+        self._draw(grant, number)
         money, tokens = amount
         if money is None:
             money = sizes.money.mean
@@ -224,13 +251,14 @@ class Book:
         spent.count(grant.meters, 1, now)
         return grant.meters
 
-    def release(self, grant_id: str, calls: int | None, now: float) -> tuple[Meter, ...] | None:
+    def release(self, grant_id: str, calls: int, apart: Collection[int]) -> tuple[Meter, ...] | None:
         grant = self._grants.get(grant_id)
         if grant is None or not grant.left:
             return None
-        given_back = grant.left if calls is None else min(calls, grant.left)
-        self._draw(grant, given_back)
-        grant.given_back += given_back
+        for number in apart:
+            self._draw(grant, number)
+        self._draw_alike(grant, calls - len(apart))
+        grant.given_back += calls
         self._drop_if_over(grant)
         return grant.meters
 
@@ -244,7 +272,9 @@ class Book:
             if grant.expires_at > now:
                 self._deadlines.append((grant.expires_at, grant_id))
                 continue
-            self._draw(grant, grant.left)
+            for number in list(grant.apart):
+                self._draw(grant, number)
+            self._draw_alike(grant, grant.left)
             over.append(grant)
         return over
 
@@ -284,7 +314,9 @@ class Book:
             meters = _with_own_budgets(meters_of(grant.who), grant.meters)
             for meter in meters:
                 if meter not in grant.meters:
-                    meter.hold(_part(grant.sizes, meter), grant.left, now)
+                    meter.hold(_part(grant.sizes, meter), grant.left - len(grant.apart), now)
+                    for sizes in grant.apart.values():
+                        meter.hold(_part(sizes, meter), 1, now)
             grant.meters = meters
 
     def forget(self, before: float, now: float) -> None:
@@ -318,7 +350,9 @@ class Book:
         for grant in self._grants.values():
             for meter in grant.meters if grant.left else ():
                 holds, amount = held.get(meter, (0, 0))
-                held[meter] = holds + grant.left, amount + grant.left * _part(grant.sizes, meter).mean
+                amount += (grant.left - len(grant.apart)) * _part(grant.sizes, meter).mean
+                amount += sum(_part(sizes, meter).mean for sizes in grant.apart.values())
+                held[meter] = holds + grant.left, amount
         return sum((meter.holds, meter.held) != amounts for meter, amounts in held.items())
 
     def _earlier(self, key: str, lease: str | None, now: float) -> list[_Spent]:
@@ -332,10 +366,10 @@ class Book:
         grant_id, number = grant_of(lease or "")
         grant = self._grants.get(grant_id)
         if grant is not None and 0 < number <= grant.calls:
-            if not grant.drawn >> number & 1:
+            if grant.may_end(number):
                 grant.drawn |= 1 << number
-                self._draw(grant, 1)
-                sizes = grant.sizes
+                sizes = grant.sizes_of(number)
+                self._draw(grant, number)
                 settled = _Spent(grant.who, grant.meters, sizes.money.mean, sizes.tokens.mean, _LONG_AGO)
                 earlier.append(settled)
             grant.booked += settled is not None
@@ -365,9 +399,20 @@ class Book:
         if over and not (grant.given_back and any(meter.is_own_budget for meter in grant.meters)):
             del self._grants[grant.id]
 
+    def _draw(self, grant: Grant, number: int) -> None:
+        """Hold nothing for the call of this number any longer, if anything is."""
+        own = grant.apart.pop(number, None) if grant.apart else None
+        if own is None:
+            self._draw_alike(grant, 1)
+            return
+        grant.left -= 1
+        for meter in grant.meters:
+            meter.drop(_part(own, meter), 1)
+
     @staticmethod
-    def _draw(grant: Grant, calls: int) -> None:
-        drawn = min(calls, grant.left)
+    def _draw_alike(grant: Grant, calls: int) -> None:
+        """Hold so many fewer of those that are alike, as far as there are any."""
+        drawn = min(calls, grant.left - len(grant.apart))
         if drawn:
             grant.left -= drawn
             for meter in grant.meters:

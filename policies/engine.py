@@ -16,28 +16,29 @@ from switchgear.usage import Usage
 
 from .accounts import Accounts
 from .admission import Granted, GrantRequest, Running, Ticket
-from .book import REPLACEABLE_S, Amount, Book, BookedCall, Grant, grant_of, lease_of
+from .book import REPLACEABLE_S, Amount, Book, BookedCall, Grant, lease_of
 from .breaker import State
 from .by_hand import ByHand
-from .capacity import Reported, Turn
+from .capacity import Turn
 from .costs import Costs, Price
 from .gate import Refusal, Wait
 from .judge import Judge, Said, Verdict, Way
 from .ladder import stand, throttle_rate
+from .leases import LEASE_S, Leases
 from .meters import Meter
 from .model import PolicySet, Unit, Who
 from .model import Runaway as OnRunaway
-from .queue import Queue, Retry, drop_first
-from .records import Extended, Held, Record, Released, Settled
-from .settlements import Settlement, Unbooked
+from .queue import Queue, drop_first
+from .records import Held, Record
+from .settlements import Unbooked
 from .sizing import Request
+from .spares import spare_calls
 from .transitions import Transition
 from .units import atoms, decimal
 from .watch import Watch
 
 __all__ = ["BookedCall", "Engine", "Price"]
 
-_LEASE_S = 300.0
 _UNREADY_RETRY_S = 1.0
 # A task may wait for a person for days; what it spent must still be known then.
 _TASK_IDLE_S = 7 * 86400.0
@@ -60,7 +61,7 @@ class Engine:
     judge: Judge = field(init=False)
     by_hand: ByHand = field(init=False)
     queue: Queue = field(init=False)
-    running: dict[str, Running] = field(default_factory=dict)
+    leases: Leases = field(init=False)
     _decided: OrderedDict[str, tuple[Who, Decision]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,9 @@ class Engine:
         self.watch = Watch(self.accounts)
         self.judge = Judge(self.accounts, self.costs)
         self.queue = Queue(self.accounts, self.costs)
+        self.leases = Leases(
+            self.book, self.costs, self.queue, self.accounts.trees, self.unbooked, self.records, self._moved
+        )
         self.by_hand = ByHand(self.accounts, self.watch, self.records, self._moved_by_hand)
 
     @property
@@ -81,6 +85,14 @@ class Engine:
         """Counts what changes decisions."""
         return self.watch.version
 
+    def count_versions_from(self, at: float) -> None:
+        """Let versions go on from the microseconds since the epoch, if they are not further.
+
+        What counts them up by one takes longer than a microsecond: an engine that starts later goes on from a higher
+        one, and of two decisions the one with the lower version is the older.
+        """
+        self.watch.version = max(self.watch.version, int(at * 1_000_000))
+
     # -- what has been spent
 
     def booked(self, calls: Iterable[BookedCall], now: float) -> None:
@@ -89,19 +101,10 @@ class Engine:
             money, tokens = call.cost, None if call.usage is None else call.usage.total
             if money is None and call.usage is not None:
                 money = self.costs.unpriced(call.usage)
-            if call.lease is not None:
-                self.unbooked.drop([call.lease])
             meters = self.accounts.of(call.who, (), now).meters
             amount = Amount(None if money is None else atoms(money), tokens)
-            ended_at = min(call.ended_at, now)
-            if call.lease is None and not self.book.has(call.key):
-                # A held call was counted to its tree when it went.
-                found = self.accounts.trees.called(call.who, call.task_id, 0, ended_at)
-                self.accounts.trees.ended(call.who, call.task_id, amount.money, 0, ended_at)
-                self._ran_away(call.who, found, now)
-            self.book.book(call.key, call.lease, call.who, meters, amount, ended_at, now)
-            self._moved(meters, now)
-        self.pump(now)
+            self.leases.booked(call, meters, amount, min(call.ended_at, now), now)
+        self.ended(now)
 
     def settle(
         self,
@@ -113,124 +116,34 @@ class Engine:
         response_id: str | None = None,
     ) -> bool:
         """A granted call ended with this usage (None: unknown). False where the lease is not held (any more)."""
-        grant_id, _ = grant_of(lease)
-        running = self.running.get(grant_id)
-        amount = Amount(None, None)
-        if running is not None and usage is not None:
-            answered = model or running.call.model
-            amount = self.costs.settled(running.asked.who, running.call, running.sized, answered, usage, now)
-            self.queue.ended(running, usage.total, 1, now)
-        if running is not None and running.asked.calls == 1:
-            del self.running[grant_id]
-        record = Settled(now, lease, model, usage, response_id, *amount)
-        if not self.settled(record, running):
-            return False
-        self.records.append(record)
-        self.pump(now)
-        return True
-
-    def settled(self, record: Settled, running: Running | None) -> bool:
-        """Count a call that ended, and expect its booking. False where it is counted already."""
-        touched = self.book.settle(record.lease, Amount(record.money, record.tokens), record.at)
-        if touched is None:
-            return False
-        self._moved(touched, record.at)
-        if running is not None:
-            self._ended(running, record.money, record.at)
-            model = record.model or running.call.model
-            self.unbooked.add(
-                Settlement(
-                    record.lease, running.asked, model, record.usage, record.response_id,
-                    running.began_at, record.at,
-                )
-            )  # fmt: skip
-        return True
+        settled = self.leases.settle(lease, model, usage, now, response_id)
+        self.ended(now)
+        return settled
 
     def release(self, lease: str, now: float, *, calls: int | None = None) -> bool:
         """Granted calls were not made, or not billed (None: all that are left). False as in `settle`."""
-        grant_id, _ = grant_of(lease)
-        running, held = self.running.get(grant_id), self.book.find(grant_id)
-        if held is not None:
-            # Which are left depends on what was booked by then; an engine that starts again reads that later.
-            calls = held.left if calls is None else min(calls, held.left)
-        if running is not None and calls:
-            self.queue.ended(running, 0, calls, now)
-        touched = self.book.release(grant_id, calls, now)
-        if touched is None:
-            return False
-        self.records.append(Released(now, grant_id, calls))
-        if running is not None and running.asked.calls == 1:
-            self._ended(running, None, now, billed=False)
-        self._moved(touched, now)
+        released = self.leases.release(lease, now, calls)
+        self.ended(now)
+        return released
+
+    def ended(self, now: float) -> None:
+        """Calls have ended: see to tasks that ran away, and let those go that fit now."""
+        ran_away, self.leases.ran_away = self.leases.ran_away, []
+        for who, found in ran_away:
+            self._ran_away(who, found, now)
         self.pump(now)
-        return True
-
-    def throttled(
-        self,
-        lease: str,
-        now: float,
-        retry_after_s: float,
-        said: Reported | None = None,
-        *,
-        jitter: float = 0.0,
-    ) -> Retry | None:
-        """A provider answered 429, unbilled: give the hold back and say when to try again. None where it is unknown.
-
-        `retry_after_s` is what the provider said; `jitter` in [0, 1) spreads those who come back.
-        """
-        running = self.running.get(grant_of(lease)[0])
-        retry = None if running is None else self.queue.throttled(running, retry_after_s, said, jitter, now)
-        return retry if self.release(lease, now) else None
-
-    def reported(self, lease: str, said: Reported) -> None:
-        """The answer to a granted call said what its provider allows."""
-        running = self.running.get(grant_of(lease)[0])
-        if running is not None:
-            self.queue.reported(running, said)
-
-    def extend(self, lease: str, output_tokens: int, now: float) -> bool:
-        """Hold more for a call that runs longer than was held for, if it fits; its time begins anew either way.
-
-        `output_tokens` is what the answer may yet come to in all. False where the ceilings do not leave that (or the
-        lease is not held): the call should end within what it has.
-        """
-        grant_id, _ = grant_of(lease)
-        grant, running = self.book.find(grant_id), self.running.get(grant_id)
-        if grant is None or running is None or not grant.left:
-            return False
-        call = replace(running.call, max_output_tokens=output_tokens)
-        wanted = self.costs.sized(running.asked.who, call, now, worst_case=True)
-        before = running.sized
-        self.book.resize(grant, wanted.sizes, now)
-        fits = all(
-            meter.bounds <= room or (meter.holds == grant.left and room > 0)
-            for meter in grant.meters
-            for room in (min(meter.room(now)),)
-        )
-        if not fits:
-            self.book.resize(grant, before.sizes, now)
-        else:
-            running.sized, running.call = wanted, call
-        self.book.prolong(grant, now + _LEASE_S)
-        self.records.append(Extended(now, grant_id, running.sized, grant.expires_at))
-        self._moved(grant.meters, now)
-        return fits
 
     def tick(self, now: float) -> None:
         """What happens by time alone: holds expire, windows roll, breakers recover, the queue moves."""
-        for grant in self.book.expire(now):
-            running = self.running.get(grant.id)
-            if running is not None and grant.calls == 1:
-                self._ended(running, None, now, billed=False)
-            self._moved(grant.meters, now)
+        self.leases.expire(now)
         self.by_hand.expire(now)
         self.watch.tick(now)
-        self.pump(now)
+        self.ended(now)
 
     def tidy(self, now: float) -> None:
         """Forget what is of no use any more; some seconds apart is often enough."""
         self.book.forget(now - self.horizon_s, now)
-        drop_first(self.running, lambda each: self.book.find(each.asked.id) is None)
+        drop_first(self.leases.running, lambda each: self.book.find(each.asked.id) is None)
         self.accounts.trees.tidy(now)
         self.watch.forget(self.accounts.drop_idle(now - _TASK_IDLE_S))
         self.queue.tidy(now)
@@ -257,16 +170,8 @@ class Engine:
 
     def asked(self, request_id: str) -> GrantRequest | None:
         """What was asked under this id, as long as asking again gets the same answer."""
-        running = self.running.get(request_id)
+        running = self.leases.running.get(request_id)
         return self.queue.asked(request_id) or (None if running is None else running.asked)
-
-    def tenant_of(self, grant_id: str) -> str | None:
-        """For whom calls were granted; None for a grant that is not known or was forgotten."""
-        running = self.running.get(grant_id)
-        if running is not None:
-            return running.asked.who.tenant
-        grant = self.book.find(grant_id)
-        return None if grant is None else grant.who.tenant
 
     def leave(self, request_id: str, now: float) -> None:
         """Nobody waits for this request's answer any more; its place is kept for a few seconds."""
@@ -386,15 +291,16 @@ class Engine:
 
     def _grant(self, request: GrantRequest, way: Way, turn: Turn[Ticket], now: float) -> Granted:
         sizes, who = way.sized.sizes, self.counted_as(request, way.call)
-        grant = Grant(request.id, who, way.found.meters, sizes, request.calls, request.calls, now + _LEASE_S)
-        drawn = self.queue.go(request, way.call, sizes.tokens.mean * request.calls, turn, now)
-        running = Running(request, way.call, way.sized, now, drawn)
-        self._ran_away(who, self.hold(grant, running, now), now)
-        self.records.append(Held(now, request, way.call, way.sized, grant.expires_at))
+        calls = request.calls + spare_calls(request, way, self.queue, self.accounts.trees, now)
+        grant = Grant(request.id, who, way.found.meters, sizes, calls, calls, now + LEASE_S)
+        drawn = self.queue.go(request, way.call, calls, sizes.tokens.mean * calls, turn, now)
+        self.leases.hold(grant, Running(request, way.call, way.sized, calls, now, drawn), now)
+        self.watch.touch(grant.meters)
+        self.records.append(Held(now, request, way.call, way.sized, grant.expires_at, calls))
         for account in way.found.accounts:
             if account.state is State.THROTTLED:
                 size = sizes.money if account.ceiling.unit is Unit.MONEY else sizes.tokens
-                pace = size.mean * request.calls / throttle_rate(account, stand(account, now))
+                pace = size.mean * calls / throttle_rate(account, stand(account, now))
                 account.paced_until = max(account.paced_until, now) + pace
         return self._granted(grant)
 
@@ -412,7 +318,7 @@ class Engine:
 
     def _again(self, request: GrantRequest, grant: Grant, now: float) -> Ticket:
         """The answer to a request that was granted: the first one was lost, with the engine that gave it perhaps."""
-        ticket, running = Ticket(request, now), self.running.get(grant.id)
+        ticket, running = Ticket(request, now), self.leases.running.get(grant.id)
         if grant.who.tenant != request.who.tenant:
             ticket.answer(self._refuse(Refusal(None, f"the id {request.id} was used before"), now))
             return ticket
@@ -430,27 +336,8 @@ class Engine:
         who = request.who
         return who if who.model == call.model else replace(who, model=call.model, provider=call.provider)
 
-    def hold(self, grant: Grant, running: Running, now: float) -> Runaway | None:
-        """Count a grant that was given; returns what its task's tree has run away by, the first time that it has."""
-        self.book.hold(grant, now)
-        self.running[grant.id] = running
-        self.watch.touch(grant.meters)
-        if grant.calls > 1:
-            # How many of them will be made shows as they end.
-            return None
-        asked = running.asked
-        return self.accounts.trees.called(asked.who, asked.task_id, grant.sizes.money.mean, now)
-
-    def _ended(self, running: Running, cost: int | None, now: float, *, billed: bool = True) -> None:
-        """A call of a tree ended; one whose cost is not known is taken to have cost what was expected."""
-        asked, expected, trees = running.asked, running.sized.sizes.money.mean, self.accounts.trees
-        if asked.calls > 1:
-            trees.called(asked.who, asked.task_id, expected, now)
-        took = (expected if cost is None else cost) if billed else None
-        trees.ended(asked.who, asked.task_id, took, expected, now)
-
-    def _ran_away(self, who: Who, found: Runaway | None, now: float) -> None:
-        if found is None or who.task is None:
+    def _ran_away(self, who: Who, found: Runaway, now: float) -> None:
+        if who.task is None:
             return
         self.watch.ran_away(who, str(found), now)
         workload = self.policies.workload(who.tenant, who.workload)

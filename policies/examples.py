@@ -186,6 +186,21 @@ EXAMPLES: dict[str, Example] = {
         {"throttled_for_s": 2, "headers": {"retry-after": "2", "x-ratelimit-limit-requests": "600"}},
         {"id": "call-0002"},
     ),
+    "POST /v1/grants:finish": Example(
+        {"finished": [{"lease": "call-0003:2", "held": True}, {"lease": "call-0003", "held": True}]},
+        {
+            "finished": [
+                {
+                    "lease": "call-0003:2",
+                    "do": "settle",
+                    "model": "gpt-4o",
+                    "usage": {"input_uncached": 2900, "output": 640},
+                    "response_id": "chatcmpl-9f3",
+                },
+                {"lease": "call-0003", "do": "release", "calls": 2},
+            ]
+        },
+    ),
     "GET /v1/shares": Example(
         {
             "providers": [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -26,10 +26,15 @@ from .bodies import (
     GrantBody,
     NotJsonError,
     ReleaseBody,
+    ReleaseOne,
     ScopesBody,
     SettleBody,
+    SettleOne,
+    Unreadable,
     read,
+    read_finished,
 )
+from .book import grant_of, lease_of
 from .runtime import Runtime
 from .wire import granted
 
@@ -71,6 +76,8 @@ class HotRoutes:
                 await self._decisions(key, receive, send)
             elif path == "/v1/grants" and method == "POST":
                 await self._grant(key, receive, send)
+            elif path == "/v1/grants:finish" and method == "POST":
+                await self._finish_all(key, receive, send)
             elif method == "POST" and (match := _GRANT.match(path)):
                 await self._finish(key, match["id"], match["hold"] or "1", match["verb"], receive, send)
             else:
@@ -124,50 +131,65 @@ class HotRoutes:
         except DeniedError:
             if grant is not None:
                 self.runtime.release(grant.lease)
+                self.runtime.ended()
             raise
         await _reply(send, granted(decision, grant))
 
     async def _finish(
         self, key: Key, grant_id: str, hold: str, verb: str, receive: Receive, send: Send
     ) -> None:
-        lease = f"{grant_id}:{hold}"
-        verbs = {"settle": self._settling, "extend": self._extending, "release": self._releasing}
-        finish = verbs[verb](lease, await _body(receive))
-        tenant = self.runtime.engine.tenant_of(grant_id)
-        # Another tenant's grant is answered as one that never was. Settling again, or after the call's span was
-        # booked, changes nothing and is no error.
-        said = finish() if tenant is None or key.speaks_for(tenant) else _UNKNOWN
+        lease, content = f"{grant_id}:{hold}", await _body(receive)
+        if verb == "settle":
+            said = self._settled(key, lease, read(SettleBody, content))
+        elif verb == "release":
+            said = self._released(key, lease, read(ReleaseBody, content))
+        else:
+            extending = read(ExtendBody, content)
+            may = self._is_of(key, lease)
+            said = {"held": may and self.runtime.extend(lease, extending.max_output_tokens)}
+        self.runtime.ended()
         await _reply(send, {"lease": lease, **said})
 
-    def _settling(self, lease: str, content: bytearray) -> Callable[[], Finished]:
-        body = read(SettleBody, content)
+    async def _finish_all(self, key: Key, receive: Receive, send: Send) -> None:
+        said = [self._finished(key, one) for one in read_finished(await _body(receive))]
+        self.runtime.ended()
+        await _reply(send, {"finished": said})
+
+    def _finished(self, key: Key, one: SettleOne | ReleaseOne | Unreadable) -> Finished:
+        if isinstance(one, Unreadable):
+            return {"lease": one.lease, "held": False, "error": one.error}
+        if isinstance(one, ReleaseOne):
+            return {"lease": one.lease, **self._released(key, one.lease, one)}
+        try:
+            lease = one.lease if ":" in one.lease else lease_of(one.lease, 1)
+            return {"lease": one.lease, **self._settled(key, lease, one)}
+        except _Refused as refused:
+            return {"lease": one.lease, "held": False, "error": refused.detail}
+
+    def _is_of(self, key: Key, lease: str) -> bool:
+        """Whether the key may end this call: another tenant's grant is answered as one that never was."""
+        tenant = self.runtime.engine.leases.tenant_of(grant_of(lease)[0])
+        return tenant is None or key.speaks_for(tenant)
+
+    def _settled(self, key: Key, lease: str, body: SettleBody) -> Finished:
+        """Settling again, or after the call's span was booked, changes nothing and is no error."""
         try:
             usage = body.usage.usage() if body.usage is not None else None
         except ValueError as error:
-            raise _Refused(422, "Invalid usage", str(error)) from None
+            raise _Refused(422, "Invalid usage", f"usage: {error}") from None
+        if not self._is_of(key, lease):
+            return _UNKNOWN
+        if body.headers:
+            self.runtime.reported(lease, body.headers)
+        return {"held": self.runtime.settle(lease, body.model, usage, body.response_id)}
 
-        def finish() -> Finished:
-            if body.headers:
-                self.runtime.reported(lease, body.headers)
-            return {"held": self.runtime.settle(lease, body.model, usage, body.response_id)}
-
-        return finish
-
-    def _releasing(self, lease: str, content: bytearray) -> Callable[[], Finished]:
-        body = read(ReleaseBody, content)
-        throttled_for_s = body.throttled_for_s
-        if throttled_for_s is None:
-            return lambda: {"held": self.runtime.release(lease, body.calls)}
-
-        def finish() -> Finished:
-            retry = self.runtime.throttled(lease, throttled_for_s, body.headers)
-            return {"held": retry is not None, "retry": None if retry is None else retry._asdict()}
-
-        return finish
-
-    def _extending(self, lease: str, content: bytearray) -> Callable[[], Finished]:
-        body = read(ExtendBody, content)
-        return lambda: {"held": self.runtime.extend(lease, body.max_output_tokens)}
+    def _released(self, key: Key, lease: str, body: ReleaseBody) -> Finished:
+        if not self._is_of(key, lease):
+            return _UNKNOWN
+        if body.throttled_for_s is None:
+            return {"held": self.runtime.release(lease, body.calls)}
+        retry = self.runtime.throttled(lease, body.throttled_for_s, body.headers, body.calls)
+        return {"held": retry is not None, "retry": None if retry is None else retry._asdict()}
 
 
 def _check_tenant(key: Key, tenant: str) -> None:

@@ -31,6 +31,8 @@ _DEVIATIONS_SQUARED = 16.0
 _PEAK_FADE = 32
 # A call that is expected to take at most a tenth of a ceiling is small beside it.
 _SMALL = 10
+# Holds of calls that nobody asks for yet, and all beside them, stay within so small a part of what is left.
+_SPARE = 10
 _UNLIMITED = 1 << 100
 _ALWAYS = (float("-inf"), float("inf"))
 
@@ -183,6 +185,14 @@ class Meter:
         if self.exposure(more, calls) <= self._room:
             return True
         return self.holds == 0 and calls == 1 and self.lets_alone(more, self._room, self._least)
+
+    def spare(self, more: Size, calls: int, now: float) -> int:
+        """How many calls may be held on top of these that nobody asks for yet, and nobody misses.
+
+        All in flight and they stay within a small part of what is left, even if each comes to its bound.
+        """
+        room = min(self.room(now))
+        return (room // _SPARE - self.bounds) // max(more.bound, 1) - calls
 
     @staticmethod
     def lets_alone(more: Size, left: int, limit: int) -> bool:

@@ -21,6 +21,7 @@ _REPLIES: dict[str, type[msgspec.Struct]] = {
     "GET /v1/decisions": replies.Decision,
     "POST /v1/decisions:batch": replies.Decisions,
     "POST /v1/grants": replies.Granting,
+    "POST /v1/grants:finish": replies.FinishedAll,
     "POST /v1/grants/{id}:settle": replies.Finished,
     "POST /v1/grants/{id}:extend": replies.Finished,
     "POST /v1/grants/{id}:release": replies.Released,
@@ -43,6 +44,7 @@ _BODIES = (
     bodies.SettleBody,
     bodies.ExtendBody,
     bodies.ReleaseBody,
+    bodies.FinishBody,
 )
 
 
@@ -98,6 +100,7 @@ def _hot_routes() -> dict[str, Any]:
             "Hold money for a call; waits in the queue up to `wait` seconds. Asked again by its `id`, it is the same",
             bodies.GrantBody,
         ),
+        "/v1/grants:finish": _post("Granted calls ended, of any grants, at once", bodies.FinishBody),
         "/v1/grants/{id}:settle": _post("A granted call ended with this usage", bodies.SettleBody, grant_id),
         "/v1/grants/{id}:extend": _post(
             "A granted call runs longer than was held for; `held` says whether it may",

@@ -91,11 +91,32 @@ class Queue:
         del self.pending[ticket.request.id]
         self._answered[ticket.request.id] = ticket
 
-    def go(self, request: GrantRequest, call: Request, tokens: int, turn: Turn[Ticket], now: float) -> Drawn:
+    def go(
+        self, request: GrantRequest, call: Request, calls: int, tokens: int, turn: Turn[Ticket], now: float
+    ) -> Drawn:
         """Calls go, and are expected to take so many tokens in all. A degraded one goes in the lane of its stand-in."""
         who, key = request.who, self.lanes.key(call.provider, call.model)
-        taken = self.lanes.opened(key).take(tokens, now, who.tier, who.tenant, request.calls)
-        return Drawn(key, taken, turn.serve(tokens, request.calls))
+        taken = self.lanes.opened(key).take(tokens, now, who.tier, who.tenant, calls)
+        return Drawn(key, taken, turn.serve(tokens, calls))
+
+    def is_missed(self, request: GrantRequest, meters: Iterable[Meter]) -> bool:
+        """Whether anybody beside this request, whose turn it is, waits for its lane or for one of these meters."""
+        call = request.call
+        lane = self.lanes.key(call.provider, call.model)
+        return self.order.waiting_for(lane) > 1 or self.order.anybody_at(map(id, meters))
+
+    def spare(self, request: GrantRequest, tokens: int, now: float) -> int | None:
+        """How many calls of so many tokens a lane has to spare for its tenant; None where it is not limited."""
+        who, call = request.who, request.call
+        lane = self.lanes.get(self.lanes.key(call.provider, call.model))
+        if lane is None:
+            return None
+        return lane.spare(who.tenant, who.tier, tokens, now, self.accounts.policies.weight)
+
+    def attempted(self, running: Running, now: float) -> None:
+        """A call of a grant for several was made, without having been asked for by itself."""
+        who = running.asked.who
+        self.retries.ask((who.tenant, who.workload), 1, now)
 
     def ended(self, running: Running, tokens: int, calls: int, now: float) -> None:
         """So many calls of a grant have ended, and took so many tokens."""
@@ -109,7 +130,13 @@ class Queue:
             self.lanes.opened(running.drawn.lane).reports(said)
 
     def throttled(
-        self, running: Running, retry_after_s: float, said: Reported | None, jitter: float, now: float
+        self,
+        running: Running,
+        lease: str,
+        retry_after_s: float,
+        said: Reported | None,
+        jitter: float,
+        now: float,
     ) -> Retry:
         """A provider answered 429: nothing goes there before it says so, and whoever asks comes back at another moment.
 
@@ -120,7 +147,7 @@ class Queue:
         lane = self.lanes.opened(key)
         lane.throttled(now, retry_after_s, said)
         verdict = self.retries.ask((asked.who.tenant, asked.who.workload), asked.attempt + 1, now)
-        at = lane.retry_at(asked.id, now, tokens=running.sized.sizes.tokens.mean, jitter=jitter)
+        at = lane.retry_at(lease, now, tokens=running.sized.sizes.tokens.mean, jitter=jitter)
         return Retry(verdict.allowed, max(0.0, at - now), verdict.reason)
 
     def share(self, who: Who, now: float) -> float | None:

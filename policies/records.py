@@ -44,14 +44,17 @@ class Held(_Record, tag="held", frozen=True):
     call: Request
     sized: Sized
     expires_at: float
+    calls: int | None = None
+    """For how many calls in all; None, as before there were spare ones: for as many as were asked for."""
 
 
 class Extended(_Record, tag="extended", frozen=True):
-    """What is left of a grant is held at another size, or for longer."""
+    """One hold of a grant has another size; all that are left of it have more time."""
 
     grant: str
     sized: Sized
     expires_at: float
+    number: int = 1
 
 
 class Settled(_Record, tag="settled", frozen=True):
@@ -70,6 +73,8 @@ class Released(_Record, tag="released", frozen=True):
 
     grant: str
     calls: int | None
+    apart: tuple[int, ...] = ()
+    """The numbers of those that had a size of their own. Of those that are alike it does not matter which."""
 
 
 class Forced(_Record, tag="forced", frozen=True):

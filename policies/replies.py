@@ -21,6 +21,8 @@ __all__ = [
     "Decisions",
     "Explanation",
     "Finished",
+    "FinishedAll",
+    "FinishedOne",
     "Forced",
     "Granting",
     "Health",
@@ -123,6 +125,21 @@ class Released(Finished):
     """`retry` is there where a call was throttled, and null where it held nothing."""
 
     retry: Retry | UnsetType | None = UNSET
+
+
+class FinishedOne(_Reply):
+    """As where one call is settled or released; `error` says what is wrong with it where it cannot be read."""
+
+    lease: str | None
+    held: bool
+    retry: Retry | UnsetType | None = UNSET
+    error: Annotated[str, Meta(description='"field: why"')] | UnsetType = UNSET
+
+
+class FinishedAll(_Reply):
+    """What became of each, in the order of the request."""
+
+    finished: list[FinishedOne]
 
 
 class Band(_Reply):

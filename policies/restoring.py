@@ -24,8 +24,9 @@ def restore(engine: Engine, records: Iterable[Record], now: float) -> int:
 
     Nothing is written down again, and nothing is decided: breakers are read at the first tick.
     """
-    position, before = 0, now - engine.horizon_s
+    position, before, latest = 0, now - engine.horizon_s, 0.0
     for record in records:
+        latest = max(latest, record.at)
         if isinstance(record, Position):
             position = record.seq if record.at <= before else position
         elif isinstance(record, Held):
@@ -33,15 +34,19 @@ def restore(engine: Engine, records: Iterable[Record], now: float) -> int:
         elif isinstance(record, Settled):
             _settled(engine, record)
         elif isinstance(record, Released):
-            engine.book.release(record.grant, record.calls, record.at)
+            engine.leases.released(record)
         elif isinstance(record, Extended):
             _extended(engine, record)
         elif isinstance(record, Learned):
             _learned(engine, record)
         else:
             _by_hand(engine, record)
+    # Whatever the clock says now.
+    engine.count_versions_from(latest)
     engine.accounts.limit(now)
-    engine.book.expire(now)
+    engine.leases.expire(now)
+    # The engine before acted on them.
+    engine.leases.ran_away.clear()
     return position
 
 
@@ -87,33 +92,26 @@ def _held(engine: Engine, record: Held) -> None:
         return
     who = engine.counted_as(request, record.call)
     found = engine.accounts.of(who, request.budgets, now)
-    grant = Grant(
-        request.id,
-        who,
-        found.meters,
-        record.sized.sizes,
-        request.calls,
-        request.calls,
-        record.expires_at,
-    )
-    engine.hold(grant, Running(request, record.call, record.sized, now), now)
+    calls = request.calls if record.calls is None else record.calls
+    grant = Grant(request.id, who, found.meters, record.sized.sizes, calls, calls, record.expires_at)
+    engine.leases.hold(grant, Running(request, record.call, record.sized, calls, now), now)
 
 
 def _settled(engine: Engine, record: Settled) -> None:
-    grant_id, _ = grant_of(record.lease)
-    running = engine.running.get(grant_id)
-    if running is not None and record.usage is not None and record.money is not None:
-        engine.costs.learn(running.asked.who, running.call, running.sized, record.usage, record.money)
-    if engine.settled(record, running) and running is not None and running.asked.calls == 1:
-        del engine.running[grant_id]
+    grant_id, number = grant_of(record.lease)
+    running = engine.leases.running.get(grant_id)
+    if running is not None:
+        running.ended |= 1 << number
+        if record.usage is not None and record.money is not None:
+            sized = running.size_of(number)
+            engine.costs.learn(running.asked.who, running.call, sized, record.usage, record.money)
+    engine.leases.settled(record, running)
 
 
 def _extended(engine: Engine, record: Extended) -> None:
-    grant, running = engine.book.find(record.grant), engine.running.get(record.grant)
+    grant, running = engine.book.find(record.grant), engine.leases.running.get(record.grant)
     if grant is not None and running is not None:
-        running.sized = record.sized
-        engine.book.resize(grant, record.sized.sizes, record.at)
-        engine.book.prolong(grant, record.expires_at)
+        engine.leases.extended(record, grant, running)
 
 
 def _by_hand(engine: Engine, record: Record) -> None:

@@ -68,6 +68,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self.loaded_at = self.clock()
+        self.engine.count_versions_from(self.loaded_at)
         self.engine.accounts.open_windows(self.loaded_at)
         self._file_stamp = self._stamp()
 
@@ -124,31 +125,33 @@ class Runtime:
                 return tag, [self.engine.told(one, verdict, now) for one, verdict in told]
             await _first(self._changed, gone, deadline - now)
 
+    # Of one lease. Whoever ends several says `ended` once, after them and before anyone is told.
+
     def settle(self, lease: str, model: str | None, usage: Usage | None, response_id: str | None) -> bool:
-        settled = self.engine.settle(lease, model, usage, self.clock(), response_id=response_id)
-        self.after_change()
-        return settled
+        return self.engine.leases.settle(lease, model, usage, self.clock(), response_id)
 
     def release(self, lease: str, calls: int | None = None) -> bool:
-        released = self.engine.release(lease, self.clock(), calls=calls)
-        self.after_change()
-        return released
+        return self.engine.leases.release(lease, self.clock(), calls)
 
-    def throttled(self, lease: str, retry_after_s: float, headers: Mapping[str, str]) -> Retry | None:
+    def throttled(
+        self, lease: str, retry_after_s: float, headers: Mapping[str, str], calls: int | None
+    ) -> Retry | None:
         now = self.clock()
         jitter = random.random()  # noqa: S311 - jitter
-        retry = self.engine.throttled(lease, now, retry_after_s, parse(headers, now), jitter=jitter)
-        self.after_change()
-        return retry
+        said = parse(headers, now)
+        return self.engine.leases.throttled(lease, now, retry_after_s, said, calls, jitter=jitter)
 
     def reported(self, lease: str, headers: Mapping[str, str]) -> None:
         """The headers of a provider's answer name its limits."""
-        self.engine.reported(lease, parse(headers, self.clock()))
+        self.engine.leases.reported(lease, parse(headers, self.clock()))
 
     def extend(self, lease: str, output_tokens: int) -> bool:
-        extended = self.engine.extend(lease, output_tokens, self.clock())
+        return self.engine.leases.extend(lease, output_tokens, self.clock())
+
+    def ended(self) -> None:
+        """Calls have ended: write that down, and let those go that fit now."""
+        self.engine.ended(self.clock())
         self.after_change()
-        return extended
 
     def booked(self, calls: Sequence[BookedCall]) -> None:
         self.engine.booked(calls, self.clock())

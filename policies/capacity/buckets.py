@@ -11,6 +11,7 @@ background work so leaves interactive waits as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +78,10 @@ class Buckets:
     def holds(self, tier: Tier, amount: float) -> bool:
         """Whether the tier's bucket holds so much."""
         return self.rate is None or self._levels[tier] >= amount
+
+    def level(self, tier: Tier) -> float:
+        """What the tier's bucket holds; endless where nothing limits it."""
+        return math.inf if self.rate is None else self._levels[tier]
 
     def draw(self, tier: Tier, amount: float) -> None:
         """Take it out (negative: put it back)."""

@@ -22,6 +22,9 @@ _LONGEST_PAUSE_S = 60.0
 # Less than this no provider allows; a limit that was learned from a burst's 429s must not starve a quiet minute.
 _LEAST_REQUESTS = 6.0
 _LEAST_TOKENS = 10_000.0
+# Calls that are not made yet, but may be at any moment: a provider that enforces its minutes in slices must not meet
+# them as a burst.
+_SPARE_S = 0.5
 
 
 class Taken(NamedTuple):
@@ -63,6 +66,7 @@ class Lane:
     _slots: Slots = field(default_factory=Slots)
     _refilled_at: float | None = None
     _claims: tuple[int, tuple[Claim, ...]] = (-1, ())
+    _entitlements: tuple[int, dict[tuple[str, Tier], float]] = (-1, {})
 
     def __post_init__(self) -> None:
         self._requests = Learned(self.capacity.requests_per_minute, _LEAST_REQUESTS)
@@ -102,6 +106,29 @@ class Lane:
         self._token_count.add(tokens, now)
         self._by_party.setdefault((tenant, tier), Lately()).add(tokens, now)
         return Taken(tenant, tier, tokens / calls)
+
+    def spare(
+        self, tenant: str, tier: Tier, tokens: int, now: float, weight: Callable[[str], float]
+    ) -> int | None:
+        """How many calls of so many tokens a tenant may draw in advance; None where nothing limits them.
+
+        Half a second of what it is entitled to, and half of what its tier has left at most: none while the provider
+        throttles, or has done so lately and is being probed.
+        """
+        if now < self.paused_until or self._is_tight(now):
+            return 0
+        self._refill(now)
+        limits = (
+            (self._requests.limit(now), self._request_buckets.level(tier), 1),
+            (self._tokens.limit(now), self._token_buckets.level(tier), tokens),
+        )
+        part = self._entitled(tenant, tier, now, weight)
+        calls = [
+            int(max(0.0, min(limit / 60.0 * _SPARE_S * part, level / 2)) / each)
+            for limit, level, each in limits
+            if limit is not None and each
+        ]
+        return min(calls, default=None)
 
     def settle(self, taken: Taken, tokens: int, now: float, calls: int = 1) -> None:
         """So many of the calls took so many tokens in all (0: they were not served). Once for each call."""
@@ -213,6 +240,19 @@ class Lane:
             party = (waits.tenant, waits.tier)
             demand[party] = demand.get(party, 0.0) + waits.tokens
         return tuple(Claim(tenant, tier, weight(tenant), wants) for (tenant, tier), wants in demand.items())
+
+    def _is_tight(self, now: float) -> bool:
+        """Whether 429s have taught less than what was declared or reported, lately."""
+        return self._requests.learned(now) is not None or self._tokens.learned(now) is not None
+
+    def _entitled(self, tenant: str, tier: Tier, now: float, weight: Callable[[str], float]) -> float:
+        """The part of its capacity that a tenant could claim in a tier, beside all who used it lately."""
+        if self._entitlements[0] != int(now) or (tenant, tier) not in self._entitlements[1]:
+            parties = {*self._by_party, (tenant, tier)}
+            claims = [Claim(name, of_tier, weight(name), 1.0) for name, of_tier in parties]
+            shares = share_out(1.0, claims, self.tier_weights)
+            self._entitlements = int(now), {(s.tenant, s.tier): s.entitlement or 0.0 for s in shares}
+        return self._entitlements[1][tenant, tier]
 
     def _refill(self, now: float) -> None:
         if now == self._refilled_at:

@@ -129,6 +129,7 @@ class FairOrder(Generic[T]):
         entry = Entry(key, item, flow, tokens, tuple(accounts), at, next(self._numbers))
         self._entries[key] = entry
         flow.waiting += 1
+        line.waiting += 1
         self._ready(entry)
 
     def discard(self, key: str, now: float) -> None:
@@ -186,6 +187,15 @@ class FairOrder(Generic[T]):
         """Anything may have moved: the first that waits for each account is tried in the next round."""
         self.wake(list(self._parks), now)
 
+    def waiting_for(self, lane: Hashable) -> int:
+        """How many wait for a lane, of any tier; those that wait for an account first among them."""
+        lines = (self._lines.get((tier.rank, lane)) for tier in Tier)
+        return sum(line.waiting for line in lines if line is not None)
+
+    def anybody_at(self, accounts: Iterable[Hashable]) -> bool:
+        """Whether anybody waits for one of these accounts."""
+        return any(account in self._parks for account in accounts)
+
     def backlog(self) -> Iterator[Backlog]:
         """What waits, by lane, tier and tenant."""
         for line in self._lines.values():
@@ -210,6 +220,7 @@ class FairOrder(Generic[T]):
         del self._entries[entry.key]
         entry.waits = False
         entry.flow.waiting -= 1
+        entry.flow.line.waiting -= 1
         if entry.park is None:
             entry.flow.leave(entry)
             self._next(entry, None, now)

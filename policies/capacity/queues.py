@@ -125,6 +125,8 @@ class Line:
     number: int
     flows: dict[str, Flow] = field(default_factory=dict)
     active: int = 0
+    waiting: int = 0
+    """Of all flows, those that wait for an account among them."""
     rank: int = field(init=False)
     """Its tier's, more urgent while one is to be tried that has waited long for an account."""
     last: Flow | None = None

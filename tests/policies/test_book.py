@@ -70,14 +70,18 @@ class CounterIsLedger(RuleBasedStateMachine):
         self.booked: dict[str, Call] = {}
         self.given_back: dict[str, int] = {}
         self.calls: dict[str, int] = {}
+        self.apart: dict[str, tuple[Decimal, int]] = {}
+        """Holds that were extended, and have a size of their own."""
         self.lease_of_key: dict[str, str | None] = {}
         self.expires: dict[str, float] = {}
         self.journal: list[object] = []
 
-    @rule(output=st.integers(1, 5000), calls=st.integers(1, 3))
-    def grant(self, output: int, calls: int) -> None:
-        granted = self.caller.ask(self.now, output=output, task="t", calls=calls).grant
+    @rule(output=st.integers(1, 5000), calls=st.integers(1, 3), spare=st.integers(0, 3))
+    def grant(self, output: int, calls: int, spare: int) -> None:
+        granted = self.caller.ask(self.now, output=output, task="t", calls=calls, spare=spare).grant
         assert granted is not None
+        assert calls <= granted.calls <= calls + spare
+        calls = granted.calls
         self.left[granted.id] = self.calls[granted.id] = calls
         self._size(granted.id)
         self.undrawn |= {lease_of(granted.id, number): granted.id for number in range(1, calls + 1)}
@@ -87,9 +91,10 @@ class CounterIsLedger(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, output: int | None) -> None:
         lease = data.draw(st.sampled_from(sorted(self.undrawn)))
         usage = None if output is None else Usage(output=output)
+        took = self._took(lease, output)
         assert self.caller.engine.settle(lease, "m", usage, self.now)
-        grant = self._drawn(lease)
-        self.settled[lease] = Call(*self._took(grant, output), self.now)
+        self._drawn(lease)
+        self.settled[lease] = Call(*took, self.now)
 
     @precondition(lambda self: self.settled)
     @rule(data=st.data())
@@ -98,20 +103,36 @@ class CounterIsLedger(RuleBasedStateMachine):
         assert not self.caller.engine.settle(lease, "m", Usage(output=1), self.now)
 
     @precondition(lambda self: any(self.left.values()))
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), calls=st.one_of(st.none(), st.integers(1, 4)), number=st.integers(0, 3))
+    def release(self, data: st.DataObject, calls: int | None, number: int) -> None:
+        """So many, those alike first; a single one that was extended where it is named."""
         grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
-        assert self.caller.engine.release(lease_of(grant, 1), self.now)
-        self.given_back[grant] = self.left[grant]
-        self.left[grant] = 0
+        lease = lease_of(grant, number) if number else grant
+        assert self.caller.engine.release(lease, self.now, calls=calls)
+        given_back = min(calls or self.left[grant], self.left[grant])
+        apart = [each for each in self.apart if each.rpartition(":")[0] == grant]
+        alike = self.left[grant] - len(apart)
+        named = [lease] if given_back == 1 and lease in apart else apart[: max(0, given_back - alike)]
+        for each in named:
+            del self.apart[each]
+        self.given_back[grant] = self.given_back.get(grant, 0) + given_back
+        self.left[grant] -= given_back
         self._forget_what_is_over(grant)
 
-    @precondition(lambda self: any(self.left.values()))
+    @precondition(lambda self: self.undrawn)
     @rule(data=st.data(), output=st.integers(1, 20_000))
     def extend(self, data: st.DataObject, output: int) -> None:
-        grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
-        assert self.caller.engine.extend(lease_of(grant, 1), output, self.now)
-        self._size(grant)
+        """One hold has another size; the others of its grant keep theirs."""
+        lease = data.draw(st.sampled_from(sorted(self.undrawn)))
+        grant = self.undrawn[lease]
+        is_held = self._is_held(lease)
+        assert self.caller.engine.leases.extend(lease, output, self.now) is is_held
+        if is_held:
+            found = self.caller.engine.book.find(grant)
+            assert found is not None
+            size = found.sizes_of(int(lease.rpartition(":")[2]))
+            self.apart[lease] = (decimal(size.money.mean), size.tokens.mean)
+            self.expires[grant] = self.now + 300.0
 
     @precondition(lambda self: self.undrawn or self.settled)
     @rule(
@@ -122,20 +143,21 @@ class CounterIsLedger(RuleBasedStateMachine):
     def a_span_is_booked(self, data: st.DataObject, cost: int | None, late: float) -> None:
         lease = data.draw(st.sampled_from(sorted([*self.undrawn, *self.settled])))
         grant = lease.rpartition(":")[0]
+        took = self._took(lease, cost)
         if lease in self.undrawn:
             self._drawn(lease)
-        self._book(f"call of {lease}", lease, cost, self.now - late, self.settled.pop(lease, None), grant)
+        self._book(f"call of {lease}", lease, cost, self.now - late, self.settled.pop(lease, None), took)
         self._forget_what_is_over(grant)
 
     @precondition(lambda self: self.booked)
     @rule(data=st.data(), cost=st.integers(0, 5000))
     def a_span_comes_again(self, data: st.DataObject, cost: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.booked)))
-        self._book(key, self.lease_of_key[key], cost, self.booked[key].at, None, "")
+        self._book(key, self.lease_of_key[key], cost, self.booked[key].at, None, (cost * MICRO, cost))
 
     @rule(cost=st.integers(0, 5000))
     def a_call_without_a_hold_is_booked(self, cost: int) -> None:
-        self._book(f"unguarded {len(self.booked)}", None, cost, self.now, None, "")
+        self._book(f"unguarded {len(self.booked)}", None, cost, self.now, None, (cost * MICRO, cost))
 
     @rule(passed=st.sampled_from([0.01, 20.0, 301.0, 7200.0, 40_000.0]))
     def time_passes(self, passed: float) -> None:
@@ -144,6 +166,9 @@ class CounterIsLedger(RuleBasedStateMachine):
         for grant, at in self.expires.items():
             if at <= self.now:
                 self.left[grant] = 0
+                self.apart = {
+                    lease: size for lease, size in self.apart.items() if self.undrawn[lease] != grant
+                }
 
     @rule()
     def the_engine_starts_again(self) -> None:
@@ -165,31 +190,45 @@ class CounterIsLedger(RuleBasedStateMachine):
         self.each[grant] = (decimal(found.sizes.money.mean), found.sizes.tokens.mean)
         self.expires[grant] = found.expires_at
 
-    def _took(self, grant: str, tokens: int | None) -> tuple[Decimal, int]:
-        return self.each[grant] if tokens is None else (tokens * MICRO, tokens)
+    def _took(self, lease: str, tokens: int | None) -> tuple[Decimal, int]:
+        """What was told, else what it was held at."""
+        held = self.apart.get(lease, self.each[lease.rpartition(":")[0]])
+        return held if tokens is None else (tokens * MICRO, tokens)
 
-    def _drawn(self, lease: str) -> str:
-        grant = self.undrawn.pop(lease)
-        self.left[grant] -= self.left[grant] > 0
-        return grant
+    def _is_held(self, lease: str) -> bool:
+        grant = self.undrawn[lease]
+        apart = sum(each.rpartition(":")[0] == grant for each in self.apart)
+        return lease in self.apart or self.left[grant] > apart
+
+    def _drawn(self, lease: str) -> None:
+        held = self._is_held(lease)
+        self.apart.pop(lease, None)
+        self.left[self.undrawn.pop(lease)] -= held
 
     def _forget_what_is_over(self, grant: str) -> None:
         """A grant whose calls are all booked or given back is not known any more."""
-        leases = [lease_of(grant, number) for number in (1, 2, 3)]
+        leases = [lease_of(grant, number) for number in range(1, self.calls[grant] + 1)]
         booked = sum(f"call of {lease}" in self.booked for lease in leases)
         waits = any(lease in self.settled for lease in leases)
         if booked + self.given_back.get(grant, 0) >= self.calls[grant] and not waits:
             self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
 
     def _book(
-        self, key: str, lease: str | None, cost: int | None, at: float, settled: Call | None, grant: str
+        self,
+        key: str,
+        lease: str | None,
+        cost: int | None,
+        at: float,
+        settled: Call | None,
+        took: tuple[Decimal, int],
     ) -> None:
         usage = None if cost is None else Usage(output=cost)
         money = None if cost is None else cost * MICRO
         self.caller.engine.booked([BookedCall(key, WHO, usage, money, at, lease)], self.now)
         earlier = [call for call in (settled, self.booked.get(key)) if call is not None]
         unknown = cost is None and bool(earlier)
-        took = (earlier[0].money, earlier[0].tokens) if unknown else self._took(grant, cost)
+        if unknown:
+            took = (earlier[0].money, earlier[0].tokens)
         self.booked[key] = Call(*took, max([at, *(call.at for call in earlier)]))
         self.lease_of_key[key] = lease
 
@@ -201,7 +240,12 @@ class CounterIsLedger(RuleBasedStateMachine):
         for account in self.caller.engine.accounts:
             name, window = account.ceiling.name, account.ceiling.window
             each = {grant: Call(*took, 0.0).of(name) for grant, took in self.each.items()}
-            assert account.held == sum(each[grant] * left for grant, left in self.left.items())
+            apart = {lease: Call(*took, 0.0).of(name) for lease, took in self.apart.items()}
+            alike = self.left | {}
+            for lease in apart:
+                alike[lease.rpartition(":")[0]] -= 1
+            held = sum(each[grant] * left for grant, left in alike.items()) + sum(apart.values())
+            assert (account.held, account.meter.holds) == (held, sum(self.left.values()))
             begin, end, slack = 0.0, inf, 0.0
             if name in WINDOWS:
                 begin, slack = self.now - WINDOWS[name], WINDOWS[name] / 240

@@ -5,7 +5,7 @@ What a scope counts is worked out here from what was asked and told alone, and c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import count
 from math import inf
@@ -80,10 +80,23 @@ class Grant:
     expires_at: float
     money: Decimal
     tokens: int
+    apart: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
+    """Those that were extended."""
     given_back: int = 0
     booked: int = 0
     settled: int = 0
     """Those that are settled and not booked."""
+
+    def holds(self, lease: str) -> bool:
+        """Whether something is held for this call, which has not ended."""
+        return lease in self.apart or self.left > len(self.apart)
+
+    def size(self, lease: str) -> tuple[Decimal, int]:
+        return self.apart.get(lease, (self.money, self.tokens))
+
+    def held(self, unit: Unit) -> Decimal:
+        sizes = [*self.apart.values()] + [(self.money, self.tokens)] * (self.left - len(self.apart))
+        return Decimal(sum(money if unit is Unit.MONEY else tokens for money, tokens in sizes))
 
 
 def counts(account: Account, who: Who, budgets: frozenset[str]) -> bool:
@@ -123,13 +136,15 @@ class Scenes(RuleBasedStateMachine):
         task=st.sampled_from([None, "t", "root"]),
         output=st.integers(1, 3000),
         calls=st.integers(1, 3),
+        spare=st.integers(0, 2),
     )
-    def ask(self, tenant: str, workload: str, task: str | None, output: int, calls: int) -> None:
+    def ask(self, tenant: str, workload: str, task: str | None, output: int, calls: int, spare: int) -> None:
         owner = "ann" if (tenant, workload) == ("acme", "w") else None
         who = Who(tenant, workload, Tier.INTERACTIVE, task, "openai", "m", owner)
         budgets = (("root", Decimal(500)), ("sub", Decimal(400))) if task == "root" else ()
+        call = Request("openai", "m", 0, output)
         request = GrantRequest(
-            f"g{next(self.ids)}", who, Request("openai", "m", 0, output), frozenset(), budgets, calls=calls
+            f"g{next(self.ids)}", who, call, frozenset(), budgets, calls=calls, spare=spare
         )
         ticket = self.engine.request(request, self.now)
         if ticket.grant is None:
@@ -141,7 +156,7 @@ class Scenes(RuleBasedStateMachine):
         found = self.engine.book.find(request.id)
         assert found is not None
         own = frozenset(name for name, _ in budgets)
-        sizes = found.sizes
+        sizes, calls = found.sizes, ticket.grant.calls
         self.grants[request.id] = Grant(
             who, own, calls, calls, found.expires_at, decimal(sizes.money.mean), sizes.tokens.mean
         )
@@ -153,9 +168,9 @@ class Scenes(RuleBasedStateMachine):
         lease = data.draw(st.sampled_from(sorted(self.undrawn)))
         usage = None if output is None else Usage(output=output)
         assert self.engine.settle(lease, "m", usage, self.now)
-        grant = self._drawn(lease)
+        grant, size = self._drawn(lease)
         grant.settled += 1
-        self.settled[lease] = self._call(grant, grant.who, output, self.now)
+        self.settled[lease] = self._call(grant, grant.who, size, output, self.now)
 
     @precondition(lambda self: any(grant.left for grant in self.grants.values()))
     @rule(data=st.data())
@@ -163,18 +178,22 @@ class Scenes(RuleBasedStateMachine):
         grant_id = data.draw(st.sampled_from(sorted(i for i, grant in self.grants.items() if grant.left)))
         grant = self.grants[grant_id]
         assert self.engine.release(lease_of(grant_id, 1), self.now)
-        grant.given_back, grant.left = grant.given_back + grant.left, 0
+        grant.given_back, grant.left, grant.apart = grant.given_back + grant.left, 0, {}
         self._drop_if_over(grant_id)
 
-    @precondition(lambda self: any(grant.left for grant in self.grants.values()))
+    @precondition(lambda self: self.undrawn)
     @rule(data=st.data(), output=st.integers(1, 5000))
     def extend(self, data: st.DataObject, output: int) -> None:
-        grant_id = data.draw(st.sampled_from(sorted(i for i, grant in self.grants.items() if grant.left)))
-        self.engine.extend(lease_of(grant_id, 1), output, self.now)
-        found, grant = self.engine.book.find(grant_id), self.grants[grant_id]
-        assert found is not None
-        grant.money, grant.tokens = decimal(found.sizes.money.mean), found.sizes.tokens.mean
-        grant.expires_at = self.now + 300.0
+        lease = data.draw(st.sampled_from(sorted(self.undrawn)))
+        grant = self.grants[self.undrawn[lease]]
+        if self.engine.leases.extend(lease, output, self.now):
+            assert grant.holds(lease)
+            found = self.engine.book.find(self.undrawn[lease])
+            assert found is not None
+            size = found.sizes_of(int(lease.rpartition(":")[2]))
+            grant.apart[lease] = (decimal(size.money.mean), size.tokens.mean)
+        if grant.holds(lease):
+            grant.expires_at = self.now + 300.0
 
     # -- what the collector tells
 
@@ -192,10 +211,10 @@ class Scenes(RuleBasedStateMachine):
         lease = data.draw(st.sampled_from(sorted([*self.undrawn, *self.settled])))
         grant_id = lease.rpartition(":")[0]
         settled = self.settled.pop(lease, None)
-        grant = self.grants[grant_id] if settled is not None else self._drawn(lease)
+        grant, size = (self.grants[grant_id], None) if settled is not None else self._drawn(lease)
         grant.booked += 1
         who = replace(grant.who, model=model or grant.who.model)
-        call = self._call(grant, who, output, self.now - late)
+        call = self._call(grant, who, size or (Decimal(0), 0), output, self.now - late)
         if settled is not None:
             grant.settled -= 1
             call.at = max(call.at, settled.at)
@@ -225,7 +244,7 @@ class Scenes(RuleBasedStateMachine):
         self.engine.tick(self.now)
         for grant in self.grants.values():
             if grant.expires_at <= self.now:
-                grant.left = 0
+                grant.left, grant.apart = 0, {}
         self.engine.tidy(self.now)
         known = {grant_id for grant_id in self.grants if self.engine.book.find(grant_id) is not None}
         for grant_id, grant in self.grants.items():
@@ -289,9 +308,7 @@ class Scenes(RuleBasedStateMachine):
         for account in self.engine.accounts:
             name, unit, window = account.ceiling.name, account.ceiling.unit, account.ceiling.window
             in_flight = [grant for grant in self.grants.values() if counts(account, grant.who, grant.budgets)]
-            each = [grant.money if unit is Unit.MONEY else Decimal(grant.tokens) for grant in in_flight]
-            held = sum(left.left * amount for left, amount in zip(in_flight, each, strict=True))
-            assert account.held == held, name
+            assert account.held == sum(grant.held(unit) for grant in in_flight), name
             assert account.meter.holds == sum(grant.left for grant in in_flight), name
 
             begin, end, slack = 0.0, inf, 0.0
@@ -315,14 +332,17 @@ class Scenes(RuleBasedStateMachine):
 
     # -- inside
 
-    def _call(self, grant: Grant, who: Who, output: int | None, at: float) -> Call:
-        took = (grant.money, grant.tokens) if output is None else (output * MICRO, output)
-        return Call(who, grant.budgets, *took, at)
+    def _call(self, grant: Grant, who: Who, size: tuple[Decimal, int], output: int | None, at: float) -> Call:
+        money, tokens = size if output is None else (output * MICRO, output)
+        return Call(who, grant.budgets, money, tokens, at)
 
-    def _drawn(self, lease: str) -> Grant:
+    def _drawn(self, lease: str) -> tuple[Grant, tuple[Decimal, int]]:
+        """The grant of a call that ends, and what was held for it."""
         grant = self.grants[self.undrawn.pop(lease)]
-        grant.left -= grant.left > 0
-        return grant
+        size = grant.size(lease)
+        grant.left -= grant.holds(lease)
+        grant.apart.pop(lease, None)
+        return grant, size
 
     def _book(self, key: str, lease: str | None, call: Call, *, unknown: bool = False) -> None:
         usage, money = (None, None) if unknown else (Usage(output=call.tokens), call.money)

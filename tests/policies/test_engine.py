@@ -102,7 +102,7 @@ def test_a_long_call_that_is_extended_again_and_again_is_settled_to_what_it_cost
     caller = Caller(engine(HOUR))
     lease = caller.ask(0.0).grant.lease  # type: ignore[union-attr]
     for now in (200.0, 400.0, 600.0, 800.0):
-        assert caller.engine.extend(lease, 900, now)
+        assert caller.engine.leases.extend(lease, 900, now)
         caller.engine.tick(now)
         caller.engine.tidy(now)
     assert caller.engine.settle(lease, "m", Usage(output=10), 810.0)
@@ -151,7 +151,7 @@ def test_nothing_is_kept_of_a_grant_whose_calls_are_booked_or_given_back() -> No
     caller.engine.release(given_back.lease, 3.0)
     caller.engine.tidy(4.0)
     assert list(caller.engine.book.grants()) == []
-    assert caller.engine.running == {}
+    assert caller.engine.leases.running == {}
 
 
 def test_a_call_cannot_have_ended_after_it_was_told_of() -> None:

@@ -65,7 +65,7 @@ def test_after_a_429_nothing_goes_out_before_the_provider_said_so() -> None:
     caller = Caller(engine(HOUR, more=CAPACITY.replace("60", "6000")))
     granted = caller.ask(0.0).grant
     assert granted is not None
-    caller.engine.throttled(granted.lease, 0.0, 3.0)
+    caller.engine.leases.throttled(granted.lease, 0.0, 3.0, None)
     waiting = caller.ask(0.1)
     caller.engine.tick(2.9)
     assert waiting.decision is None
@@ -87,7 +87,9 @@ def test_a_request_that_nobody_waits_for_is_not_granted_but_keeps_its_place() ->
 def test_who_is_throttled_is_told_a_moment_of_its_own_and_no_workload_only_retries() -> None:
     caller = Caller(engine(HOUR.replace("0.01", "100"), more=CAPACITY.replace("60", "120")))
     grants = [caller.ask(0.0 + n).grant for n in range(8)]
-    told = [caller.engine.throttled(grant.lease, 10.0, 3.0) for grant in grants if grant is not None]
+    told = [
+        caller.engine.leases.throttled(grant.lease, 10.0, 3.0, None) for grant in grants if grant is not None
+    ]
     retries = [retry for retry in told if retry is not None]
     # Not before the provider said, and half a second apart at 120 calls a minute.
     assert retries[0].after_s == 3.0

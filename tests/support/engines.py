@@ -47,12 +47,15 @@ class Caller:
         needs: tuple[str, ...] = (),
         budgets: tuple[tuple[str, Decimal], ...] = (),
         calls: int = 1,
+        spare: int = 0,
         agent: str | None = None,
     ) -> Ticket:
         self.asked += 1
         who = Who(tenant, "w", Tier(tier), task, "openai", model)
         call = Request("openai", model, 0, output)
-        request = GrantRequest(f"g{self.asked}", who, call, frozenset(needs), budgets, agent, calls=calls)
+        request = GrantRequest(
+            f"g{self.asked}", who, call, frozenset(needs), budgets, agent, calls=calls, spare=spare
+        )
         return self.engine.request(request, now)
 
 
