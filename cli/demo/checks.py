@@ -50,9 +50,9 @@ def every_call_booked_once(run: Run) -> Check:
         truth = served.get(row.response_id or "")
         if truth is None:
             faults.append(f"{row.response_id} of {row.tenant} was never served")
-        elif (row.tenant, row.cost) != (truth.tenant, truth.cost):
-            faults.append(f"{truth.id}: {row.tenant} {row.cost} booked, {truth.tenant} {truth.cost} billed")
-    billed = sum((one.cost for one in run.log.served), Decimal(0))
+        elif (row.tenant, row.cost) != (truth.tenant, truth.billed):
+            faults.append(f"{truth.id}: {row.tenant} {row.cost} booked, {truth.tenant} {truth.billed} billed")
+    billed = sum((one.billed for one in run.log.served), Decimal(0))
     booked = sum((row.cost for row in run.booked if row.cost is not None), Decimal(0))
     detail = f"{len(served)} calls and {billed:f} USD served, {len(run.booked)} and {booked:f} USD booked"
     if faults:

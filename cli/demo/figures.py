@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from .account import TOO_MANY, Log
+from switchgear.testing import TOO_MANY, Log
+
 from .outcome import Outcome, TaskEnd
 
 __all__ = ["Allowance", "Booked", "Figures", "Run", "figures", "p95", "peak", "waits"]
@@ -63,10 +64,10 @@ def figures(tenant: str, run: Run, allowance: Allowance) -> Figures:
     """The tenant's row of the table."""
     served = [one for one in run.log.served if one.tenant == tenant]
     tasks = [task.end for outcome in run.outcomes if outcome.tenant == tenant for task in outcome.tasks]
-    highest = peak(((one.served_at, one.cost) for one in served), allowance.window_s)
+    highest = peak(((one.served_at, one.billed) for one in served), allowance.window_s)
     return Figures(
         calls=len(served),
-        cost=sum((one.cost for one in served), Decimal(0)),
+        cost=sum((one.billed for one in served), Decimal(0)),
         limited=sum(one.tenant == tenant and one.status == TOO_MANY for one in run.log.refused),
         wait_p95_s=p95(waits(tenant, run)),
         finished=tasks.count(TaskEnd.FINISHED),
@@ -74,7 +75,7 @@ def figures(tenant: str, run: Run, allowance: Allowance) -> Figures:
         failed=tasks.count(TaskEnd.FAILED),
         peak=highest,
         over=max(Decimal(0), highest - allowance.limit),
-        largest=max((one.cost for one in served), default=Decimal(0)),
+        largest=max((one.billed for one in served), default=Decimal(0)),
     )
 
 

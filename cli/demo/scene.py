@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from .account import Log
+from switchgear.testing import Log
+
 from .children import Child, Children, DemoError, free_port
 from .figures import Booked, Run
 from .outcome import Outcome

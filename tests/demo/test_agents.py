@@ -9,10 +9,10 @@ import switchgear as sg
 from cli.demo.agents import play
 from cli.demo.callers import caller
 from cli.demo.outcome import CallEnd, Outcome, TaskEnd
-from cli.demo.provider import running
 from cli.demo.workload import TENANTS, Branch, CallPlan, TaskPlan, TenantPlan
 from switchgear.decision import Action, Decision
 from switchgear.errors import BudgetExceeded
+from switchgear.testing import provider as running
 
 CALL = CallPlan("openai", "gpt-4o", 200, 50, 0, 20, max_tokens=100)
 
@@ -74,8 +74,8 @@ async def test_sub_agents_are_tasks_of_their_own_under_the_root():
 @pytest.mark.parametrize("tenant", TENANTS)
 async def test_each_tenants_way_of_calling_reaches_the_provider_under_its_name(tenant):
     with running() as provider:
-        provider.refuse_next("openai", 2)
-        outcome = await play(tenant_of(tenant, calls=3), caller(tenant, provider.base_url_anthropic))
+        provider.fail_next("openai", 429, times=2, retry_after_s=0.01)
+        outcome = await play(tenant_of(tenant, calls=3), caller(tenant, provider.anthropic_url))
         log = provider.log()
     assert [task.end for task in outcome.tasks] == [TaskEnd.FINISHED]
     assert sorted(call.response_id for call in outcome.calls) == sorted(one.id for one in log.served)
@@ -85,10 +85,8 @@ async def test_each_tenants_way_of_calling_reaches_the_provider_under_its_name(t
 
 async def test_a_call_lost_after_all_retries_is_a_failed_one():
     with running() as provider:
-        provider.refuse_next("openai", 6)
-        outcome = await play(
-            tenant_of("northwind", calls=1), caller("northwind", provider.base_url_anthropic)
-        )
+        provider.fail_next("openai", 429, times=6, retry_after_s=0.01)
+        outcome = await play(tenant_of("northwind", calls=1), caller("northwind", provider.anthropic_url))
     assert [call.end for call in outcome.calls] == [CallEnd.FAILED]
     assert len(provider.log().refused) == 1 + 5
 

@@ -11,11 +11,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cli.demo.account import Log, Refused, Served
 from cli.demo.checks import ceilings_hold, every_call_booked_once, interactive_waits_less
 from cli.demo.figures import Allowance, Booked, Figures, Run, figures, p95, peak
 from cli.demo.outcome import CallEnd, CallSeen, Outcome, TaskEnd, TaskSeen, judge
 from cli.demo.report import check_lines, compare, table, to_json
+from switchgear.testing import Log, Refused, Served
 from switchgear.usage import Usage
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ from itertools import chain
 
 import pytest
 
-from cli.demo import wire
 from cli.demo.workload import TENANTS, TaskPlan, plan
+from switchgear.testing.wire import anthropic, openai
 from switchgear.usage import Usage
 
 
@@ -68,7 +68,8 @@ def test_the_provider_counts_what_was_planned():
                 "max_tokens": call.max_tokens,
                 "messages": [{"role": "user", "content": call.prompt}],
             }
-            assert wire.read(call.provider, body).usage == Usage(
+            wire = {"openai": openai, "anthropic": anthropic}[call.provider]
+            assert wire.read(call.model, body).usage == Usage(
                 input_uncached=call.input_tokens - call.cached_tokens - call.written_tokens,
                 cache_read=call.cached_tokens,
                 cache_write_5m=call.written_tokens,

@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from serving import Serving
 
 import switchgear as sg
-from cli.demo import provider as fake
 from cli.demo.rates import RATES, bill
 from collector.pricing import Quote
 from policies.runtime import Runtime
 from policies.service import create_app
+from switchgear import testing
 from switchgear.usage import Usage
 
 POLICY = """
@@ -68,11 +68,10 @@ def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
 
 
 @pytest.fixture
-def provider() -> Iterator[fake.Running]:
+def provider() -> Iterator[testing.Provider]:
     """A provider of this test's own, without limits."""
-    application = fake.Provider()
-    with Serving(application) as running:
-        yield fake.Running(application, running.port)
+    with testing.provider() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

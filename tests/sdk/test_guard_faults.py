@@ -26,15 +26,15 @@ from provider_clients import (
 from waiting import until
 
 import switchgear as sg
-from cli.demo import provider as fake
 from switchgear.request import read
+from switchgear.testing import Provider
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
 
 
 def test_an_engine_that_is_away_never_stops_an_agent(
-    provider: fake.Running, configured: Configure, caplog: pytest.LogCaptureFixture
+    provider: Provider, configured: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured("http://127.0.0.1:9")
     with sg.task("writer", tenant="acme"), openai_client(provider) as client:
@@ -68,7 +68,7 @@ def nonsense() -> list[Any]:
 
 @pytest.mark.parametrize("answer", nonsense())
 def test_an_engine_that_answers_nonsense_never_stops_an_agent(
-    answer: Any, provider: fake.Running, configured: Configure
+    answer: Any, provider: Provider, configured: Configure
 ) -> None:
     with answering(json.dumps(answer).encode()) as url, openai_client(provider) as client:
         configured(url)
@@ -79,7 +79,7 @@ def test_an_engine_that_answers_nonsense_never_stops_an_agent(
 
 
 def test_an_engine_that_is_silent_holds_up_one_call_and_not_each(
-    provider: fake.Running, configured: Configure
+    provider: Provider, configured: Configure
 ) -> None:
     with answering(None) as url, openai_client(provider) as client:
         configured(url)
@@ -115,7 +115,7 @@ def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
 
 @pytest.mark.parametrize("granted", [0, 1], ids=["at once", "after the grants came"])
 def test_cancelled_calls_leave_no_hold(
-    provider: fake.Running, engine_of: Engines, configured: Configure, granted: int
+    provider: Provider, engine_of: Engines, configured: Configure, granted: int
 ) -> None:
     engine = engine_of()
     configured(engine.url)
@@ -148,7 +148,7 @@ def test_a_stream_that_is_dropped_without_being_closed_is_settled(
     client_of: Any,
     create: Any,
     read: int,
-    provider: fake.Running,
+    provider: Provider,
     engine_of: Engines,
     configured: Configure,
 ) -> None:

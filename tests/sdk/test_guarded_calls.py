@@ -35,7 +35,7 @@ from provider_clients import (
 from waiting import until
 
 import switchgear as sg
-from cli.demo import provider as fake
+from switchgear.testing import Provider
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
@@ -89,7 +89,7 @@ def test_a_call_is_held_and_then_counted_at_what_it_cost(
     client_of: Any,
     call: Any,
     cost: Decimal,
-    provider: fake.Running,
+    provider: Provider,
     engine_of: Engines,
     configured: Configure,
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_denial_reaches_the_caller_as_itself_after_one_attempt(
     client_of: Any,
     call: Any,
     cost: Decimal,
-    provider: fake.Running,
+    provider: Provider,
     engine_of: Engines,
     configured: Configure,
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_denial_known_locally_needs_no_round_trip(
     client_of: Any,
     call: Any,
     cost: Decimal,
-    provider: fake.Running,
+    provider: Provider,
     engine_of: Engines,
     configured: Configure,
 ) -> None:
@@ -178,33 +178,29 @@ def test_a_guarded_http_client_keeps_the_sdk_s_own_timeouts_and_limits(
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 def test_an_sdk_client_takes_the_guarded_http_client(
-    kind: str, provider: fake.Running, engine_of: Engines, configured: Configure
+    kind: str, provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of(limit="0.000001")
     configured(engine.url)
     with sg.http_client(for_=kind) as http, sg.task("writer", tenant="acme"):
         if kind == "openai":
-            client: Any = openai.OpenAI(
-                base_url=provider.base_url_openai, api_key="sk-test", http_client=http
-            )
+            client: Any = openai.OpenAI(base_url=provider.openai_url, api_key="sk-test", http_client=http)
         else:
-            client = anthropic.Anthropic(
-                base_url=provider.base_url_anthropic, api_key="sk-test", http_client=http
-            )
+            client = anthropic.Anthropic(base_url=provider.anthropic_url, api_key="sk-test", http_client=http)
         with pytest.raises(sg.BudgetExceeded):
             (openai_call if kind == "openai" else anthropic_call)(client)
     assert provider.log().served == ()
 
 
 def test_each_attempt_has_its_own_hold_and_the_span_says_which(
-    provider: fake.Running,
+    provider: Provider,
     engine_of: Engines,
     configured: Configure,
     spans: InMemorySpanExporter,
 ) -> None:
     engine = engine_of()
     tracer = configured(engine.url).get_tracer("tests")
-    provider.refuse_next("openai", times=1, retry_after_s=0.01)
+    provider.fail_next("openai", 429, times=1, retry_after_s=0.01)
 
     with (
         sg.task("writer", tenant="acme"),
@@ -222,7 +218,7 @@ def test_each_attempt_has_its_own_hold_and_the_span_says_which(
 
 
 def test_a_stream_that_is_left_early_counts_at_its_hold(
-    provider: fake.Running, engine_of: Engines, configured: Configure
+    provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of()
     configured(engine.url)
@@ -241,7 +237,7 @@ def test_a_stream_that_is_left_early_counts_at_its_hold(
 
 
 def test_near_its_ceiling_an_interactive_call_goes_out_to_the_declared_stand_in(
-    provider: fake.Running, engine_of: Engines, configured: Configure
+    provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     engine = engine_of(limit="0.0300", ladder="[{at: 1%, do: degrade}]")
     configured(engine.url)
@@ -259,7 +255,7 @@ def test_near_its_ceiling_an_interactive_call_goes_out_to_the_declared_stand_in(
 
 
 def test_a_budget_in_code_lowers_the_ceiling_of_its_task(
-    provider: fake.Running, engine_of: Engines, configured: Configure
+    provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of().url)
     with (
@@ -271,7 +267,7 @@ def test_a_budget_in_code_lowers_the_ceiling_of_its_task(
 
 
 def test_a_budget_that_the_engine_cannot_use_lifts_no_ceiling(
-    provider: fake.Running, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
+    provider: Provider, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured(engine_of(limit="0.000001").url)
     with (
@@ -284,7 +280,7 @@ def test_a_budget_that_the_engine_cannot_use_lifts_no_ceiling(
 
 
 def test_a_call_outside_any_task_is_made_but_not_guarded(
-    provider: fake.Running, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
+    provider: Provider, engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured(engine_of(limit="0.000001").url)
     with openai_client(provider) as client:
@@ -293,7 +289,7 @@ def test_a_call_outside_any_task_is_made_but_not_guarded(
     assert any("outside any task is not guarded" in r.message for r in caplog.records)
 
 
-def test_wrapping_twice_changes_nothing(provider: fake.Running) -> None:
+def test_wrapping_twice_changes_nothing(provider: Provider) -> None:
     with openai_client(provider) as client:
         send = sg.wrap(client)._client.send
         assert sg.wrap(client)._client.send is send
@@ -308,14 +304,14 @@ def test_a_client_whose_calls_would_pass_unseen_is_refused() -> None:
 
 
 def test_a_client_class_of_one_s_own_is_guarded(
-    provider: fake.Running, engine_of: Engines, configured: Configure
+    provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     class Mine(openai.OpenAI):
         pass
 
     configured(engine_of(limit="0.000001").url)
     with (
-        Mine(base_url=provider.base_url_openai, api_key="sk-test") as client,
+        Mine(base_url=provider.openai_url, api_key="sk-test") as client,
         sg.task("writer", tenant="acme"),
         pytest.raises(sg.BudgetExceeded),
     ):
@@ -328,7 +324,7 @@ def test_a_client_of_another_kind_is_refused() -> None:
 
 
 def test_a_denial_comes_back_from_another_process(
-    provider: fake.Running, engine_of: Engines, configured: Configure
+    provider: Provider, engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of(limit="0.000001").url)
     with (

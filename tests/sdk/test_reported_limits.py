@@ -23,12 +23,12 @@ from provider_clients import (
     openai_client,
     openai_stream,
 )
-from serving import Serving
 from waiting import until
 
 import switchgear as sg
-from cli.demo import provider as fake
+from switchgear import testing
 from switchgear.control import Control
+from switchgear.testing import Provider
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
@@ -54,20 +54,10 @@ def headers() -> dict[str, str]:
 
 
 @pytest.fixture
-def provider(headers: dict[str, str]) -> Iterator[fake.Running]:
-    application = fake.Provider()
-
-    async def telling(scope: Any, receive: Any, send: Any) -> None:
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                more = [(name.encode(), value.encode()) for name, value in headers.items()]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        await application(scope, receive, with_headers)
-
-    with Serving(telling) as running:
-        yield fake.Running(application, running.port)
+def provider(headers: dict[str, str]) -> Iterator[Provider]:
+    with testing.provider() as running:
+        running.headers = headers
+        yield running
 
 
 @pytest.fixture
@@ -91,7 +81,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     return seen
 
 
-def call(make: Any, client_of: Any, provider: fake.Running) -> None:
+def call(make: Any, client_of: Any, provider: Provider) -> None:
     """Make one guarded call of a task, sync or async."""
 
     async def asynchronous() -> None:
@@ -123,7 +113,7 @@ def test_the_engine_learns_a_limit_from_a_call_that_was_answered(
     client_of: Any,
     make: Any,
     says: dict[str, str],
-    provider: fake.Running,
+    provider: Provider,
     headers: dict[str, str],
     ends: list[tuple[str, dict[str, Any]]],
     engine_of: Engines,
@@ -159,7 +149,7 @@ def test_a_throttled_attempt_tells_what_the_refusal_said(
     client_of: Any,
     make: Any,
     name: str,
-    provider: fake.Running,
+    provider: Provider,
     headers: dict[str, str],
     ends: list[tuple[str, dict[str, Any]]],
     engine_of: Engines,
@@ -168,7 +158,7 @@ def test_a_throttled_attempt_tells_what_the_refusal_said(
     engine = engine_of()
     configured(engine.url)
     headers.update({"retry-after-ms": "20", "x-ratelimit-remaining-requests": "0"} | BESIDE)
-    provider.refuse_next(name, retry_after_s=0.02)
+    provider.fail_next(name, 429, retry_after_s=0.02)
 
     call(make, client_of, provider)
 
@@ -182,7 +172,7 @@ def test_a_throttled_attempt_tells_what_the_refusal_said(
 
 
 def test_what_a_provider_says_at_too_great_length_costs_no_settlement(
-    provider: fake.Running,
+    provider: Provider,
     headers: dict[str, str],
     ends: list[tuple[str, dict[str, Any]]],
     engine_of: Engines,
@@ -204,7 +194,7 @@ def test_what_a_provider_says_at_too_great_length_costs_no_settlement(
 
 
 def test_where_a_provider_says_nothing_an_engine_that_reads_no_headers_is_sent_none(
-    provider: fake.Running,
+    provider: Provider,
     ends: list[tuple[str, dict[str, Any]]],
     engine_of: Engines,
     configured: Configure,

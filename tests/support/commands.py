@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.demo.account import Served
-from cli.demo.provider import running
+from cli.demo.rates import RATES, bill
+from switchgear import testing
 
 __all__ = ["TERMINAL", "UP", "Run", "Start", "agent_ran", "listening", "ran", "starting", "until_up", "up_on"]
 
@@ -90,10 +90,10 @@ def until_up(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
-def agent_ran(folder: Path, env: Mapping[str, str]) -> Served:
+def agent_ran(folder: Path, env: Mapping[str, str]) -> testing.Served:
     """Run examples/agent.py to its end, with a provider of its own: the call that it was served."""
-    with running() as provider:
-        asked = {"OPENAI_BASE_URL": provider.base_url_openai, "OPENAI_API_KEY": "none"}
+    with testing.provider(price=bill, models=RATES) as provider:
+        asked = {"OPENAI_BASE_URL": provider.openai_url, "OPENAI_API_KEY": "none"}
         agent = subprocess.run(
             [sys.executable, str(AGENT)],
             cwd=folder,
@@ -103,7 +103,7 @@ def agent_ran(folder: Path, env: Mapping[str, str]) -> Served:
             timeout=ENDS_WITHIN_S,
         )
         assert (agent.returncode, agent.stderr) == (0, "")
-        (served,) = provider.log().served
+        (served,) = provider.served
     return served
 
 

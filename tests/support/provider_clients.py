@@ -7,7 +7,7 @@ from decimal import Decimal
 import anthropic
 import openai
 
-from cli.demo import provider as fake
+from switchgear.testing import Provider
 
 # 40 characters of input make 10 tokens; the marker fixes the answer's length.
 TEXT = "Summarise this. [[demo output=50]]      "
@@ -19,20 +19,20 @@ OPENAI_COST = (10 * Decimal("2.50") + 50 * Decimal("10.00")) / MILLION
 ANTHROPIC_COST = (10 * Decimal("1.00") + 50 * Decimal("5.00")) / MILLION
 
 
-def openai_client(at: fake.Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=at.base_url_openai, api_key="sk-test")
+def openai_client(at: Provider) -> openai.OpenAI:
+    return openai.OpenAI(base_url=at.openai_url, api_key="sk-test")
 
 
-def anthropic_client(at: fake.Running) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=at.base_url_anthropic, api_key="sk-test")
+def anthropic_client(at: Provider) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=at.anthropic_url, api_key="sk-test")
 
 
-def async_openai_client(at: fake.Running) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=at.base_url_openai, api_key="sk-test")
+def async_openai_client(at: Provider) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=at.openai_url, api_key="sk-test")
 
 
-def async_anthropic_client(at: fake.Running) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(base_url=at.base_url_anthropic, api_key="sk-test")
+def async_anthropic_client(at: Provider) -> anthropic.AsyncAnthropic:
+    return anthropic.AsyncAnthropic(base_url=at.anthropic_url, api_key="sk-test")
 
 
 def openai_call(client: openai.OpenAI) -> None:

@@ -6,7 +6,18 @@
 from .fake import Latency, Price, Provider
 from .faults import Fault
 from .limits import Limits
-from .log import Log, Refused, Served
+from .log import TOO_MANY, Log, Refused, Served
 from .running import provider
 
-__all__ = ["Fault", "Latency", "Limits", "Log", "Price", "Provider", "Refused", "Served", "provider"]
+__all__ = [
+    "TOO_MANY",
+    "Fault",
+    "Latency",
+    "Limits",
+    "Log",
+    "Price",
+    "Provider",
+    "Refused",
+    "Served",
+    "provider",
+]

@@ -9,8 +9,9 @@ import httpx
 import openai
 import pytest
 
-from cli.demo.account import Log
-from cli.demo.provider import Latency, Limits, running
+from cli.demo.rates import RATES, bill
+from switchgear import testing
+from switchgear.testing import Latency, Limits, Log
 from switchgear.usage import Usage
 
 PROMPT = "[[demo output=300 cached=40 reasoning=20]] " + "x" * 357  # 400 characters: 100 tokens
@@ -19,8 +20,8 @@ CACHING = "[[demo output=50 cached=30 write_5m=20 write_1h=10]] " + "x" * 347
 
 @pytest.fixture(scope="module")
 def served():
-    with running() as running_provider:
-        yield running_provider
+    with testing.provider(price=bill, models=RATES) as running:
+        yield running
 
 
 @pytest.fixture
@@ -31,11 +32,11 @@ def provider(served):
 
 
 def openai_of(provider, **more):
-    return openai.OpenAI(base_url=provider.base_url_openai, api_key="sk-demo", **more)
+    return openai.OpenAI(base_url=provider.openai_url, api_key="sk-demo", **more)
 
 
 def anthropic_of(provider, **more):
-    return anthropic.Anthropic(base_url=provider.base_url_anthropic, api_key="sk-demo", **more)
+    return anthropic.Anthropic(base_url=provider.anthropic_url, api_key="sk-demo", **more)
 
 
 def user(text):
@@ -70,7 +71,7 @@ def test_a_streamed_openai_answer_ends_with_its_usage_only_when_asked(provider):
 
 
 async def test_the_async_openai_client_streams(provider):
-    async with openai.AsyncOpenAI(base_url=provider.base_url_openai, api_key="sk-demo") as client:
+    async with openai.AsyncOpenAI(base_url=provider.openai_url, api_key="sk-demo") as client:
         events = await client.chat.completions.create(
             model="gpt-4o-mini", messages=user(PROMPT), stream=True, stream_options={"include_usage": True}
         )
@@ -134,7 +135,7 @@ def test_the_same_request_without_a_marker_gets_the_same_length(provider):
 )
 def test_over_the_limit_is_429_with_retry_after(limits, served):
     with (
-        running(limits={"openai": limits}) as provider,
+        testing.provider(limits={"openai": limits}) as provider,
         openai_of(provider, max_retries=0) as client,
     ):
         for _ in range(served):
@@ -148,7 +149,7 @@ def test_over_the_limit_is_429_with_retry_after(limits, served):
 
 
 def test_an_ordered_refusal_is_retried_by_the_sdk_and_only_the_answer_is_billed(provider):
-    provider.refuse_next("anthropic", 2)
+    provider.fail_next("anthropic", 429, times=2, retry_after_s=0.01)
     with anthropic_of(provider) as client:
         client.messages.create(model="claude-haiku-4-5", max_tokens=10, messages=user("hello"))
     assert len(provider.log().served) == 1
@@ -165,7 +166,7 @@ def test_an_ordered_refusal_is_retried_by_the_sdk_and_only_the_answer_is_billed(
     ],
 )
 def test_a_request_that_the_api_would_refuse_is_refused(provider, body, status):
-    answer = httpx.post(f"{provider.base_url_openai}/chat/completions", json=body)
+    answer = httpx.post(f"{provider.openai_url}/chat/completions", json=body)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert provider.log().served == ()
@@ -178,11 +179,11 @@ def test_latency_grows_with_the_output_up_to_a_bound():
 
 
 def test_the_log_survives_its_way_over_http_and_a_reset_empties_it(provider):
-    provider.refuse_next("openai", 1)
+    provider.fail_next("openai", 429, times=1, retry_after_s=0.01)
     with openai_of(provider) as client:
         client.chat.completions.create(model="gpt-4o", messages=user(PROMPT))
-    document = httpx.get(f"{provider.base_url_anthropic}/admin/log").json()
+    document = httpx.get(f"{provider.anthropic_url}/admin/log").json()
     log = provider.log()
     assert Log.from_json(document) == Log(list(log.served), list(log.refused))
-    httpx.post(f"{provider.base_url_anthropic}/admin/reset")
+    httpx.post(f"{provider.anthropic_url}/admin/reset")
     assert provider.log() == Log()
