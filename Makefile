@@ -41,7 +41,7 @@ test: install ## run the test suite on all cores (ARGS="-n0 tests/sdk -k usage":
 # They stand before the newest on the path, and share whatever else those need: both majors run on the same versions.
 test-previous: $(PREVIOUS)/.ready ## run the guard's tests under the previous major versions of the provider SDKs
 	@PYTHONPATH=$(PREVIOUS) $(BIN)/python -c 'import anthropic, openai; print("anthropic", anthropic.__version__, "openai", openai.__version__)'
-	PYTHONPATH=$(PREVIOUS) $(BIN)/python -m pytest tests/sdk/test_guarded_calls.py $(ARGS)
+	PYTHONPATH=$(PREVIOUS) $(BIN)/python -m pytest tests/sdk/test_guarded_calls.py tests/sdk/frameworks $(ARGS)
 
 $(PREVIOUS)/.ready: requirements-previous.lock $(READY)
 	@rm -rf $(PREVIOUS)

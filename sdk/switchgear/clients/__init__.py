@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from ..errors import ConfigError
+from .langchain import inner_clients
 from .sdks import KNOWN, guarded_http_client, wrap_sdk
 
 __all__ = ["http_client", "wrap"]
@@ -16,12 +17,14 @@ C = TypeVar("C")
 
 
 def wrap(client: C) -> C:
-    """Guard an OpenAI or Anthropic client, sync or async, and return that same client.
+    """Guard an OpenAI or Anthropic client, sync or async, or a chat model of LangChain's, and return that same one.
 
-    Copies made with `with_options` share its HTTP client and are guarded too. Wrapping twice changes nothing.
-    Raises ConfigError for a client of another kind.
+    Copies made with `with_options` share its HTTP client and are guarded too, and so are all chat models of one base
+    URL, for which LangChain keeps one HTTP client. Wrapping twice changes nothing. Raises ConfigError for a client of
+    another kind, or for a chat model that calls by such a one.
     """
-    if not any(guards(client) for guards in _KINDS):
+    inner = tuple(inner_clients(client)) or (client,)
+    if not all(any(guards(each) for guards in _KINDS) for each in inner):
         kind = type(client)
         raise ConfigError(f"wrap: {kind.__module__}.{kind.__qualname__} is no client of {' or '.join(KNOWN)}")
     return client
