@@ -57,6 +57,9 @@ class Granted:
     most: Decimal
     currency: str
     expires_at: float
+    output_tokens: int | None = None
+    """How long an answer may get before it is larger than such calls have been lately; None where nothing is known of
+    them, or the call's own limit keeps it below that."""
 
     @property
     def amount(self) -> Decimal:

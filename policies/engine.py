@@ -314,7 +314,17 @@ class Engine:
             decimal(sizes.money.bound),
             self.policies.currency,
             grant.expires_at,
+            self._usual_output(grant),
         )
+
+    def _usual_output(self, grant: Grant) -> int | None:
+        running = self.leases.running.get(grant.id)
+        if running is None:
+            return None
+        who, call = running.asked.who, running.call
+        usual = self.costs.seen.usual_output((who.tenant, who.workload), call.model)
+        wanted = call.max_output_tokens
+        return None if usual is None or (wanted is not None and wanted <= usual) else usual
 
     def _again(self, request: GrantRequest, grant: Grant, now: float) -> Ticket:
         """The answer to a request that was granted: the first one was lost, with the engine that gave it perhaps."""

@@ -86,7 +86,8 @@ class Decisions(_Reply):
 class Grant(_Reply):
     """What is held for `calls` calls: `each` for one, `amount` in all. One may come to `most` at the most.
 
-    The first call's hold is `lease`, which is `id:1`; the second's `id:2`.
+    The first call's hold is `lease`, which is `id:1`; the second's `id:2`. An answer of more than `output_tokens` is
+    longer than such calls have had lately: its hold should be extended.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Grant(_Reply):
     each: Amount
     most: Amount
     expires_at: Moment
+    output_tokens: int | None
 
 
 class Granting(_Reply):

@@ -54,6 +54,7 @@ def granted(decision: Decision, grant: Granted | None) -> dict[str, Any]:
             "each": f"{grant.each:f}",
             "most": f"{grant.most:f}",
             "expires_at": _time(grant.expires_at),
+            "output_tokens": grant.output_tokens,
         }
     return body
 
