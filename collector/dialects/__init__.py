@@ -15,12 +15,14 @@ from .litellm import LITELLM
 from .logfire import LOGFIRE, LOGFIRE_AGENTS
 from .openinference import OPENINFERENCE
 from .openllmetry import OPENLLMETRY
+from .switchgear import SWITCHGEAR
 from .vercel import VERCEL, VERCEL_7
 
 __all__ = ["ATTRIBUTES", "DIALECTS", "DOCUMENTS", "TRUST", "Dialect", "Kind", "detect"]
 
 # In order of detection: the most particular first, the one whose names the others borrow last.
 DIALECTS = (
+    SWITCHGEAR,
     *(ANTHROPIC_SDK, LANGSMITH, LANGFUSE, VERCEL, VERCEL_7, LITELLM, LOGFIRE, LOGFIRE_AGENTS),
     *(OPENINFERENCE, OPENLLMETRY, GENAI),
 )

@@ -101,6 +101,8 @@ class Dialect:
     estimate: Estimate | None = None
     failures: tuple[tuple[str, str], ...] = ()
     """(attribute, value in lower case) pairs that show a failed request, beside the span's own status."""
+    canonical: bool = False
+    """Whether its counts are those of `Usage`, one by one: they are taken as they are, zeros too."""
     own_ids: tuple[str, ...] = ()
     """Attributes with ids of the instrumentation's own making: a response id equal to one is no id."""
     parted: frozenset[str] = field(init=False, repr=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from switchgear.usage import Usage, UsageError
+from switchgear.usage import COUNTS, Usage, UsageError
 from switchgear.usage.modalities import MODALITIES, of_input
 
 from ..call import Reported
@@ -41,6 +41,8 @@ class Parts(NamedTuple):
 
 
 _NO_PARTS = Parts({}, 0, 0)
+# Where a dialect names each count of `Usage`.
+_CANONICAL = {name: name for name in COUNTS} | {"input_uncached": "input"}
 
 
 def kind(dialect: Dialect, fields: Fields) -> tuple[bool, str]:
@@ -75,6 +77,8 @@ def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: boo
     reasoning, a total that is no sum, and parts that are more than their whole. The counts are believed then, never
     a total or what is said of their parts, and none is left out.
     """
+    if dialect.canonical:
+        return _canonical(dialect, fields)
     total, output = fields.tokens(dialect.input), fields.tokens(dialect.output)
     cache_read, reasoning = fields.tokens(dialect.cache_read), fields.tokens(dialect.reasoning)
     write, short, long = _cache_write(dialect, fields)
@@ -112,6 +116,22 @@ def counts(dialect: Dialect, span: Span, fields: Fields, *, output_expected: boo
         whole = fields.number(dialect.total)
         consistent = consistent and (whole is None or whole in (usage.total, total + output))
     return Counts(usage, _reported(*named), consistent)
+
+
+def _canonical(dialect: Dialect, fields: Fields) -> Counts | None:
+    """The counts of `Usage`, as they are. Raises BadValueError."""
+    told = {name: fields.tokens(getattr(dialect, _CANONICAL[name])) for name in COUNTS}
+    if all(count is None for count in told.values()):
+        return None
+    apart = {name: count for name, names in dialect.parts.items() if (count := fields.tokens(names))}
+    try:
+        usage = Usage(**{name: count or 0 for name, count in told.items()}, apart=tuple(apart.items()))
+    except UsageError as problem:
+        raise BadValueError(str(problem)) from problem
+    short, long = told["cache_write_5m"], told["cache_write_1h"]
+    written = short if long is None else long
+    named = (told["input_uncached"], told["output"], told["cache_read"], written, written, told["reasoning"])
+    return Counts(usage, _reported(*named), consistent=True)
 
 
 def response_id(dialect: Dialect, fields: Fields) -> str | None:

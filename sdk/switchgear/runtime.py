@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
+import time
 from importlib.metadata import version
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from . import attributes, hooks
 from . import threads as task_threads
@@ -20,7 +18,9 @@ from .context import Task, run_in
 from .control import Control, Scope
 from .decision import Decision
 from .errors import ConfigError
+from .export import Counts, Outbox, Recorder
 from .guard import Guard
+from .guard import install as install_guard
 from .hosts import Hosts
 from .names import parsed
 from .outcome import Outcome
@@ -29,12 +29,10 @@ from .propagation import inherited
 from .settings import Settings
 from .tier import Tier
 
-__all__ = ["configure", "flush", "guard_or_none", "shutdown"]
+__all__ = ["configure", "exported", "flush", "shutdown"]
 
-# A burst of spans larger than the queue is dropped by the exporter: 2,048, its default, is one fan-out of a
-# few hundred calls with their framework's spans.
-_QUEUE = 65_536
-_BATCH = 512
+# Of the time to end, what settlements may take; the rest is the spans'.
+_SETTLING = 0.4
 
 
 class Runtime:
@@ -47,49 +45,34 @@ class Runtime:
         self.control = Control(settings) if settings.guard else None
         self.guard = Guard(self.control, settings) if self.control is not None else None
         self._tracer: trace.Tracer | None = None
-        headers = {"authorization": f"Bearer {settings.api_key}"} if settings.api_key else None
-        self._exporter = OTLPSpanExporter(endpoint=f"{settings.collector}/v1/traces", headers=headers)
-        self._exporting = BatchSpanProcessor(
-            self._exporter,
-            max_queue_size=_QUEUE,
-            max_export_batch_size=_BATCH,
-            schedule_delay_millis=settings.flush_ms,
-        )
+        self.outbox = Outbox(settings)
+        self.recorder = Recorder(self.outbox, Resource.create())
 
     def attach(self, provider: TracerProvider) -> None:
         """Tag and export the spans of a tracer provider, and tell through it how tasks end."""
         self._tracer = provider.get_tracer("switchgear", version("switchgear"))
+        self.recorder = Recorder(self.outbox, provider.resource)
         provider.add_span_processor(CostSpanProcessor())
-        provider.add_span_processor(self._exporting)
+        provider.add_span_processor(self.outbox)
         if self._task is not None:
             self.task_begins(self._task)
 
-    def export(self, timeout_s: float) -> bool:
-        """Send the spans that wait; False where that took longer than `timeout_s`.
-
-        The processor's own force_flush knows no time limit: with the collector away it takes the exporter's whole
-        series of retries.
-        """
-        flushing = threading.Thread(target=self._exporting.force_flush, daemon=True)
-        flushing.start()
-        flushing.join(timeout_s)
-        return not flushing.is_alive()
-
     def close(self, timeout_s: float) -> None:
-        """Send what waits, as far as the time allows, and stop."""
+        """Send what waits, as far as the time allows, keep the rest for the next process, and stop."""
+        deadline = time.monotonic() + timeout_s
         if self.control is not None:
-            self.control.close(timeout_s)
-        if not self.export(timeout_s):
-            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends a retry that is under way
-        self._exporting.shutdown()  # type: ignore[no-untyped-call]
+            self.control.close(timeout_s * _SETTLING)
+        self.outbox.close(max(0.0, deadline - time.monotonic()))
 
     def task_begins(self, task: Task) -> None:
         if self.control is not None:
-            self.control.watch(Scope.of(task))
+            self.control.watch(task)
 
     def task_ends(self, task: Task, outcome: Outcome | None) -> None:
         if self.control is not None:
-            self.control.unwatch(Scope.of(task))
+            self.control.unwatch(task)
+        if self.guard is not None:
+            self.guard.task_ends(task)
         if outcome is not None and task.parent_id is None and self._tracer is not None:
             # As a span of the task, which has just been left: else it would be tagged as one outside any.
             told = run_in(
@@ -100,6 +83,8 @@ class Runtime:
                 start_time=task.started_ns,
             )
             told.end()
+            if not told.get_span_context().trace_flags.sampled:
+                self.recorder.task_ended(task.span_attributes, outcome.value, task.started_ns, time.time_ns())
 
     def decision(self, task: Task) -> Decision | None:
         return self.control.decision(Scope.of(task)) if self.control is not None else None
@@ -155,6 +140,7 @@ def configure(
     _runtime = Runtime(read)
     _runtime.attach(tracer_provider or _global_provider())
     hooks.install(_runtime)
+    install_guard(_runtime.guard)
     task_threads.carry()
     atexit.register(shutdown)
 
@@ -163,8 +149,14 @@ def flush(timeout_s: float = 5.0) -> bool:
     """Send what waits: spans and settlements. False where that took longer than `timeout_s`."""
     if _runtime is None:
         return True
+    deadline = time.monotonic() + timeout_s
     settled = _runtime.control.flush(timeout_s) if _runtime.control is not None else True
-    return _runtime.export(timeout_s) and settled
+    return _runtime.outbox.flush(max(0.0, deadline - time.monotonic())) and settled
+
+
+def exported() -> Counts | None:
+    """What became of the spans of this process so far; None where nothing is configured."""
+    return _runtime.outbox.counts() if _runtime is not None else None
 
 
 def shutdown(timeout_s: float = 5.0) -> None:
@@ -174,14 +166,10 @@ def shutdown(timeout_s: float = 5.0) -> None:
     if runtime is None:
         return
     hooks.install(None)
+    install_guard(None)
     task_threads.stop()
     runtime.close(timeout_s)
     atexit.unregister(shutdown)
-
-
-def guard_or_none() -> Guard | None:
-    """The guard of this process, None where nothing is configured or guarding is off."""
-    return _runtime.guard if _runtime is not None else None
 
 
 def _global_provider() -> TracerProvider:
