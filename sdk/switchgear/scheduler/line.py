@@ -173,8 +173,7 @@ class Line:
         flow.charge((max(1, tokens) - max(1, call.tokens)) / call.weight, call.stay)
         if flow.share is not None:
             flow.share.draw(tokens - call.tokens)
-        if flow.ready:
-            self._place(flow, now)
+        self._look_again(flow, now)
 
     def share(self, tenant: str, per_minute: float | None, now: float) -> bool:
         """Pace a tenant from now on (None: not at all); whether that is news."""
@@ -190,10 +189,7 @@ class Line:
             flow.share = Bucket(per_minute, now)
         else:
             flow.share.change(per_minute, now)
-        if flow.ready:
-            self._place(flow, now)
-        elif flow.calls:
-            self._let_wait(flow, now)
+        self._look_again(flow, now)
         return True
 
     def shares(self) -> dict[str, float]:
@@ -239,6 +235,13 @@ class Line:
         flow.charge(max(1, call.tokens) / call.weight, call.stay)
         if flow.share is not None:
             flow.share.draw(call.tokens)
+
+    def _look_again(self, flow: Flow, now: float) -> None:
+        """Its counter or its share has changed."""
+        if flow.ready:
+            self._place(flow, now)
+        elif flow.calls:
+            self._let_wait(flow, now)
 
     def _let_wait(self, flow: Flow, now: float) -> None:
         """It has calls, and was idle: let it wait for the lane, or for its share."""
