@@ -58,6 +58,8 @@ class InLoop:
 
     def wake(self) -> None:
         if threading.get_ident() == self._thread:
+            if self._loop.is_closed():
+                raise RuntimeError("Event loop is closed")
             self._done()
         else:
             self._loop.call_soon_threadsafe(self._done)
