@@ -145,7 +145,7 @@ EXAMPLES: dict[str, Example] = {
                 "each": "0.02304",
                 "most": "0.02304",
                 "expires_at": "2026-12-01T10:05:00+00:00",
-                "output_tokens": 812,
+                "output_tokens": None,
             },
         },
         {

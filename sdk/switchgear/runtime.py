@@ -38,20 +38,20 @@ _SETTLING = 0.4
 class Runtime:
     """What one `configure` set up."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, provider: TracerProvider) -> None:
         self.settings = settings
         self._hosts = parsed("SWITCHGEAR_PROPAGATE_TO", Hosts.parse, settings.propagate_to)
         self._task = inherited(os.environ)
-        self.control = Control(settings) if settings.guard else None
-        self.guard = Guard(self.control, settings) if self.control is not None else None
-        self._tracer: trace.Tracer | None = None
         self.outbox = Outbox(settings)
-        self.recorder = Recorder(self.outbox, Resource.create())
+        self.recorder = Recorder(self.outbox, provider.resource)
+        self.control = Control(settings) if settings.guard else None
+        self.guard = Guard(self.control, settings, self.recorder) if self.control is not None else None
+
+        # How tasks end is told through the process's own tracer provider.
+        self._tracer = provider.get_tracer("switchgear", version("switchgear"))
 
     def attach(self, provider: TracerProvider) -> None:
-        """Tag and export the spans of a tracer provider, and tell through it how tasks end."""
-        self._tracer = provider.get_tracer("switchgear", version("switchgear"))
-        self.recorder = Recorder(self.outbox, provider.resource)
+        """Tag and export the spans of a tracer provider."""
         provider.add_span_processor(CostSpanProcessor())
         provider.add_span_processor(self.outbox)
         if self._task is not None:
@@ -137,8 +137,9 @@ def configure(
         guard=guard,
         **settings,
     )
-    _runtime = Runtime(read)
-    _runtime.attach(tracer_provider or _global_provider())
+    provider = tracer_provider or _global_provider()
+    _runtime = Runtime(read, provider)
+    _runtime.attach(provider)
     hooks.install(_runtime)
     install_guard(_runtime.guard)
     task_threads.carry()

@@ -1,14 +1,19 @@
-"""Taps: a streamed response whose bytes are metered as they pass, none of them held back."""
+"""Taps: a streamed response that is metered as its bytes pass, none of them held back.
+
+An answer that outgrows its hold is held for more, in the background; where the engine has no room for that, and the
+policy says so, it is cut: the caller sees the end of an answer that has reached its maximum.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from functools import cache
 from typing import Any
 
 from ..guard import Call
-from ..streams import StreamMeter
+from ..streams import Flow, StreamMeter
 
 __all__ = ["tapped"]
 
@@ -17,7 +22,8 @@ def tapped(response: Any, call: Call) -> Any:
     """The byte stream of a response, which settles its call when it ends, is closed or is dropped."""
     encoding = response.headers.get("content-encoding", "").lower()
     meter = StreamMeter(call.request.provider, encoding)
-    return _tap(_library(response))(response.stream, meter, call)
+    flow = Flow(meter, call.request, call.covers, cuts=call.cuts)
+    return _tap(_library(response))(response.stream, flow, call)
 
 
 def _library(message: Any) -> Any:
@@ -28,22 +34,24 @@ def _library(message: Any) -> Any:
 @cache
 def _tap(library: Any) -> type[Any]:
     class Tap(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any, meter: StreamMeter, call: Call) -> None:
-            self._stream, self._meter, self._call = stream, meter, call
+        def __init__(self, stream: Any, flow: Flow, call: Call) -> None:
+            self._stream, self._flow, self._call = stream, flow, call
 
         def __iter__(self) -> Iterator[bytes]:
             try:
                 for chunk in self._stream:
-                    self._meter.feed(chunk)
-                    yield chunk
+                    yield self._passed(chunk)
+                    if self._flow.done:
+                        break
             finally:
                 self._settle()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
                 async for chunk in self._stream:
-                    self._meter.feed(chunk)
-                    yield chunk
+                    yield self._passed(chunk)
+                    if self._flow.done:
+                        break
             finally:
                 self._settle()
 
@@ -59,7 +67,27 @@ def _tap(library: Any) -> type[Any]:
             # Responses are dropped without being closed, too: a loop that is left, an answer that nobody reads.
             self._settle()
 
+        def _passed(self, chunk: bytes) -> bytes:
+            passed = self._flow.pass_on(chunk)
+            if self._flow.over:
+                self._extend()
+            return passed
+
+        def _extend(self) -> None:
+            flow = self._flow
+            limit = 2 * flow.meter.output_so_far
+            # Until the answer is there the next doubling is not asked for.
+            flow.extend(limit)
+
+            def answered(extended: Future[bool]) -> None:
+                if extended.cancelled() or not extended.result():
+                    flow.stop()
+
+            self._call.extend(limit).add_done_callback(answered)
+
         def _settle(self) -> None:
-            self._call.settle(self._meter.usage(), self._meter.model, self._meter.response_id)
+            meter = self._flow.meter
+            # An answer that was cut, by us or by the caller, has no counts of its provider's: they are not known.
+            self._call.settle(meter.usage(), meter.model, meter.response_id)
 
     return Tap

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +15,10 @@ from opentelemetry import trace
 from .. import attributes
 from ..context import Task
 from ..control import Control, Scope
+from ..control.wire import Grant
 from ..decision import Decision
 from ..errors import BudgetExceeded, denial_type
+from ..export import Recorder, carries
 from ..request import CallRequest
 from ..usage import COUNTS, Usage, UsageError, from_response
 from .holds import Kind
@@ -40,13 +44,33 @@ class Call:
     """When it gives up waiting for its turn, in seconds of the monotonic clock."""
     span: trace.Span
     """The one that was current when it began."""
+    recorder: Recorder
     attempt: int = 0
     decision: Decision | None = None
     lease: str | None = None
+    covers: int | None = None
+    """How many output tokens its hold is good for; None where that is not known, or its own limit keeps it below."""
     body: bytes | None = None
     """What is sent instead, where the call was degraded."""
+    model: str | None = None
+    """Which model is asked instead, where it was degraded to another: some requests name it elsewhere than there."""
     headers: dict[str, str] = field(default_factory=dict)
     """Those of the provider's answer that name its limits: the engine learns from them."""
+    _open: bool = False
+    _began_ns: int = 0
+    _carried: bool = False
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Whose it is, as spans say it."""
+        if self.task is not None:
+            return self.task.span_attributes
+        # As the processor tags spans outside any task.
+        return {
+            attributes.TENANT: self.scope.tenant,
+            attributes.WORKLOAD: self.scope.workload,
+            attributes.TIER: self.scope.tier,
+        }
 
     @property
     def kind(self) -> Kind:
@@ -80,30 +104,50 @@ class Call:
             "parent_task_id": task.parent_id if task else None,
         }
 
-    def held(self, lease: str) -> None:
+    @property
+    def cuts(self) -> bool:
+        """Whether a streamed answer that outgrows its hold, and may not have more, is to be ended."""
+        return self.decision is not None and self.decision.overrun == "cut"
+
+    def held(self, lease: str, grant: Grant) -> None:
         """The attempt has its hold."""
-        self.lease = lease
+        self.lease, self.covers = lease, grant.output_tokens
         self.span.set_attribute(attributes.LEASE_ID, lease)
+
+    def sent(self) -> None:
+        """The attempt is on its way: whatever ends it must say so, with a hold or without one."""
+        self._open, self._began_ns = True, time.time_ns()
+        # By now the span has what its instrumentation set when it began.
+        self._carried = carries(self.span)
+
+    def extend(self, output_tokens: int) -> Future[bool]:
+        """Have more held for an answer that may come to so many tokens in all; False: there is no room for that."""
+        if self.lease is None:
+            nothing: Future[bool] = Future()
+            nothing.set_result(True)
+            return nothing
+        return self.control.extend(self.lease, output_tokens)
 
     def denied(self, decision: Decision) -> BudgetExceeded:
         """What is raised into the caller: an error that its provider's SDK lets through and never retries."""
         kind = BudgetExceeded if self.sdk_error is None else denial_type(self.sdk_error)
         return kind(decision)
 
-    def settle(self, usage: Usage | None, model: Any = None, response_id: Any = None) -> None:
+    def settle(
+        self, usage: Usage | None, model: Any = None, response_id: Any = None, service_tier: Any = None
+    ) -> None:
         """The attempt was billed; None where its usage did not come: the hold then counts in full.
 
-        By the response's id the collector knows the call's span even where the hold's id did not reach it.
+        By the response's id the collector knows the call's span even where the hold's id did not reach it. Where no
+        span of an instrumentation will tell it of the call, a record does.
         """
+        if not self._open:
+            return
+        model, response_id = _text(model, _NAME_LIMIT), _text(response_id, _ID_LIMIT)
+        if not self._carried:
+            self._record(usage, model, response_id, service_tier)
         counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
-        self._finish(
-            "settle",
-            {
-                "usage": counts,
-                "model": _text(model, _NAME_LIMIT),
-                "response_id": _text(response_id, _ID_LIMIT),
-            },
-        )
+        self._finish("settle", {"usage": counts, "model": model, "response_id": response_id})
 
     def settle_from(self, body: Any) -> None:
         """The attempt was answered with this response body."""
@@ -115,7 +159,12 @@ class Call:
             usage = from_response(self.request.provider, body)
         except (UsageError, ValueError) as error:
             _log.warning("the provider's usage cannot be: %s", error)
-        self.settle(usage, body.get("model"), body.get("id"))
+        # Google's names for them come second.
+        model, response_id = (
+            body.get("model", body.get("modelVersion")),
+            body.get("id", body.get("responseId")),
+        )
+        self.settle(usage, model, response_id, body.get("service_tier"))
 
     def release(self) -> None:
         """The attempt was not billed."""
@@ -123,13 +172,34 @@ class Call:
 
     def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
         """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
-        lease, self.lease = self.lease, None
+        lease, self.lease, self._open = self.lease, None, False
         return None if lease is None else (lease, {"throttled_for_s": retry_after_s, **self._limits()})
 
     def _finish(self, verb: str, said: dict[str, Any]) -> None:
-        lease, self.lease = self.lease, None
+        lease, self.lease, self._open = self.lease, None, False
         if lease is not None:
             self.control.finish(lease, verb, said | self._limits())
+
+    def _record(
+        self, usage: Usage | None, model: str | None, response_id: str | None, service_tier: Any
+    ) -> None:
+        asked = self.request.model
+        sent = self.model or asked
+        self.recorder.call(
+            self.tags,
+            parent=self.span.get_span_context(),
+            started_ns=self._began_ns,
+            ended_ns=time.time_ns(),
+            provider=self.request.provider,
+            request_model=sent,
+            response_model=model,
+            response_id=response_id,
+            usage=usage,
+            service_tier=_text(service_tier, _NAME_LIMIT),
+            attempt=self.attempt,
+            lease_id=self.lease,
+            degraded_from=asked if sent != asked else None,
+        )
 
     def _limits(self) -> dict[str, Any]:
         return {"headers": self.headers} if self.headers else {}

@@ -21,6 +21,7 @@ from .. import attributes
 from ..context import UNTAGGED, Task, current_task
 from ..control import Control, Granted, Retry, Scope
 from ..decision import Action, Caps, Decision
+from ..export import Recorder
 from ..request import CallRequest
 from ..settings import Settings
 from ..tier import Tier
@@ -72,6 +73,7 @@ class Guard:
 
     control: Control
     settings: Settings
+    recorder: Recorder
     holds: Holds = field(init=False)
     retries: RetryBudget = field(init=False)
     _warned_at: dict[str, float] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class Guard:
             return None
         deadline = time.monotonic() + self.settings.patience_s(Tier(scope.tier))
         call = Call(
-            self.control, request, scope, task, sdk_error, deadline, trace.get_current_span(),
+            self.control, request, scope, task, sdk_error, deadline, trace.get_current_span(), self.recorder,
             decision=self.control.decision(scope),
         )  # fmt: skip
         known = call.decision
@@ -117,6 +119,7 @@ class Guard:
         while True:
             yield from self._admitted(call)
             retrying = call.attempt <= most
+            call.sent()
             try:
                 response = yield Attempt(call.body)
             except BaseException as error:
@@ -156,7 +159,7 @@ class Guard:
         if call.attempt == 1 and (known is None or known.action is Action.ALLOW):
             drawn = self.holds.draw(kind, now)
             if drawn is not None:
-                call.held(drawn[0])
+                call.held(*drawn)
                 return
         template = call.asking()
         spare = self.holds.spare(kind) if call.attempt == 1 else 0
@@ -172,7 +175,7 @@ class Guard:
                 call.task.hears(decision)
             if answer.grant is not None:
                 self.holds.put(kind, template, answer.grant, drawn=1, now=time.monotonic())
-                call.held(f"{answer.grant.id}:1")
+                call.held(f"{answer.grant.id}:1", answer.grant)
                 self._degrade(call, decision.caps)
                 return
             left_s = call.deadline - time.monotonic()
@@ -193,7 +196,7 @@ class Guard:
 
     def _degrade(self, call: Call, caps: Caps) -> None:
         """Send what the decision allows: another model, fewer output tokens."""
-        call.body = None
+        call.body = call.model = None
         model = caps.model if caps.model != call.request.model else None
         most = caps.max_output_tokens
         asked = call.request.max_output_tokens
@@ -202,9 +205,12 @@ class Guard:
         if model is None and most is None:
             return
         body = call.request.rewritten(model=model, max_output_tokens=most)
+        if body is None and model is not None:
+            # A limit that low cannot be set: another model alone is what can be done.
+            body = call.request.rewritten(model=model)
         if body is None:
             return
-        call.body = body
+        call.body, call.model = body, model
         if model is not None:
             call.span.set_attribute(attributes.DEGRADED_FROM, call.request.model)
 
