@@ -12,7 +12,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-projection bench-reports test-previous kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports test-previous kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-overspend: install ## race 200 agents at a ceiling, beside three rules and
 
 bench-pricing: install ## price calls one by one and at once, beside two other calculators (ARGS=--no-peer)
 	$(BIN)/python benchmarks/pricing.py $(ARGS)
+
+bench-priority: install ## flood one process with background calls, with and without the scheduler (ARGS=--quick)
+	$(BIN)/python benchmarks/priority.py $(ARGS)
 
 bench-projection: install ## judge projections and breakers on many tenants' weeks (ARGS="--traces FILE...": on yours)
 	@status=0; $(BIN)/python benchmarks/projection.py $(ARGS) || status=$$?; \

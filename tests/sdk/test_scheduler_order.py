@@ -119,7 +119,9 @@ class AnyLane(RuleBasedStateMachine):
             tier = call.flow.line.tier
             urgent = sum(other.flow.line.tier.rank < tier.rank for other in self.running)
             held_back = (
-                0 if tier is URGENT or self.concurrency == 1 else max(1, (self.concurrency - urgent) // 10)
+                0
+                if tier is URGENT or self.concurrency == 1
+                else max(1, round((self.concurrency - urgent) / 10))
             )
             assert free <= held_back
 

@@ -7,10 +7,10 @@ next wait until one ends. The rule:
   They are not set aside for ever: each slot that an urgent call takes is free for the next one as soon as any call of
   the lane ends. So a few are enough, for the calls that come until one ends, and the rest is background's.
 - How many is learned, by tier: one more for each call that found no slot while less urgent ones ran; a two-hundredth
-  less for each that found one. So about one call in two hundred has to wait for less urgent ones.
-- It begins with a twentieth of the lane for interactive calls. It is never more than a tenth of the slots that more
-  urgent calls leave, so that nine tenths of these are background's; but one slot even where that is more than a tenth.
-  A lane of one slot holds nothing back.
+  less for each that found one. So about one call in two hundred waits for less urgent ones, where the next rule lets it.
+- It begins with a twentieth of the lane for interactive calls. It is never more than a tenth (rounded) of the slots
+  that more urgent calls leave, so that the rest is background's; but one slot even where that is more than a tenth. A
+  lane of one slot holds nothing back.
 - For a tier of which no call came for a minute nothing is held back: background alone has the whole lane.
 """
 
@@ -32,7 +32,7 @@ class Reserve:
     __slots__ = ("_learned", "_most", "_seen_at")
 
     def __init__(self, concurrency: int, now: float) -> None:
-        self._most = 0 if concurrency == 1 else max(1, int(concurrency * _MOST_PART))
+        self._most = 0 if concurrency == 1 else max(1, round(concurrency * _MOST_PART))
         self._learned = [float(min(self._most, ceil(concurrency * _FIRST_PART))), 0.0]
         self._seen_at = [now, now]
 
@@ -42,7 +42,7 @@ class Reserve:
         for other in range(min(rank, len(self._learned))):
             if now < self._seen_at[other] + _REMEMBERED_S:
                 slots += ceil(self._learned[other])
-        return min(slots, self._most, max(1, int(left * _MOST_PART)))
+        return min(slots, self._most, max(1, round(left * _MOST_PART)))
 
     def learn(self, rank: int, now: float, *, found: bool) -> None:
         """A call came, and found a slot, or none while less urgent calls had some."""
