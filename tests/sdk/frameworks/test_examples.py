@@ -24,6 +24,7 @@ import switchgear as sg
 from switchgear.testing import Provider
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "frameworks"
+DOCUMENT = EXAMPLES.parents[1] / "docs" / "frameworks.md"
 ENDS_WITHIN_S = 60
 
 Engines = Callable[..., Any]
@@ -191,3 +192,10 @@ def test_the_examples_run_as_the_programs_that_they_are(
     # One answer of each of the first four, and one for each of four parts by the threads.
     assert len(provider.log().served) == 4 + 4
     assert [line[:4] for line in ran.stdout.splitlines()] == ["word"] * (4 + 4)
+
+
+def test_the_document_shows_parts_of_the_examples_as_they_are() -> None:
+    shown = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    programs = [path.read_text() for path in EXAMPLES.glob("*.py")]
+    assert len(shown) == len(programs)
+    assert [part for part in shown if not any(part in program for program in programs)] == []
