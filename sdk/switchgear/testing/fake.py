@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from ..usage import Usage
 from .faults import Fault, Ordered
-from .formats import PROVIDERS, Format, error, format_of, limit_headers, read, request_id_header
+from .formats import PROVIDERS, Format, error, error_headers, format_of, id_header, limit_headers, read
 from .limits import Account, Limits
 from .log import TOO_MANY, Log, Refused, Served
 from .server import Reply, Request
@@ -95,6 +95,16 @@ class Provider:
     @property
     def anthropic_url(self) -> str:
         """What `anthropic.Anthropic(base_url=...)` wants."""
+        return self.url
+
+    @property
+    def google_url(self) -> str:
+        """What `genai.Client(http_options={"base_url": ...})` wants."""
+        return self.url
+
+    @property
+    def bedrock_url(self) -> str:
+        """What `boto3.client("bedrock-runtime", endpoint_url=...)` wants."""
         return self.url
 
     @property
@@ -247,14 +257,15 @@ class Provider:
         self._note(arrived, status, retry_after_s)
         retry = [] if retry_after_s is None else [("retry-after", f"{retry_after_s:g}")]
         provider = arrived.spoken.provider
-        reply.whole(status, error(provider, status, message), [*self._own(provider), *headers, *retry])
+        own = [*self._own(provider, uuid4().hex), *error_headers(provider, status)]
+        reply.whole(status, error(provider, status, message), [*own, *headers, *retry])
 
     def _note(self, arrived: _Arrived, status: int | None, retry_after_s: float | None = None) -> None:
         provider, now = arrived.spoken.provider, datetime.now(UTC)
         self._refused.append(Refused(provider, arrived.tenant, status, now, retry_after_s))
 
-    def _own(self, provider: str) -> list[tuple[str, str]]:
-        return [(request_id_header(provider), f"req_{uuid4().hex}"), *self.headers.items()]
+    def _own(self, provider: str, response_id: str) -> list[tuple[str, str]]:
+        return [id_header(provider, response_id), *self.headers.items()]
 
     async def _answer(
         self,
@@ -278,7 +289,7 @@ class Provider:
             length = len(parts[0]) * (2 if fault is Fault.CUT else 1)
             head.append(("content-length", str(length)))
         await _pause(service_s / len(parts))
-        reply.start(200, [*head, *self._own(spoken.provider), *headers])
+        reply.start(200, [*head, *self._own(spoken.provider, response_id), *headers])
         for part in parts[:-1]:
             reply.send(part)
             await _pause(service_s / len(parts))
@@ -315,7 +326,8 @@ def _parts(
     if asked.streamed and spoken.stream is not None:
         parts = list(spoken.stream(asked, response_id, created))
         if fault is Fault.GARBAGE:
-            return [b"data: " + _GARBAGE + b"\n\n"] * len(parts)
+            mark = b"data: " if spoken.stream_type == "text/event-stream" else b""
+            return [mark + _GARBAGE + b"\n\n"] * len(parts)
         return parts[: len(parts) // 2] if fault in (Fault.CUT, Fault.TRUNCATED) else parts
     if fault is Fault.GARBAGE:
         return [_GARBAGE]

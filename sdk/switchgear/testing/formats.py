@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from .limits import Left
-from .wire import anthropic, openai, responses
+from .wire import anthropic, bedrock, google, openai, responses
 from .wire.asked import Asked, BadRequestError
 
-__all__ = ["PROVIDERS", "Format", "error", "format_of", "limit_headers", "read", "request_id_header"]
+__all__ = [
+    "PROVIDERS",
+    "Format",
+    "error",
+    "error_headers",
+    "format_of",
+    "id_header",
+    "limit_headers",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +52,45 @@ _BY_PATH = {
     "/v1/messages": _MESSAGES,
 }
 
+# Where the route names the model.
+_GOOGLE = re.compile(r".*/models/(?P<model>[^/:]+):(?P<verb>\w+)")
+_BEDROCK = re.compile(r"/model/(?P<model>.+)/(?P<verb>[\w-]+)")
+_FRAMES = "application/vnd.amazon.eventstream"
+_GENERATE = Format("google", "", google.read, google.answer, google.stream, streamed=False)
+_CONVERSE = Format("bedrock", "", bedrock.read, bedrock.answer, bedrock.stream, _FRAMES, streamed=False)
+_INVOKE = Format(
+    "bedrock",
+    "msg_bdrk_",
+    bedrock.read_invocation,
+    bedrock.invoked,
+    bedrock.stream_invoked,
+    _FRAMES,
+    streamed=False,
+)
+_BY_VERB = {
+    "generateContent": _GENERATE,
+    "streamGenerateContent": replace(_GENERATE, streamed=True),
+    "converse": _CONVERSE,
+    "converse-stream": replace(_CONVERSE, streamed=True),
+    "invoke": _INVOKE,
+    "invoke-with-response-stream": replace(_INVOKE, streamed=True),
+}
+
 _ERRORS: Mapping[str, Callable[[int, str], Mapping[str, Any]]] = {
     "openai": openai.error,
     "anthropic": anthropic.error,
+    "google": google.error,
+    "bedrock": bedrock.error,
 }
 PROVIDERS = tuple(_ERRORS)
-_REQUEST_IDS = {"openai": "x-request-id", "anthropic": "request-id"}
 
 
 def format_of(path: str) -> tuple[Format | None, str | None]:
     """The format that a route speaks, None where there is none; and the model, where the route names it."""
-    return _BY_PATH.get(path), None
+    if (found := _BY_PATH.get(path)) is not None:
+        return found, None
+    named = _BEDROCK.fullmatch(path) or _GOOGLE.fullmatch(path)
+    return (_BY_VERB.get(named["verb"]), named["model"]) if named is not None else (None, None)
 
 
 def read(spoken: Format, model: str | None, content: bytes) -> Asked:
@@ -74,9 +113,19 @@ def error(provider: str, status: int, message: str) -> bytes:
     return json.dumps(_ERRORS[provider](status, message)).encode()
 
 
-def request_id_header(provider: str) -> str:
-    """The header in which the provider names a request."""
-    return _REQUEST_IDS[provider]
+def id_header(provider: str, response_id: str) -> tuple[str, str]:
+    """The header in which the provider names a request. Converse has no other id for its answers."""
+    match provider:
+        case "bedrock":
+            return "x-amzn-requestid", response_id
+        case "anthropic":
+            return "request-id", f"req_{uuid4().hex}"
+    return "x-request-id", f"req_{uuid4().hex}"
+
+
+def error_headers(provider: str, status: int) -> list[tuple[str, str]]:
+    """What the headers of a refusal say of it, beside its body."""
+    return [("x-amzn-errortype", bedrock.error_name(status))] if provider == "bedrock" else []
 
 
 def limit_headers(

@@ -37,6 +37,7 @@ def _wants(model: str, body: Mapping[str, Any], most: int | None) -> Wants:
         tools=offered(listed(body, "tools"), "input_schema"),
         forced=forced if isinstance(forced, str) else None,
         schema=part(format_, "schema") if format_.get("type") == "json_schema" else None,
+        says=("output", "cached", "write_5m", "write_1h"),
         streamed=bool(body.get("stream")),
     )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,8 @@ class Wants:
     choices: int = 1
     streamed: bool = False
     tells_usage: bool = True
+    says: Collection[str] = _COUNTS
+    """The counts that the format has words for: what it cannot say does not happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def answered(turns: Sequence[Turn], wants: Wants) -> Asked:
     told = marked is not None and any(turn.result for turn in turns[marked + 1 :])
     calls = _calls(marks, wants, told=told)
     text = "\n".join(turn.text for turn in turns)
-    wanted, usage = _usage(text, marks.counts, wants)
+    counts = {name: count if name in wants.says else 0 for name, count in marks.counts.items()}
+    wanted, usage = _usage(text, counts, wants)
     return Asked(
         model=wants.model,
         usage=usage,

@@ -14,9 +14,21 @@ from ...usage import Usage
 from .asked import Asked, BadRequestError, Embeds, ToolCall, Turn, Wants, answered, compact, texts
 from .reading import listed, maximum, needed, offered, part
 
-__all__ = ["answer", "embedded", "error", "event", "models", "read", "read_embedding", "stream", "turns"]
+__all__ = [
+    "SAYS",
+    "answer",
+    "embedded",
+    "error",
+    "event",
+    "models",
+    "read",
+    "read_embedding",
+    "stream",
+    "turns",
+]
 
 _MOST_CHOICES = 128
+SAYS = ("output", "cached", "reasoning", "write_5m")
 _DIMENSIONS = 1536
 _MOST_DIMENSIONS = 4096
 
@@ -37,6 +49,7 @@ def read(model: str, body: Mapping[str, Any]) -> Asked:
         forced=_forced(body.get("tool_choice")),
         schema=_schema(part(body, "response_format")),
         choices=choices,
+        says=SAYS,
         streamed=streamed,
         tells_usage=told,
     )
@@ -197,12 +210,16 @@ def _finish(asked: Asked) -> str:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    # OpenAI's prompt count includes what came from its cache.
+    # OpenAI's prompt count includes what came from its cache, and what went into it.
     return {
         "prompt_tokens": usage.input_total,
         "completion_tokens": usage.output,
         "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m,
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...usage import Usage
 from .asked import Asked, BadRequestError, Turn, Wants, answered, texts
-from .openai import event
+from .openai import SAYS, event
 from .reading import listed, maximum, offered, part
 
 __all__ = ["answer", "read", "stream"]
@@ -31,6 +31,7 @@ def read(model: str, body: Mapping[str, Any]) -> Asked:
         tools=offered(listed(body, "tools"), "parameters"),
         forced=forced if isinstance(forced, str) else None,
         schema=schemas.get(format_.get("type")),
+        says=SAYS,
         streamed=bool(body.get("stream")),
     )
     instructions = [Turn("\n".join(texts(body.get("instructions"))))] if body.get("instructions") else []
@@ -155,10 +156,13 @@ def _incomplete(asked: Asked) -> bool:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    # OpenAI's input count includes what came from its cache.
+    # As of chat: the input count includes what came from the cache, and what went into it.
     return {
         "input_tokens": usage.input_total,
-        "input_tokens_details": {"cached_tokens": usage.cache_read},
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m,
+        },
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
