@@ -59,25 +59,27 @@ class Group:
 
 
 def gather(calls: Sequence[Call], find: Callable[[Sequence[Call]], Iterable[Group]]) -> list[Group]:
-    """Every group of the store that `calls` may change, and all that these belong with.
+    """Every group of the store that `calls` may change with all that these belong with, and what stands beside.
 
     `find` gives groups that hold something related to the spans it is asked for, and may give others too.
     """
     gathered: dict[int | None, Group] = {}
+    beside: dict[int | None, Group] = {}
     asked: Sequence[Call] = calls
     while asked:
         probe = Places(asked)
         found = [group for group in find(asked) if group.call_id not in gathered]
         changed = [group for group in found if any(probe.concern(member) for member in group.members)]
         gathered.update((group.call_id, group) for group in changed)
-        # What shares its response id with many tells a new one that it does, and is itself not changed by that.
-        gathered.update(
+        # What is known to share its response id tells a new span that it does, and is itself not changed by that:
+        # what it belongs with is not asked for, unless something else leads to it.
+        beside.update(
             (group.call_id, group)
             for group in found
             if any(True for member in group.members for _ in probe.sharers(member))
         )
         asked = [member for group in changed for member in group.members]
-    return list(gathered.values())
+    return list((beside | gathered).values())
 
 
 class Shelf:
@@ -114,9 +116,11 @@ class Shelf:
             self.conflicts.append((known, call))
             return Outcome.CONFLICT
         sharers = list(self._places.sharers(call))
-        # What was related to one whose id turns out to be shared may be free for another call now.
-        touched = self._family(sharers)
-        for other in sharers:
+        # What was related to one whose id turns out to be shared may be free for another call now. One that is known
+        # to share its id stays where it is: it may stand beside, without what it belongs with.
+        found_out = [other for other in sharers if Marks.SHARED_ID not in other.marks]
+        touched = self._family(found_out)
+        for other in found_out:
             self._places.mark(other, Marks.SHARED_ID)
         self._places.add(call)
         if sharers:

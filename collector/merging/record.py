@@ -26,7 +26,8 @@ def merged(members: Sequence[Call]) -> Call:
     Counts come whole from one span; another fills in only what that one does not name, and only where both
     agree on the rest. Of other facts the first known counts, most trusted first; attempts are the most seen.
     """
-    ordered = sorted(telling(members), key=lambda call: _rank(call, members))
+    tell = telling(members)
+    ordered = sorted(tell, key=lambda call: _rank(call, tell))
     best, face = ordered[0], min(ordered, key=stands_in)
     if len(ordered) == 1:
         return best
@@ -69,16 +70,17 @@ def _first(ordered: Sequence[Call], name: str) -> str | None:
     return next((value for call in ordered if (value := getattr(call, name)) is not None), None)
 
 
-def _rank(call: Call, members: Sequence[Call]) -> tuple[object, ...]:
-    """The order of trust: a settlement last, since it only fills in what no span says.
+def _rank(call: Call, tell: Sequence[Call]) -> tuple[object, ...]:
+    """The order of trust among what tells of the call: a settlement last, since it only fills in what no span says.
 
-    A parent that shares no response id with its child wraps more than the request.
+    A parent that shares no response id with its child wraps more than the request. What lies round several calls is
+    not asked: with which of them it is kept depends on which came first.
     """
     wraps = any(
         child.parent_span_id == call.span_id
         and child.trace_id == call.trace_id
         and (child.response_id is None or child.response_id != call.response_id)
-        for child in members
+        for child in tell
     )
     settlement = call.dialect == SETTLEMENT
     return (

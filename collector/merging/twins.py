@@ -1,11 +1,20 @@
 """Twins: which spans tell of one call. A pure function of which spans there are, never of the order of their arrival.
 
-Spans are twins when two instrumentations name one response id at the same time, when one is the only billable child
-of the other (a wrapper's span round the client's), when one is the settlement of the other's hold, or when they are
-the same span, once with its tenant and once without. A span round several calls is the span of something larger: it
-is no call, whatever usage it carries, and no twin.
+The definition, for a set of spans; two *fit* if they name one tenant or one of them names none:
 
-Two named tenants never share a call. A span without a tenant is the twin of a named one where only one tenant fits.
+1. A response id is *shared*, and says nothing, for spans of which one instrumentation tells at one time under it,
+   unless they are the same span or one lies inside the other.
+2. A span is *aside* if it lies round several fitting spans, or round one that is aside: it is the span of something
+   larger, no call whatever usage it carries, and no twin. The other spans *tell* of calls.
+3. Two of those are *linked* if they fit, and are the same span with its tenant and without; or two instrumentations
+   name by them one response id, that is not shared, at one time; or one lies inside the other and their response ids,
+   or the one further inside, do not differ; or one is a settlement and the other the first span with its hold.
+4. The spans of one tenant that links connect belong together, and so do those without a tenant.
+5. Such a part without a tenant joins all that it is linked with if that is of one tenant. With links to two tenants it
+   is nobody's and stands alone: two named tenants never share a call.
+
+What comes one by one keeps to this because a span can only gain marks, and marks only take links away: whoever places
+a span anew needs all that is `related` to it, and to that, as of before it came (`merge.gather`, `Shelf.put`).
 """
 
 from __future__ import annotations
@@ -50,7 +59,9 @@ class Places:
         return self._spans.get(span.identity)
 
     def add(self, span: Call) -> None:
-        """Put a span in its places."""
+        """Put a span in its places, unless one stands here under its identity: the first is kept."""
+        if span.identity in self._spans:
+            return
         self._spans[span.identity] = span
         self._by_span.setdefault((span.trace_id, span.span_id), []).append(span.identity)
         if span.parent_span_id is not None:
