@@ -1,13 +1,16 @@
 """switchgear: tags, guards and meters the LLM calls of AI agents."""
 
+from . import guard
 from .clients import http_client, wrap
 from .context import Task, current_task
 from .decision import Action, Decision
 from .errors import BudgetExceeded, ConfigError, SwitchgearError
+from .guard import guarded_tool
 from .money import Money
 from .processor import CostSpanProcessor
 from .propagation import child_environment, extracted, inject
 from .runtime import configure, flush, shutdown
+from .scheduler import QueueFull, QueueTimeout, Scheduler
 from .tasks import task
 from .tier import Tier
 from .usage import Usage
@@ -19,6 +22,9 @@ __all__ = [
     "CostSpanProcessor",
     "Decision",
     "Money",
+    "QueueFull",
+    "QueueTimeout",
+    "Scheduler",
     "SwitchgearError",
     "Task",
     "Tier",
@@ -28,6 +34,8 @@ __all__ = [
     "current_task",
     "extracted",
     "flush",
+    "guard",
+    "guarded_tool",
     "http_client",
     "inject",
     "shutdown",

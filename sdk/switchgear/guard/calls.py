@@ -20,6 +20,7 @@ from ..decision import Decision
 from ..errors import BudgetExceeded, denial_type
 from ..export import Recorder, carries
 from ..request import CallRequest
+from ..scheduler import FREE, Slot
 from ..usage import COUNTS, Usage, UsageError, from_response
 from .holds import Kind
 
@@ -29,6 +30,8 @@ _log = logging.getLogger("switchgear")
 # Longer names than the engine takes come from no known model, and longer ids from no known provider.
 _NAME_LIMIT = 128
 _ID_LIMIT = 256
+_BYTES_PER_TOKEN = 4
+_USUAL_OUTPUT = 500
 
 
 @dataclass(slots=True)
@@ -56,6 +59,8 @@ class Call:
     """Which model is asked instead, where it was degraded to another: some requests name it elsewhere than there."""
     headers: dict[str, str] = field(default_factory=dict)
     """Those of the provider's answer that name its limits: the engine learns from them."""
+    slot: Slot = FREE
+    """Its place among the calls of this process that are on their way."""
     _open: bool = False
     _began_ns: int = 0
     _carried: bool = False
@@ -128,6 +133,12 @@ class Call:
             return nothing
         return self.control.extend(self.lease, output_tokens)
 
+    @property
+    def likely_tokens(self) -> int:
+        """About how many tokens it takes in all, before anything is known of it."""
+        most = self.request.max_output_tokens
+        return self.request.size // _BYTES_PER_TOKEN + (_USUAL_OUTPUT if most is None else most)
+
     def denied(self, decision: Decision) -> BudgetExceeded:
         """What is raised into the caller: an error that its provider's SDK lets through and never retries."""
         kind = BudgetExceeded if self.sdk_error is None else denial_type(self.sdk_error)
@@ -146,6 +157,8 @@ class Call:
         model, response_id = _text(model, _NAME_LIMIT), _text(response_id, _ID_LIMIT)
         if not self._carried:
             self._record(usage, model, response_id, service_tier)
+        if usage is not None:
+            self.slot.settle(usage.total)
         counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
         self._finish("settle", {"usage": counts, "model": model, "response_id": response_id})
 
@@ -172,10 +185,12 @@ class Call:
 
     def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
         """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
+        self.slot.release()
         lease, self.lease, self._open = self.lease, None, False
         return None if lease is None else (lease, {"throttled_for_s": retry_after_s, **self._limits()})
 
     def _finish(self, verb: str, said: dict[str, Any]) -> None:
+        self.slot.release()
         lease, self.lease, self._open = self.lease, None, False
         if lease is not None:
             self.control.finish(lease, verb, said | self._limits())

@@ -23,12 +23,13 @@ from ..control import Control, Granted, Retry, Scope
 from ..decision import Action, Caps, Decision
 from ..export import Recorder
 from ..request import CallRequest
+from ..scheduler import QueueFull, QueueTimeout, Scheduler, Slot
 from ..settings import Settings
 from ..tier import Tier
 from .calls import Call, new_id
 from .holds import Holds, Pool
 from .retries import RetryBudget, pause_s, retry_after_s, worth_trying
-from .steps import Ask, Attempt, Drop, Pause, Script, Step
+from .steps import Ask, Attempt, Drop, Pause, Script, Step, Take
 
 __all__ = ["Answer", "Failure", "Guard"]
 
@@ -76,11 +77,14 @@ class Guard:
     recorder: Recorder
     holds: Holds = field(init=False)
     retries: RetryBudget = field(init=False)
+    scheduler: Scheduler = field(init=False)
+    _shared: dict[tuple[tuple[str, str], str, str], float | None] = field(default_factory=dict)
     _warned_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.holds = Holds(self._give_back, self._refill)
         self.retries = RetryBudget(self.settings.retry_ratio)
+        self.scheduler = Scheduler(concurrency=self.settings.concurrency)
         self.control.on_sweep = self.holds.drop_idle
 
     def begin(self, request: CallRequest, sdk_error: type[Exception] | None) -> Call | None:
@@ -117,7 +121,11 @@ class Guard:
         self.retries.call(workload, time.monotonic())
         most = self.settings.max_retries if max_retries is None else max_retries
         while True:
-            yield from self._admitted(call)
+            try:
+                yield from self._admitted(call)
+            except BaseException:
+                call.slot.release()
+                raise
             retrying = call.attempt <= most
             call.sent()
             try:
@@ -153,6 +161,8 @@ class Guard:
         """Have the next attempt held. Raises BudgetExceeded."""
         call.attempt += 1
         call.span.set_attribute(attributes.ATTEMPT, call.attempt)
+        if self.settings.concurrency is not None:
+            call.slot = yield from self._turn(call, None)
         known, now = call.decision, time.monotonic()
         kind = call.kind
         # An attempt after the first has to be known as such; any restriction is the engine's to apply.
@@ -168,9 +178,10 @@ class Guard:
         while True:
             answer: Granted | None = yield from self._asked(call, body, wait_s)
             if answer is None:
-                self._without_engine(call)
+                yield from self._without_engine(call)
                 return
             call.decision = decision = answer.decision
+            self._shares(call)
             if call.task is not None:
                 call.task.hears(decision)
             if answer.grant is not None:
@@ -214,16 +225,42 @@ class Guard:
         if model is not None:
             call.span.set_attribute(attributes.DEGRADED_FROM, call.request.model)
 
-    def _without_engine(self, call: Call) -> None:
+    def _turn(self, call: Call, lane: tuple[str, str] | None) -> Generator[Step, Any, Slot]:
+        """Wait for the call's turn in this process. Raises BudgetExceeded where it does not come in time."""
+        asked = {
+            "tenant": call.scope.tenant, "tier": call.scope.tier, "tokens": call.likely_tokens,
+            "lane": lane, "deadline": call.deadline,
+        }  # fmt: skip
+        try:
+            slot: Slot = yield Take(self.scheduler, asked)
+        except (QueueFull, QueueTimeout) as error:
+            raise call.denied(_here(str(error))) from error
+        return slot
+
+    def _shares(self, call: Call) -> None:
+        """What its tenant may use of the provider: the engine paces by it, and this process while it is away."""
+        share = None if call.decision is None else call.decision.share
+        lane = (call.request.provider, call.request.model)
+        self._shared[lane, call.scope.tenant, call.scope.tier] = share
+        self.scheduler.share(lane, call.scope.tenant, call.scope.tier, None)
+
+    def _without_engine(self, call: Call) -> Generator[Step, Any, None]:
         known, stale_s = self.control.decision(call.scope), self.control.stale_s()
         fresh = known is not None and stale_s is not None and stale_s <= self.settings.max_stale_s
         if known is None:
             if self.settings.before_first == "closed":
-                raise call.denied(_never_heard())
+                raise call.denied(
+                    _here("the policy engine was never heard, and SWITCHGEAR_BEFORE_FIRST is closed")
+                )
         elif fresh and known.action is Action.DENY:
             raise call.denied(known)
         elif fresh:
             self._degrade(call, known.caps)
+            lane = (call.request.provider, call.request.model)
+            share = self._shared.get((lane, call.scope.tenant, call.scope.tier))
+            if share is not None:
+                self.scheduler.share(lane, call.scope.tenant, call.scope.tier, share)
+                (yield from self._turn(call, lane)).release()
         elif known.fail == "closed":
             raise call.denied(_closed(known, stale_s))
         self._warn("engine", "the policy engine is away: calls go out without a hold")
@@ -295,12 +332,12 @@ def _closed(known: Decision, stale_s: float | None) -> Decision:
     )
 
 
-def _never_heard() -> Decision:
+def _here(reason: str) -> Decision:
+    """A denial that is this process's own."""
     return Decision(
         id="",
         action=Action.DENY,
-        reason="the policy engine was never heard, and SWITCHGEAR_BEFORE_FIRST is closed",
+        reason=reason,
         version=0,
         valid_until=datetime.now(UTC) + timedelta(seconds=1),
-        fail="closed",
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-__all__ = ["Ask", "Attempt", "Drop", "Pause", "Script", "Step", "drive", "drive_async"]
+from ..scheduler import Scheduler
+
+__all__ = ["Ask", "Attempt", "Drop", "Pause", "Script", "Step", "Take", "drive", "drive_async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,14 @@ class Ask:
     """Wait for an answer of the policy engine."""
 
     answer: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Wait for a slot of the scheduler: `asked` are the arguments of its `acquire`."""
+
+    scheduler: Scheduler
+    asked: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Attempt:
     body: bytes | None
 
 
-Step = Ask | Pause | Drop | Attempt
+Step = Ask | Take | Pause | Drop | Attempt
 R = TypeVar("R")
 Script = Generator[Step, Any, R]
 
@@ -66,6 +76,8 @@ def drive(script: Script[R], attempt: Callable[[bytes | None], Any]) -> R:
                     with_ = attempt(step.body)
                 case Ask():
                     with_ = step.answer.result()
+                case Take():
+                    with_ = step.scheduler.acquire(**step.asked)
                 case Pause():
                     with_ = None
                     time.sleep(step.seconds)
@@ -93,6 +105,8 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
                     with_ = await attempt(step.body)
                 case Ask():
                     with_ = await asyncio.wrap_future(step.answer)
+                case Take():
+                    with_ = await step.scheduler.acquire_async(**step.asked)
                 case Pause():
                     with_ = None
                     await asyncio.sleep(step.seconds)

@@ -7,6 +7,6 @@ and event loops wait; `scheduler` and `slot` are what a program uses.
 from .errors import QueueFull, QueueTimeout
 from .lane import Use
 from .scheduler import Scheduler
-from .slot import Slot
+from .slot import FREE, Slot
 
-__all__ = ["QueueFull", "QueueTimeout", "Scheduler", "Slot", "Use"]
+__all__ = ["FREE", "QueueFull", "QueueTimeout", "Scheduler", "Slot", "Use"]

@@ -1,0 +1,104 @@
+"""Guarded calls take turns in their process: no more at once than it allows, urgent ones first, none held for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from provider_clients import OPENAI, async_openai_client
+
+import switchgear as sg
+from switchgear import testing
+
+Engines = Callable[..., Any]
+Configure = Callable[..., TracerProvider]
+
+
+class Model:
+    """A model of one's own that counts how many calls it serves at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now, self.most = seconds, 0, 0
+        self.order: list[str] = []
+
+    async def answer(self, name: str) -> dict[str, Any]:
+        self.order.append(name)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.seconds)
+        self.now -= 1
+        return {"id": name, "model": "gpt-4o", "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
+
+    async def call(self, name: str, tier: str) -> None:
+        with sg.task("writer", tenant="acme", tier=tier):
+            await sg.guard.call_async(lambda: self.answer(name), provider="openai", model="gpt-4o")
+
+
+async def test_no_more_calls_are_on_their_way_than_the_process_allows(
+    engine_of: Engines, configured: Configure
+) -> None:
+    configured(engine_of().url, concurrency=3)
+    model = Model(0.1)
+    await asyncio.gather(*(model.call(str(n), "interactive") for n in range(12)))
+    assert (len(model.order), model.most) == (12, 3)
+
+
+async def test_an_urgent_call_goes_before_those_that_waited(
+    engine_of: Engines, configured: Configure
+) -> None:
+    configured(engine_of().url, concurrency=1)
+    model = Model(0.05)
+    flood = [asyncio.create_task(model.call(f"background {n}", "background")) for n in range(5)]
+    await asyncio.sleep(0.02)
+    await model.call("interactive", "interactive")
+    await asyncio.gather(*flood)
+    assert "interactive" in model.order[:3]
+
+
+async def test_a_call_whose_turn_does_not_come_in_time_is_refused(
+    engine_of: Engines, configured: Configure
+) -> None:
+    configured(engine_of().url, concurrency=1, patience_batch_s=0.1)
+    model = Model(0.5)
+    first = asyncio.create_task(model.call("first", "batch"))
+    await asyncio.sleep(0.02)
+    with pytest.raises(sg.BudgetExceeded, match="waited"):
+        await model.call("second", "batch")
+    await first
+    assert model.order == ["first"]
+
+
+async def test_cancelled_and_failed_calls_leave_their_place_to_others(
+    engine_of: Engines, configured: Configure
+) -> None:
+    configured(engine_of().url, concurrency=1)
+    model = Model(0.05)
+
+    async def failing() -> dict[str, Any]:
+        raise ValueError("no such prompt")
+
+    for _ in range(3):
+        with sg.task("writer", tenant="acme"), pytest.raises(ValueError, match="no such prompt"):
+            await sg.guard.call_async(failing, provider="openai", model="gpt-4o")
+    cancelled = asyncio.create_task(model.call("cancelled", "batch"))
+    await asyncio.sleep(0.01)
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    await asyncio.wait_for(model.call("last", "batch"), 5.0)
+
+
+async def test_a_provider_s_client_takes_turns_too(
+    provider: testing.Provider, engine_of: Engines, configured: Configure
+) -> None:
+    configured(engine_of().url, concurrency=2)
+    began = time.monotonic()
+    async with async_openai_client(provider) as client:
+        guarded = sg.wrap(client)
+        with sg.task("writer", tenant="acme"):
+            await asyncio.gather(*(guarded.chat.completions.create(**OPENAI) for _ in range(10)))
+    assert len(provider.log().served) == 10
+    assert time.monotonic() - began < 10
