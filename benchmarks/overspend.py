@@ -35,6 +35,7 @@ from switchgear.usage import Usage
 AGENTS, FEWER, CALLS, SHARE = 200, (1, 10, 50), 80, 10
 QUICK_AGENTS, QUICK_CALLS = 40, 30
 SEEDS, CAP_S = 3, 180.0
+SPARE = 8
 MEAN_S, ONE_LOCK_MEAN_S = 0.25, 0.02
 """How long a call lasts. A twelfth of it for one lock, which makes one call after the other."""
 WARM_AGENTS, WARM_CALLS = 8, 50
@@ -48,7 +49,10 @@ CHECK = "check-then-charge"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A gate and how it is met. `warm`: it has seen 400 such calls before; `kill`: it is killed halfway."""
+    """A gate and how it is met. `warm`: it has seen 400 such calls before; `kill`: it is killed halfway.
+
+    `spare`: so many holds more agents ask for with a call, from which they then draw.
+    """
 
     name: str
     gate: Gate
@@ -57,6 +61,7 @@ class Row:
     mean_s: float = MEAN_S
     warm: bool = False
     kill: bool = False
+    spare: int = 0
     seeds: int | None = None
 
 
@@ -147,7 +152,8 @@ def _quick() -> list[Row]:
         Row("worst-case holds", rule(float), agents=few, mean_s=MEAN_S / 10),
         Row("engine", engine, agents=few, warm=True),
         Row("engine, estimates 5 x too low", engine, LOW, agents=few, warm=True),
-        Row("engine, kill -9 halfway", engine, agents=few, warm=True, kill=True),
+        Row("engine, spare holds", engine, agents=few, warm=True, spare=SPARE),
+        Row("engine, kill -9 halfway", engine, agents=few, warm=True, kill=True, spare=SPARE),
     ]
 
 
@@ -161,7 +167,9 @@ def _whole(*, peers: bool) -> list[Row]:
         Row("engine, estimates 5 x too high", engine, HIGH, warm=True),
         Row("engine, callers say nothing of output", engine, NOTHING, warm=True),
         Row("engine, cold start", engine),
-        Row("engine, kill -9 halfway", engine, warm=True, kill=True),
+        Row("engine, spare holds", engine, warm=True, spare=SPARE),
+        Row("engine, spare holds, estimates 5 x too low", engine, LOW, warm=True, spare=SPARE),
+        Row("engine, kill -9 halfway", engine, warm=True, kill=True, spare=SPARE),
     ]
     for agents in FEWER:
         rows += [_check(agents), Row(f"engine, {_several(agents)}", engine, agents=agents, warm=True)]
@@ -194,7 +202,7 @@ def _race(row: Row, seed: str, folder: Path, given: argparse.Namespace) -> Run:
         if row.warm:
             _warm(gate.url, f"{seed}-warm", row.estimate)
         began_cpu_s, away_s = gate.cpu_s, 0.0
-        plan = Plan(gate.url, seed, row.agents, given.calls, row.estimate, row.mean_s, CAP_S)
+        plan = Plan(gate.url, seed, row.agents, given.calls, row.estimate, row.mean_s, CAP_S, row.spare)
         race = Race(plan)
         if row.kill and isinstance(gate, Engine):
             while race.micro < ceiling * KILLED_AT and not race.over:

@@ -20,6 +20,7 @@ import uvloop
 from beside import FORK, Beside, cpu_s
 from connection import Connection, post
 from overspend_calls import MODEL, PROVIDER, Call, Estimate, calls, price_micro
+from overspend_warm import Warm
 
 __all__ = ["TENANT", "Billed", "Denied", "Found", "Plan", "Race"]
 
@@ -42,6 +43,8 @@ class Plan:
     estimate: Estimate
     mean_s: float
     cap_s: float
+    spare: int = 0
+    """So many holds more like it an agent asks for with a call, to make calls without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Found:
     """Connections that broke under a request, which was then sent again."""
     cut: int = 0
     """Agents that neither made all their calls nor were denied when time was up."""
+    drawn: int = 0
+    """Calls that were made with a spare hold, without asking."""
     cpu_s: float = 0.0
 
     def add(self, other: Found) -> None:
@@ -80,6 +85,7 @@ class Found:
         self.denied += other.denied
         self.broken += other.broken
         self.cut += other.cut
+        self.drawn += other.drawn
         self.cpu_s += other.cpu_s
 
 
@@ -125,7 +131,7 @@ async def _all(
 ) -> None:
     made = [_Agent(plan, number, billed, found) for number in agents]
     for each in made:
-        await each.gate.open()
+        await each.open()
     await asyncio.sleep(begins - time.monotonic())
     async with asyncio.TaskGroup() as group:
         for each in made:
@@ -136,8 +142,22 @@ class _Agent:
     def __init__(self, plan: Plan, number: int, billed: Synchronized[int], found: Found) -> None:
         self.gate = Connection(plan.url)
         self._plan, self._number, self._billed, self._found = plan, number, billed, found
+        self._warm = Warm(Connection(plan.url)) if plan.spare else None
+
+    async def open(self) -> None:
+        await self.gate.open()
+        if self._warm is not None:
+            await self._warm.gate.open()
 
     async def run(self, until: float) -> None:
+        try:
+            await self._run(until)
+        finally:
+            if self._warm is not None:
+                await self._warm.close()
+            self.gate.close()
+
+    async def _run(self, until: float) -> None:
         plan = self._plan
         for place, call in enumerate(calls(plan.seed, self._number, plan.calls)):
             granted = await self._granted(f"{plan.seed}-{self._number}-{place}", call, until)
@@ -155,7 +175,6 @@ class _Agent:
             usage = {"input_uncached": call.input_tokens, "output": output}
             await self._answer(post(f"/v1/grants/{grant}:settle", {"model": MODEL, "usage": usage}))
             self._found.billed.append(Billed(granted_at, time.monotonic(), micro))
-        self.gate.close()
 
     async def _granted(self, name: str, call: Call, until: float) -> tuple[str, int | None] | None:
         """A grant's id, and the cap on output tokens that comes with it; None where there is none to be had."""
@@ -170,10 +189,20 @@ class _Agent:
             **self._plan.estimate.of(call),
             "wait": _WAIT_S,
         }
-        request = post("/v1/grants", body)
+        if self._warm is not None:
+            body["spare"] = self._plan.spare
+            lease = self._warm.draw(body)
+            if lease is not None:
+                self._found.drawn += 1
+                return lease, None
         while time.monotonic() < until:
-            answer = await self._answer(request)
+            if self._warm is not None:
+                # Who would wait must not keep from others what it has itself.
+                body["wait"] = 0.0 if self._warm.has_any else _WAIT_S
+            answer = await self._answer(post("/v1/grants", body))
             decision = answer["decision"]
+            if self._warm is not None:
+                await self._warm.told(body, answer["grant"])
             if answer["grant"] is not None:
                 return answer["grant"]["id"], decision["caps"]["max_output_tokens"]
             if decision["action"] == "deny":

@@ -68,7 +68,8 @@ class Grant:
     """`left` calls of one size that may still be made, held in every meter that counts them.
 
     `drawn` has a bit for the number of each hold that was settled or booked, `booked` counts the latter, and
-    `given_back` those that were released. Holds that have a size of their own are in `apart`, by number.
+    `given_back` those that were released; `returned` has a bit for each of these that was named. Holds that have a
+    size of their own are in `apart`, by number.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Grant:
     drawn: int = 0
     booked: int = 0
     given_back: int = 0
+    returned: int = 0
     apart: dict[int, Sizes] = field(default_factory=dict)
 
     def sizes_of(self, number: int) -> Sizes:
@@ -92,17 +94,19 @@ class Grant:
         return 0 < number <= self.calls and not self.drawn >> number & 1
 
     def holds(self, number: int) -> bool:
-        """Whether something is held for the call of this number. Which of those alike were given back is not known."""
-        return self.may_end(number) and (number in self.apart or self.left > len(self.apart))
+        """Whether something is held for the call of this number, as far as is known: some are given back by count."""
+        if not self.may_end(number) or self.returned >> number & 1:
+            return False
+        return number in self.apart or self.left > len(self.apart)
 
     def to_give_back(self, calls: int | None, number: int) -> tuple[int, tuple[int, ...]]:
         """Of `calls` to give back (None: all) how many are there, and the numbers of those of a size of their own.
 
-        Those come last, but for a single one that is named by its number.
+        Those come last. A single one that is named by its number is that one, and given back once.
         """
+        if calls == 1 and number:
+            return int(self.holds(number)), (number,) if number in self.apart else ()
         calls = self.left if calls is None else min(calls, self.left)
-        if calls == 1 and number in self.apart:
-            return 1, (number,)
         return calls, tuple(self.apart)[: max(0, calls - self.left + len(self.apart))]
 
     @property
@@ -145,10 +149,13 @@ class Counters(Protocol):
         settling twice changes nothing. A call that outlived its grant counts from then on.
         """
 
-    def release(self, grant_id: str, calls: int, apart: Collection[int]) -> tuple[Meter, ...] | None:
+    def release(
+        self, grant_id: str, calls: int, apart: Collection[int], named: int = 0
+    ) -> tuple[Meter, ...] | None:
         """Give so many holds back: the calls were not made, or not billed. None as in `settle`.
 
-        `apart` are the numbers of those that have a size of their own; which of the others does not matter.
+        `apart` are the numbers of those that have a size of their own; which of the others does not matter. A single
+        one may be `named` by its number.
         """
 
     def expire(self, now: float) -> list[Grant]:
@@ -251,7 +258,9 @@ class Book:
         spent.count(grant.meters, 1, now)
         return grant.meters
 
-    def release(self, grant_id: str, calls: int, apart: Collection[int]) -> tuple[Meter, ...] | None:
+    def release(
+        self, grant_id: str, calls: int, apart: Collection[int], named: int = 0
+    ) -> tuple[Meter, ...] | None:
         grant = self._grants.get(grant_id)
         if grant is None or not grant.left:
             return None
@@ -259,6 +268,7 @@ class Book:
             self._draw(grant, number)
         self._draw_alike(grant, calls - len(apart))
         grant.given_back += calls
+        grant.returned |= 1 << named if named else 0
         self._drop_if_over(grant)
         return grant.meters
 
@@ -395,7 +405,7 @@ class Book:
         billed after all, only its hold says which budgets it counts in.
         """
         # A call that was given back may be billed after all, and is then one of those that are booked.
-        over = grant.is_told and grant.booked + grant.given_back >= grant.calls
+        over = not grant.left and grant.is_told and grant.booked + grant.given_back >= grant.calls
         if over and not (grant.given_back and any(meter.is_own_budget for meter in grant.meters)):
             del self._grants[grant.id]
 
@@ -403,7 +413,7 @@ class Book:
         """Hold nothing for the call of this number any longer, if anything is."""
         own = grant.apart.pop(number, None) if grant.apart else None
         if own is None:
-            self._draw_alike(grant, 1)
+            self._draw_alike(grant, 0 if grant.returned >> number & 1 else 1)
             return
         grant.left -= 1
         for meter in grant.meters:

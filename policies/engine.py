@@ -128,9 +128,7 @@ class Engine:
 
     def ended(self, now: float) -> None:
         """Calls have ended: see to tasks that ran away, and let those go that fit now."""
-        ran_away, self.leases.ran_away = self.leases.ran_away, []
-        for who, found in ran_away:
-            self._ran_away(who, found, now)
+        self._see_to_runaways(now)
         self.pump(now)
 
     def tick(self, now: float) -> None:
@@ -166,6 +164,7 @@ class Engine:
         ticket = self.queue.ticket(request, now)
         if ticket.decision is None:
             self.pump(now)
+            self._see_to_runaways(now)
         return ticket
 
     def asked(self, request_id: str) -> GrantRequest | None:
@@ -345,6 +344,10 @@ class Engine:
         """For whom and as what a call counts: a degraded one counts as the model that stands in."""
         who = request.who
         return who if who.model == call.model else replace(who, model=call.model, provider=call.provider)
+
+    def _see_to_runaways(self, now: float) -> None:
+        while self.leases.ran_away:
+            self._ran_away(*self.leases.ran_away.pop(0), now)
 
     def _ran_away(self, who: Who, found: Runaway, now: float) -> None:
         if who.task is None:

@@ -109,14 +109,21 @@ class Leases:
         return True
 
     def release(self, lease: str, now: float, calls: int | None = None) -> bool:
-        """Granted calls were not made, or not billed (None: all that are left). False as in `settle`."""
+        """Granted calls were not made, or not billed (None: all that are left). False as in `settle`.
+
+        They are counted, not named; but for a single one with its number, which is given back once, however often that
+        is said.
+        """
         grant_id, number = grant_of(lease)
         running, held = self.running.get(grant_id), self.book.find(grant_id)
         if held is None or not held.left:
             return False
         # Which are left depends on what was booked by then; an engine that starts again reads that later.
+        named = number if calls == 1 else 0
         calls, apart = held.to_give_back(calls, number)
-        record = Released(now, grant_id, calls, apart)
+        if not calls:
+            return False
+        record = Released(now, grant_id, calls, apart, named)
         if running is not None:
             self.queue.ended(running, 0, calls, now)
         self.released(record)
@@ -129,7 +136,8 @@ class Leases:
         held, running = self.book.find(record.grant), self.running.get(record.grant)
         if held is None:
             return
-        self.book.release(held.id, held.left if record.calls is None else record.calls, record.apart)
+        calls = held.left if record.calls is None else record.calls
+        self.book.release(held.id, calls, record.apart, record.named)
         if running is not None:
             self._cut(held, running, record.at)
 

@@ -31,8 +31,9 @@ _DEVIATIONS_SQUARED = 16.0
 _PEAK_FADE = 32
 # A call that is expected to take at most a tenth of a ceiling is small beside it.
 _SMALL = 10
-# Holds of calls that nobody asks for yet, and all beside them, stay within so small a part of what is left.
-_SPARE = 10
+# Holds of calls that nobody asks for yet, and all beside them, stay within a twentieth of what is left. Of a task's
+# ceiling within a quarter: nobody else is there to miss them.
+_SPARE, _SPARE_OF_A_TASK = 20, 4
 _UNLIMITED = 1 << 100
 _ALWAYS = (float("-inf"), float("inf"))
 
@@ -191,8 +192,8 @@ class Meter:
 
         All in flight and they stay within a small part of what is left, even if each comes to its bound.
         """
-        room = min(self.room(now))
-        return (room // _SPARE - self.bounds) // max(more.bound, 1) - calls
+        part = min(self.room(now)) // (_SPARE_OF_A_TASK if self.is_of_a_task else _SPARE)
+        return (part - self.bounds) // max(more.bound, 1) - calls
 
     @staticmethod
     def lets_alone(more: Size, left: int, limit: int) -> bool:

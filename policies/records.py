@@ -75,6 +75,8 @@ class Released(_Record, tag="released", frozen=True):
     calls: int | None
     apart: tuple[int, ...] = ()
     """The numbers of those that had a size of their own. Of those that are alike it does not matter which."""
+    named: int = 0
+    """The number of a single one that was named."""
 
 
 class Forced(_Record, tag="forced", frozen=True):

@@ -70,6 +70,8 @@ class CounterIsLedger(RuleBasedStateMachine):
         self.booked: dict[str, Call] = {}
         self.given_back: dict[str, int] = {}
         self.calls: dict[str, int] = {}
+        self.returned: set[str] = set()
+        """Holds that were given back by name."""
         self.apart: dict[str, tuple[Decimal, int]] = {}
         """Holds that were extended, and have a size of their own."""
         self.lease_of_key: dict[str, str | None] = {}
@@ -105,15 +107,25 @@ class CounterIsLedger(RuleBasedStateMachine):
     @precondition(lambda self: any(self.left.values()))
     @rule(data=st.data(), calls=st.one_of(st.none(), st.integers(1, 4)), number=st.integers(0, 3))
     def release(self, data: st.DataObject, calls: int | None, number: int) -> None:
-        """So many, those alike first; a single one that was extended where it is named."""
+        """So many, those alike first; or a single one that is named."""
         grant = data.draw(st.sampled_from(sorted(grant for grant, left in self.left.items() if left)))
         lease = lease_of(grant, number) if number else grant
+        if number and calls == 1:
+            held = self._is_held(lease)
+            assert self.caller.engine.release(lease, self.now, calls=1) is held
+            assert not self.caller.engine.release(lease, self.now, calls=1)
+            if held:
+                self.returned.add(lease)
+                self.apart.pop(lease, None)
+                self.left[grant] -= 1
+                self.given_back[grant] = self.given_back.get(grant, 0) + 1
+                self._forget_what_is_over(grant)
+            return
         assert self.caller.engine.release(lease, self.now, calls=calls)
         given_back = min(calls or self.left[grant], self.left[grant])
         apart = [each for each in self.apart if each.rpartition(":")[0] == grant]
         alike = self.left[grant] - len(apart)
-        named = [lease] if given_back == 1 and lease in apart else apart[: max(0, given_back - alike)]
-        for each in named:
+        for each in apart[: max(0, given_back - alike)]:
             del self.apart[each]
         self.given_back[grant] = self.given_back.get(grant, 0) + given_back
         self.left[grant] -= given_back
@@ -196,7 +208,9 @@ class CounterIsLedger(RuleBasedStateMachine):
         return held if tokens is None else (tokens * MICRO, tokens)
 
     def _is_held(self, lease: str) -> bool:
-        grant = self.undrawn[lease]
+        grant = self.undrawn.get(lease)
+        if grant is None or lease in self.returned:
+            return False
         apart = sum(each.rpartition(":")[0] == grant for each in self.apart)
         return lease in self.apart or self.left[grant] > apart
 
@@ -210,7 +224,8 @@ class CounterIsLedger(RuleBasedStateMachine):
         leases = [lease_of(grant, number) for number in range(1, self.calls[grant] + 1)]
         booked = sum(f"call of {lease}" in self.booked for lease in leases)
         waits = any(lease in self.settled for lease in leases)
-        if booked + self.given_back.get(grant, 0) >= self.calls[grant] and not waits:
+        over = booked + self.given_back.get(grant, 0) >= self.calls[grant]
+        if over and not waits and not self.left[grant]:
             self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant}
 
     def _book(
