@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from ..context import Task, current_task
 from ..decision import Action, Decision
-from ..errors import BudgetExceeded, ConfigError
+from ..errors import BudgetExceeded
 from ..request import CallRequest
 from ..tier import Tier
 from ..usage import Usage
@@ -110,8 +110,6 @@ def guarded_tool(*, critical: bool = False) -> Callable[[Callable[P, R]], Callab
 
         return run
 
-    if callable(critical):
-        raise ConfigError("guarded_tool: write @guarded_tool(), with parentheses")
     return decorate
 
 
