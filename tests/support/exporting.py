@@ -7,6 +7,7 @@ python exporting.py COLLECTOR SPOOL workers     has three worker processes make 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import time
 from pathlib import Path
@@ -63,6 +64,10 @@ def _main(collector: str, spool: str, does: str) -> None:
         print("kept", flush=True)  # noqa: T201 - whoever started this process waits for it
         time.sleep(60)
         return
+    if does == "forks":
+        children = [_child(agent) for _ in range(10)]
+        failed = [child for child in children if os.waitpid(child, 0)[1]]
+        sys.exit(not agent.outbox.flush(10) or len(failed))
     fork = multiprocessing.get_context("fork")
     workers = [fork.Process(target=agent.calls, args=(2,)) for _ in range(3)]
     for worker in workers:
@@ -70,6 +75,15 @@ def _main(collector: str, spool: str, does: str) -> None:
     for worker in workers:
         worker.join()
     agent.outbox.close(2.0)
+
+
+def _child(agent: Agent) -> int:
+    """Make a call, then another process that makes two."""
+    agent.calls(1)
+    if child := os.fork():
+        return child
+    agent.calls(2)
+    os._exit(not agent.outbox.flush(10) or agent.outbox.counts().sent != 2)
 
 
 if __name__ == "__main__":

@@ -54,18 +54,26 @@ class Line:
         self._headers = {"content-type": "application/x-protobuf"}
         if settings.api_key:
             self._headers["authorization"] = f"Bearer {settings.api_key}"
-        self._client: httpx.Client | None = None
+        # All that is loaded or made once is so here. A fork in the middle of it, in another thread, would leave its
+        # child with half a module, or before a lock of OpenSSL's that nobody opens.
+        self._tls = _tls(settings.collector)
+        self._client: httpx.Client | None = self._connection()
+        "a host's name".encode("idna")
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
         """Send a body once, waiting at most about `timeout_s` for the answer."""
         if self._client is None:
-            self._client = _client(self._url)
+            self._client = self._connection()
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
         try:
             reply = self._client.post(self._url, content=body, headers=self._headers, timeout=timeout)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the line, the agent goes on
             return Answer(Verdict.LATER, f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
         return _read(reply)
+
+    def _connection(self) -> httpx.Client:
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_S)
+        return httpx.Client(verify=self._tls, limits=limits, trust_env=False)
 
     def close(self) -> None:
         """Drop the connection; the next body opens another."""
@@ -78,15 +86,12 @@ class Line:
         self._client = None
 
 
-def _client(url: str) -> httpx.Client:
+def _tls(url: str) -> ssl.SSLContext:
+    if not url.startswith("https"):
+        # One that trusts somebody takes 25 ms to make, which plain HTTP has no need of.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     own = next((path for name in _CERTIFICATES if (path := os.environ.get(name))), None)
-    # One that trusts somebody takes 25 ms to make, which plain HTTP has no need of.
-    secure = url.startswith("https")
-    return httpx.Client(
-        verify=ssl.create_default_context(cafile=own) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_S),
-        trust_env=False,
-    )
+    return ssl.create_default_context(cafile=own)
 
 
 def _read(reply: httpx.Response) -> Answer:

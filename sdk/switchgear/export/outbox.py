@@ -19,17 +19,19 @@ from dataclasses import dataclass
 
 from opentelemetry import context as otel
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from ..context import run_in
 from ..settings import Settings
+from .bodies import encoded
 from .complaints import Complaints
+from .counts import Counts
 from .facts import kept
 from .line import Answer, Line, Verdict
+from .pacing import LONGEST_PAUSE_S, Pacing
 from .spool import Spool
 
-__all__ = ["Counts", "Outbox"]
+__all__ = ["Outbox"]
 
 # A burst of spans larger than the queue is dropped: this is one fan-out of several thousand calls with their
 # framework's spans, or what a process makes in the seconds that one attempt takes with a collector that is silent.
@@ -37,25 +39,12 @@ _QUEUE = 65_536
 _BATCH = 512
 _ATTEMPT_S = 3.0
 _PROBE_S = 1.0
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
 _ADOPTS_EVERY_S = 60.0
-# Of the time to close, what is kept back for writing to the disk.
-_RESERVE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of the spans of this process since it was configured, or forked."""
-
-    sent: int
-    """Taken by the collector at once, or later from the spool; with those that other processes had left."""
-    dropped: int
-    """With no room in the queue or in the spool. They are lost."""
-    refused: int
-    """Not wanted by the collector: a wrong key or tenant, a count that cannot be."""
-    waiting: int
-    """Bodies, of up to 512 spans each, that wait until the collector is back."""
+# Of the time to close, what is kept back at least for writing to the disk, and at most; and what a span takes of it.
+_LEAST_RESERVE, _MOST_RESERVE = 0.4, 0.9
+_KEPT_IN_S = 0.000_1
+# What is left of it for what cannot be stopped half-way.
+_MARGIN = 0.04
 
 
 class _Flush:
@@ -140,8 +129,10 @@ class Outbox(SpanProcessor):
         if self._closing is not None:
             return
         deadline = time.monotonic() + timeout_s
-        last_attempt = deadline - timeout_s * _RESERVE
-        self._closing = _Closing(last_attempt, deadline)
+        writing_s = len(self._queue) * _KEPT_IN_S
+        reserve_s = min(max(timeout_s * _LEAST_RESERVE, writing_s), timeout_s * _MOST_RESERVE)
+        last_attempt = deadline - reserve_s
+        self._closing = _Closing(last_attempt, deadline - timeout_s * _MARGIN)
         self._wake.set()
         if self._thread is not None:
             self._thread.join(max(0.0, last_attempt - time.monotonic()))
@@ -175,7 +166,7 @@ class Outbox(SpanProcessor):
         self._flushing = None
         self._closing = None
         self._sent = self._dropped = self._refused = 0
-        self._pause_s = self._away_until = 0.0
+        self._pacing = Pacing()
         self._send_at: float | None = None
         self._adopt_at = 0.0
 
@@ -225,7 +216,7 @@ class Outbox(SpanProcessor):
         self._complaints.say(
             "fault", "spans could not be sent, a fault of switchgear: %s", type(fault).__name__
         )
-        self._away_until = time.monotonic() + _LONGEST_PAUSE_S
+        self._pacing.missed(time.monotonic(), LONGEST_PAUSE_S)
         if self._flushing is not None:
             self._flushing.over.set()
             self._flushing = None
@@ -249,7 +240,7 @@ class Outbox(SpanProcessor):
                 self._send_at = time.monotonic() + self._flush_s
             due = min(due, self._send_at)
         if self._spool.waiting:
-            due = min(due, self._away_until)
+            due = min(due, self._pacing.until)
         return due
 
     def _adopt(self) -> None:
@@ -273,10 +264,17 @@ class Outbox(SpanProcessor):
         with self._lock:
             flushing = self._flushing
         assert flushing is not None  # noqa: S101 - only this thread takes it away
-        self._pause_s = self._away_until = 0.0
-        self._drain(lambda: self._closing is None and time.monotonic() < flushing.until)
-        with self._lock:
-            self._flushing = None
+        self._pacing.taken()  # as far as anybody knows
+
+        def goes_on() -> bool:
+            return self._closing is None and time.monotonic() < flushing.until
+
+        while self._flushing is not None:
+            self._drain(goes_on)
+            with self._lock:
+                # Who comes now, with a span that the loop has not seen, waits for this flush too.
+                if not (self._queue and goes_on()):
+                    self._flushing = None
         flushing.all_taken = not self._queue and not self._spool.waiting
         flushing.over.set()
 
@@ -284,7 +282,7 @@ class Outbox(SpanProcessor):
         """Send what waits while there is time, and what was kept for half of it: that may wait for the next process."""
         closing = self._closing
         assert closing is not None  # noqa: S101 - it is what ended the loop
-        self._away_until = 0.0
+        self._pacing.until = 0.0
         half = (time.monotonic() + closing.last_attempt) / 2
         self._drain(lambda: time.monotonic() < (closing.last_attempt if self._queue else half))
 
@@ -302,12 +300,12 @@ class Outbox(SpanProcessor):
         if closing is None:
             return _ATTEMPT_S
         # A process that ends asks a collector that was away once more, but does not wait for it to say nothing.
-        longest = _PROBE_S if self._pause_s else _ATTEMPT_S
+        longest = _PROBE_S if self._pacing.failed else _ATTEMPT_S
         return min(longest, closing.last_attempt - time.monotonic())
 
     @property
     def _away(self) -> bool:
-        return time.monotonic() < self._away_until
+        return time.monotonic() < self._pacing.until
 
     def _taken(self) -> list[ReadableSpan]:
         """The next batch of the queue, oldest first."""
@@ -320,20 +318,20 @@ class Outbox(SpanProcessor):
 
     def _send(self, batch: Sequence[ReadableSpan]) -> None:
         """One attempt at spans that are fresh; what is not taken is kept."""
-        self._flight = batch
         timeout_s = self._time_left()
         if self._away or timeout_s <= 0:
-            self._flight = ()
             self._keep(batch)
             return
-        answer = self._line.post(_encoded(batch), timeout_s)
+        self._flight = batch
+        answer = self._line.post(encoded(batch), timeout_s)
         if self._flight is not batch:
             return  # whoever closed could not wait, and keeps them
-        self._flight = ()
         self._note(answer, len(batch))
         # Without prompts it may be small enough.
         if answer.verdict in (Verdict.LATER, Verdict.TOO_LARGE):
             self._keep(batch)
+        # Not before they are kept: who closes now keeps them too, which is better than neither of both.
+        self._flight = ()
 
     def _send_oldest(self) -> bool:
         """One attempt at what was kept longest; False where there is none, or nobody took it."""
@@ -353,17 +351,14 @@ class Outbox(SpanProcessor):
     def _note(self, answer: Answer, spans: int) -> None:
         match answer.verdict:
             case Verdict.TAKEN:
-                self._pause_s = self._away_until = 0.0
+                self._pacing.taken()
                 self._sent += spans - answer.rejected
                 if answer.rejected:
                     self._refuse(answer.rejected, answer.reason)
             case Verdict.NEVER:
                 self._refuse(spans, answer.reason)
             case Verdict.LATER:
-                self._pause_s = min(max(_FIRST_PAUSE_S, self._pause_s * 2), _LONGEST_PAUSE_S)
-                jittered = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-                asked = answer.after_s * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
-                self._away_until = time.monotonic() + max(jittered, asked)
+                self._pacing.missed(time.monotonic(), answer.after_s)
                 self._complaints.say(
                     "away",
                     "the collector takes no spans (%s); billing records are kept meanwhile",
@@ -376,28 +371,14 @@ class Outbox(SpanProcessor):
 
     def _keep(self, batch: Sequence[ReadableSpan]) -> None:
         """Put to the spool what billing needs of some spans."""
-        facts = [small for span in batch if (small := kept(span)) is not None]
-        if not facts:
-            return
         closing = self._closing
         if closing is not None and time.monotonic() >= closing.end:
-            self._dropped += len(facts)
-            self._complaints.say("late", "%d spans were dropped: there was no time to keep them", len(facts))
+            self._dropped += len(batch)
+            self._complaints.say("late", "spans are dropped: there is no more time to keep them")
             return
-        self._spool.put(_encoded(facts), len(facts))
-
-
-def _encoded(spans: Sequence[ReadableSpan]) -> bytes:
-    """A request body of those of the spans that can be one: text may hold halves of surrogate pairs."""
-    try:
-        body: bytes = encode_spans(spans).SerializeToString()
-    except Exception:  # noqa: BLE001 - one span must not cost the others
-        if len(spans) > 1:
-            # A message of repeated fields is the sum of its parts.
-            return b"".join(_encoded([span]) for span in spans)
-        facts = kept(spans[0]) if spans[0].name else None
-        return _encoded([facts]) if facts is not None else b""
-    return body
+        facts = [small for span in batch if (small := kept(span)) is not None]
+        if facts:
+            self._spool.put(encoded(facts), len(facts))
 
 
 def _at_end_of_worker(outbox: Outbox) -> None:

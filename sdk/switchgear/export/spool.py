@@ -60,6 +60,7 @@ class Spool:
     _size: int = 0
     _size_at: float = float("-inf")
     _disk_failed: bool = False
+    _closed: bool = False
 
     @property
     def waiting(self) -> int:
@@ -67,9 +68,9 @@ class Spool:
         return len(self._files) + len(self._memory)
 
     def put(self, body: bytes, spans: int) -> bool:
-        """Keep a body; False where there is no room, and its spans are dropped."""
+        """Keep a body; False where there is no room, and its spans are dropped, or after `close`."""
         with self._lock:
-            return self._put(body, spans)
+            return not self._closed and self._put(body, spans)
 
     def oldest(self) -> Kept | None:
         """The body that waits longest. Files that are damaged are set aside on the way to it."""
@@ -123,6 +124,7 @@ class Spool:
     def close(self) -> None:
         """Leave to the next process what is on the disk; what is only in memory goes there, or is dropped."""
         with self._lock:
+            self._closed = True
             last, self._memory = self._memory, deque()
             self._memory_size = 0
             for kept in last:
