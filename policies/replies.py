@@ -67,7 +67,7 @@ class Decision(_Reply):
     retry_after_s: float | None
     share: Annotated[float, Meta(description="Tokens a minute of the provider's capacity.")] | None
     valid_until: Moment
-    version: int
+    version: Annotated[int, Meta(description="Of two decisions the higher is the later, over restarts too.")]
     fail: Literal["open", "closed"]
     wrap_up: Annotated[bool, Meta(description="The task should answer with what it has.")]
     overrun: Annotated[

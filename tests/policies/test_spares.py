@@ -98,6 +98,15 @@ def test_a_task_that_has_run_away_gets_none() -> None:
     assert given == 0
 
 
+def test_a_task_that_runs_away_on_one_large_grant_is_told_of() -> None:
+    caller = Caller(engine(FREE))
+    caller.ask(0.0, task="loop", calls=300)
+    for number in range(1, 301):
+        caller.engine.settle(lease_of("g1", number), "m", Usage(output=10), float(number))
+    told = [(each.policy, each.after) for each in caller.engine.outbox if "task" in each.scope]
+    assert told == [("runaway", "runaway")]
+
+
 def test_there_are_none_while_anybody_waits_for_the_ceiling_or_for_the_lane() -> None:
     small = "  - {name: zenith, scope: {tenant: zenith}, limit: 0.0015 USD, window: 24h}\n"
     caller = Caller(engine(FREE + small, more=TENANTS + CAPACITY.replace("6000,", "60000,")))

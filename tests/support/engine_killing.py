@@ -113,6 +113,7 @@ class Campaign:
         self._open: list[Call] = []
         self._spent = Decimal(0)
         self._asked = 0
+        self._version = 0
         self.outcome = Outcome()
         data.mkdir(parents=True)
         self._file = data / "policies.yaml"
@@ -142,6 +143,7 @@ class Campaign:
         """An engine that is ready and counts what the agents were told; what they have open is then ended."""
         engine = self._begun()
         self.outcome.ready_s.append(engine.wait_ready())
+        self._later(engine)
         agent = Agent(engine.url)
         with closing(agent):
             for call in self._open:
@@ -155,6 +157,14 @@ class Campaign:
         self._spent += sum(call.tokens * EACH_TOKEN for call in self._open if call.step is Step.SETTLED)
         self._open = []
         return engine
+
+    def _later(self, engine: Policies) -> None:
+        """Its decisions have a higher version than those of the engine before."""
+        scope = {"tenant": "acme", "workload": "w"}
+        version = engine.http.get("/v1/decisions", params=scope).json()["version"]
+        if version <= self._version:
+            self.outcome.wrong.append(f"version {version} after {self._version}")
+        self._version = version
 
     def _compare(self, engine: Policies) -> None:
         budget = engine.budget("all")
