@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -332,6 +334,39 @@ def test_a_call_whose_acknowledgement_was_lost_is_booked_once(
         assert booked(collector) == [5, 5, 5]
         assert collector.rows("SELECT count(*) FROM conflicts") == [[0]]
         agent.outbox.close(0.5)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make certificates with")
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"])
+def test_a_collector_with_a_certificate_of_ones_own_is_trusted_where_it_is_named(
+    name: str, agent_of: Callable[..., Agent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, key = tmp_path / "own.pem", tmp_path / "key.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [*command, *names, "-days", "2", "-out", own, "-keyout", key], check=True, capture_output=True
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(own, key)
+    with HttpSink(tls=tls) as sink:
+        url = sink.url.removesuffix("/hook").replace("http:", "https:")
+        stranger = agent_of(url)
+        stranger.calls()
+        assert not stranger.outbox.flush(5)
+        monkeypatch.setenv(name, str(own))
+        knows = agent_of(url)
+        knows.calls()
+        assert knows.outbox.flush(5)
 
 
 def test_fresh_spans_do_not_wait_behind_a_long_replay(agent_of: Callable[..., Agent]) -> None:

@@ -129,6 +129,30 @@ def test_what_cannot_lie_on_the_disk_waits_in_memory_and_is_said_once(
     assert sum("the spool cannot be written" in record.getMessage() for record in caplog.records) == 1
 
 
+def test_what_waits_in_memory_goes_to_the_disk_at_the_end_where_it_can(tmp_path: Path) -> None:
+    blocked = tmp_path / "spool"
+    blocked.write_text("no folder can be here")
+    kept = spool(blocked)
+    kept.put(b"one", 1)
+    blocked.unlink()
+    kept.close()
+    assert kept.dropped == 0
+    heir = spool(blocked)
+    heir.adopt()
+    assert bodies(heir) == [b"one"]
+
+
+def test_what_only_memory_may_hold_is_dropped_at_the_end_and_counted(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = spool(folder, spool_mb=0)
+    kept.put(b"one", 5)
+    kept.close()
+    assert kept.dropped == 5
+    assert "the process ends" in caplog.text
+    assert not kept.put(b"two", 1)  # it is closed
+
+
 def test_with_no_room_on_disk_wanted_nothing_lies_there(folder: Path) -> None:
     kept = spool(folder, spool_mb=0)
     assert kept.put(b"one", 1)
