@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Api", "CallRequest", "read"]
+__all__ = ["Api", "CallRequest", "api_of", "read"]
 
 
 class Api(StrEnum):
@@ -255,12 +255,17 @@ class CallRequest:
         return self.provider in _ADDRESSED
 
 
-def read(provider: str, method: str, path: str, content: bytes) -> CallRequest | None:
-    """The call that an HTTP request makes, or None where it makes none (files, models, batches, counting)."""
+def api_of(provider: str, method: str, path: str) -> Api | None:
+    """The form of the call that an HTTP request makes, or None where it makes none."""
     if method != "POST":
         return None
+    return next((api for end, api in _PATHS[provider] if path.endswith(end)), None)
+
+
+def read(provider: str, method: str, path: str, content: bytes) -> CallRequest | None:
+    """The call that an HTTP request makes, or None where it makes none (files, models, batches, counting)."""
     path = path.rstrip("/")
-    api = next((api for end, api in _PATHS[provider] if path.endswith(end)), None)
+    api = api_of(provider, method, path)
     if api is None:
         return None
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from answering import answering
+from cloud_rates import CLOUD_RATES
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -31,14 +32,22 @@ currency: USD
 tenants:
   acme:
     workloads:
-      writer: {owner: docs, cost_centre: CC-1, tier: interactive, degrade: [{from: gpt-4o, to: gpt-4o-mini}]}
+      writer:
+        owner: docs
+        cost_centre: CC-1
+        tier: interactive
+        degrade:
+          - {from: gpt-4o, to: gpt-4o-mini}
+          - {from: gemini-2.5-flash, to: gemini-2.5-flash-lite}
+          - {from: "anthropic.claude-sonnet-4-5-v1:0", to: "anthropic.claude-haiku-4-5-v1:0"}
 ceilings:
   - {name: acme-hour, scope: {tenant: acme}, limit: LIMIT USD, window: 1h, ladder: LADDER}
 """
 
 
 def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
-    cost = bill(model, usage) if model in RATES else None
+    rates = {**RATES, **CLOUD_RATES}
+    cost = bill(model, usage, rates) if model in rates else None
     return Quote(cost, "USD" if cost is not None else None, "the fake provider's own rates")
 
 

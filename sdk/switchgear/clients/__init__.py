@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from ..errors import ConfigError
+from .bedrock import wrap_bedrock
+from .google import wrap_google
 from .langchain import inner_clients
 from .sdks import KNOWN, guarded_http_client, wrap_sdk
 
 __all__ = ["http_client", "wrap"]
 
 # Each guards a client that it knows, and says whether it does.
-_KINDS = (wrap_sdk,)
+_KINDS = (wrap_sdk, wrap_google, wrap_bedrock)
+_NAMES = (*KNOWN, "google.genai", "bedrock-runtime")
 
 C = TypeVar("C")
 
 
 def wrap(client: C) -> C:
-    """Guard an OpenAI or Anthropic client, sync or async, or a chat model of LangChain's, and return that same one.
+    """Guard a client of OpenAI's, Anthropic's or Google's SDK, sync or async, boto3's of `bedrock-runtime`, or a chat
+    model of LangChain's, and return that same one.
 
     Copies made with `with_options` share its HTTP client and are guarded too, and so are all chat models of one base
     URL, for which LangChain keeps one HTTP client. Wrapping twice changes nothing. Raises ConfigError for a client of
@@ -26,7 +30,9 @@ def wrap(client: C) -> C:
     inner = tuple(inner_clients(client)) or (client,)
     if not all(any(guards(each) for guards in _KINDS) for each in inner):
         kind = type(client)
-        raise ConfigError(f"wrap: {kind.__module__}.{kind.__qualname__} is no client of {' or '.join(KNOWN)}")
+        raise ConfigError(
+            f"wrap: {kind.__module__}.{kind.__qualname__} is no client of {' or '.join(_NAMES)}"
+        )
     return client
 
 

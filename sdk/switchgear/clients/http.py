@@ -16,7 +16,7 @@ from ..guard import Answer, Call, Failure, Script, Wire, current, drive, drive_a
 from ..request import CallRequest
 from .taps import tapped
 
-__all__ = ["Sdk", "guard_http"]
+__all__ = ["DEGRADED_FROM", "Sdk", "guard_http"]
 
 _MARK = "_switchgear_guards"
 # Failures before anything was sent: nothing can have been billed.
@@ -26,7 +26,7 @@ _LIMIT_HEADERS = ("x-ratelimit-", "anthropic-ratelimit-")
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 _MOST_HEADERS = 64
 _LONGEST_HEADER = 256
-_DEGRADED_FROM = "x-switchgear-degraded-from"
+DEGRADED_FROM = "x-switchgear-degraded-from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Sdk:
     """How often a call is tried again; None: as the guard's settings say."""
     failed: Callable[[Any, Exception], Exception] = lambda _request, error: error
     """The error of the SDK's own in place of one of the HTTP client's, so that it does not try again by itself."""
+    url: Callable[[Any, str], Any] = lambda url, _model: url
+    """Where a request goes that is to ask another model, if that is not the body's to say."""
 
 
 def guard_http(client: Any, sdk: Sdk) -> None:
@@ -55,7 +57,7 @@ def guard_http(client: Any, sdk: Sdk) -> None:
             return send(request, **options)
         call, script = begun
         try:
-            response = drive(script, lambda body: send(_with_body(request, body), **options))
+            response = drive(script, lambda body: send(_with_body(request, body, call, sdk), **options))
         except Exception as error:
             told = sdk.failed(request, error)
             if told is error:
@@ -69,7 +71,9 @@ def guard_http(client: Any, sdk: Sdk) -> None:
             return await send(request, **options)
         call, script = begun
         try:
-            response = await drive_async(script, lambda body: send(_with_body(request, body), **options))
+            response = await drive_async(
+                script, lambda body: send(_with_body(request, body, call, sdk), **options)
+            )
         except Exception as error:
             told = sdk.failed(request, error)
             if told is error:
@@ -99,16 +103,15 @@ def _begin(request: Any, sdk: Sdk) -> tuple[Call, Script[Any]] | None:
     return call, guard.making(call, wire, sdk.max_retries)
 
 
-def _with_body(request: Any, body: bytes | None) -> Any:
+def _with_body(request: Any, body: bytes | None, call: Call, sdk: Sdk) -> Any:
     """The request with another body where the decision says so, else the request itself."""
     if body is None:
         return request
     headers = [
         (name, value) for name, value in request.headers.multi_items() if name.lower() != "content-length"
     ]
-    return type(request)(
-        request.method, request.url, headers=headers, content=body, extensions=request.extensions
-    )
+    url = request.url if call.model is None else sdk.url(request.url, call.model)
+    return type(request)(request.method, url, headers=headers, content=body, extensions=request.extensions)
 
 
 def _failure(error: BaseException) -> Failure:
@@ -132,7 +135,7 @@ def _finish(response: Any, call: Call, *, streamed: bool) -> Any:
     if response.status_code >= 400:
         return response
     if call.body is not None:
-        response.headers[_DEGRADED_FROM] = call.request.model
+        response.headers[DEGRADED_FROM] = call.request.model
     if streamed:
         response.stream = tapped(response, call)
         return response

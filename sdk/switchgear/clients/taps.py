@@ -15,7 +15,7 @@ from typing import Any
 from ..guard import Call
 from ..streams import Flow, StreamMeter
 
-__all__ = ["tapped"]
+__all__ = ["hold_more", "tapped"]
 
 
 def tapped(response: Any, call: Call) -> Any:
@@ -24,6 +24,21 @@ def tapped(response: Any, call: Call) -> Any:
     meter = StreamMeter(call.request.provider, encoding)
     flow = Flow(meter, call.request, call.covers, cuts=call.cuts)
     return _tap(_library(response))(response.stream, flow, call)
+
+
+def hold_more(flow: Flow, call: Call) -> None:
+    """Where an answer has outgrown its hold, ask for more in the background; where there is none, have it stopped."""
+    if not flow.over:
+        return
+    limit = 2 * flow.meter.output_so_far
+    # Until the answer is there the next doubling is not asked for.
+    flow.extend(limit)
+
+    def answered(extended: Future[bool]) -> None:
+        if extended.cancelled() or not extended.result():
+            flow.stop()
+
+    call.extend(limit).add_done_callback(answered)
 
 
 def _library(message: Any) -> Any:
@@ -69,21 +84,8 @@ def _tap(library: Any) -> type[Any]:
 
         def _passed(self, chunk: bytes) -> bytes:
             passed = self._flow.pass_on(chunk)
-            if self._flow.over:
-                self._extend()
+            hold_more(self._flow, self._call)
             return passed
-
-        def _extend(self) -> None:
-            flow = self._flow
-            limit = 2 * flow.meter.output_so_far
-            # Until the answer is there the next doubling is not asked for.
-            flow.extend(limit)
-
-            def answered(extended: Future[bool]) -> None:
-                if extended.cancelled() or not extended.result():
-                    flow.stop()
-
-            self._call.extend(limit).add_done_callback(answered)
 
         def _settle(self) -> None:
             meter = self._flow.meter
