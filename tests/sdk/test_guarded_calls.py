@@ -12,6 +12,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from attempts import counted
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from provider_clients import (
@@ -65,23 +66,6 @@ def run(call: Callable[[Any], Any], client: Any) -> None:
     else:
         with client:
             call(client)
-
-
-def counted(client: Any) -> list[int]:
-    """How often the SDK hands a request to its HTTP client: one entry for each of its attempts."""
-    attempts: list[int] = []
-    inner, send = client._client, client._client.send
-
-    def counting(request: Any, **options: Any) -> Any:
-        attempts.append(1)
-        return send(request, **options)
-
-    async def counting_async(request: Any, **options: Any) -> Any:
-        attempts.append(1)
-        return await send(request, **options)
-
-    inner.send = counting_async if asyncio.iscoroutinefunction(send) else counting
-    return attempts
 
 
 @pytest.mark.parametrize(("client_of", "call", "cost"), WAYS)
