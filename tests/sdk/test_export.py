@@ -175,8 +175,8 @@ def test_a_silent_collector_costs_an_agent_nothing_and_its_exit_little(
     # The last hundredth is what else runs on this machine: alone it stays below 0.1 ms.
     assert statistics.quantiles(took, n=10)[8] < 0.001
     begun = time.monotonic()
-    agent.outbox.close(3.0)
-    assert time.monotonic() - begun < 3.5
+    agent.outbox.close(4.0)
+    assert time.monotonic() - begun < 5.0
     heir = agent_of("http://127.0.0.1:9")
     assert heir.outbox.counts().dropped == agent.outbox.counts().dropped == 0
 
