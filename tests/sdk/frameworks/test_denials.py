@@ -13,6 +13,8 @@ import pytest
 from agents import ModelRetrySettings, ModelSettings, Runner, retry_policies
 from attempts import counted
 from langchain_anthropic import ChatAnthropic
+from langchain_aws import ChatBedrockConverse
+from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_openai import ChatOpenAI
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy
@@ -45,6 +47,17 @@ def chat_anthropic(at: Provider) -> Made:
         model="claude-haiku-4-5", base_url=at.anthropic_url, api_key="sk-test", max_tokens=100
     )
     return sg.wrap(model), (model._client, model._async_client)
+
+
+def chat_bedrock(at: Provider) -> Made:
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "k", "region_name": "eu-west-1"}
+    model = ChatBedrockConverse(model="anthropic.claude-haiku-4-5", endpoint_url=at.url, **keys)
+    return sg.wrap(model), (model.client,)
+
+
+def chat_google(at: Provider) -> Made:
+    model = ChatGoogleGenerativeAI(model="gemini-2.5-flash", base_url=at.url, api_key="k")
+    return sg.wrap(model), (model.client,)
 
 
 def with_fallback(at: Provider) -> Made:
@@ -206,13 +219,7 @@ async def agent_run_stream(agent: Any) -> None:
             pass
 
 
-CHAT = {
-    "": chat_invoke,
-    "stream": chat_stream,
-    "batch": chat_batch,
-    "async": chat_ainvoke,
-    "async stream": chat_astream,
-}
+CHAT = {"": chat_invoke, "stream": chat_stream, "async": chat_ainvoke, "async stream": chat_astream}
 GRAPH = {"": graph_invoke, "stream": graph_stream}
 ASYNC_GRAPH = {"async": graph_ainvoke, "async stream": graph_astream}
 RUNNER = {"": runner_sync, "async": runner, "async stream": runner_streamed}
@@ -222,21 +229,30 @@ AGENT = {
     "async": agent_run,
     "async stream": agent_run_stream,
 }
+
+
+def two(ways: dict[str, Any]) -> dict[str, Any]:
+    """One way of each kind: enough where only what stands around the call differs."""
+    return {way: ways[way] for way in ("", "async stream")}
+
+
 FRAMEWORKS: list[tuple[str, Callable[[Provider], Made], dict[str, Any]]] = [
-    ("LangChain openai", chat_openai, CHAT),
+    ("LangChain openai", chat_openai, {**CHAT, "batch": chat_batch}),
     ("LangChain anthropic", chat_anthropic, CHAT),
-    ("LangChain with_retry", with_retry, CHAT),
-    ("LangChain with_fallbacks", with_fallback, CHAT),
+    ("LangChain bedrock", chat_bedrock, CHAT),
+    ("LangChain google", chat_google, CHAT),
+    ("LangChain with_retry", with_retry, two(CHAT)),
+    ("LangChain with_fallbacks", with_fallback, two(CHAT)),
     ("LangGraph retry policy", graph, GRAPH),
     ("LangGraph retry policy", async_graph, ASYNC_GRAPH),
     ("OpenAI Agents", openai_agent, RUNNER),
     ("OpenAI Agents chat completions", openai_agent_of_chat, RUNNER),
-    ("OpenAI Agents retry policy", openai_agent_that_retries, RUNNER),
+    ("OpenAI Agents retry policy", openai_agent_that_retries, two(RUNNER)),
     ("pydantic-ai", pydantic_agent, AGENT),
-    ("pydantic-ai responses", pydantic_agent_of_responses, AGENT),
+    ("pydantic-ai responses", pydantic_agent_of_responses, two(AGENT)),
     ("pydantic-ai anthropic", pydantic_agent_of_anthropic, AGENT),
-    ("pydantic-ai max_retries", pydantic_agent_that_retries, AGENT),
-    ("pydantic-ai FallbackModel", pydantic_agent_with_fallback, AGENT),
+    ("pydantic-ai max_retries", pydantic_agent_that_retries, two(AGENT)),
+    ("pydantic-ai FallbackModel", pydantic_agent_with_fallback, two(AGENT)),
 ]
 WAYS = [
     pytest.param(make, ask, id=f"{name} {way}".strip())

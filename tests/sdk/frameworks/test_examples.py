@@ -25,7 +25,7 @@ from switchgear.testing import Provider
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "frameworks"
 DOCUMENT = EXAMPLES.parents[1] / "docs" / "frameworks.md"
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 120
 
 Engines = Callable[..., Any]
 Configure = Callable[..., TracerProvider]
