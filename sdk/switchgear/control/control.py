@@ -16,9 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from typing import Any, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..context import Task, run_in
 from ..decision import Decision
@@ -27,6 +25,9 @@ from .away import Away
 from .finishing import Finishing
 from .following import Following
 from .wire import Finished, Granted, Retry, Scope, read_granted, read_retry
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Control"]
 
@@ -124,6 +125,9 @@ class Control:
     # What runs on the loop.
 
     def _begin(self) -> None:
+        # Here, as it takes longer to import than all the rest; in no other thread, as a fork would find half of it.
+        import httpx  # noqa: F401
+
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._finishing = Finishing(self._tell)
@@ -136,6 +140,9 @@ class Control:
         ready.wait(5.0)
 
     def _run(self, ready: threading.Event) -> None:
+        import httpx
+
+        self._client: httpx.AsyncClient
         asyncio.set_event_loop(self._loop)
         headers = {"authorization": f"Bearer {self._settings.api_key}"} if self._settings.api_key else {}
         self._client = httpx.AsyncClient(
@@ -176,9 +183,10 @@ class Control:
             raise
         except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
             # One that takes calls and is silent costs each of them the whole time-out.
-            self.away.failed(10.0 if isinstance(error, httpx.ReadTimeout) else 1.0, time.monotonic())
+            kind = type(error).__name__
+            self.away.failed(10.0 if kind == "ReadTimeout" else 1.0, time.monotonic())
             _log.warning("the policy engine at %s cannot be reached: %r", self._settings.policies, error)
-            if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            if kind not in ("ConnectError", "ConnectTimeout"):
                 # It may have granted, and only its answer was lost.
                 self.finish(_first_hold(body), "release", {})
             return None

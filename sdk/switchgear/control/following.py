@@ -6,13 +6,15 @@ import asyncio
 import random
 import threading
 import time
-
-import httpx
+from typing import TYPE_CHECKING
 
 from ..context import Task
 from ..decision import Decision
 from .away import Away
 from .wire import Scope
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Following"]
 

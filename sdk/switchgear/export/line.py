@@ -6,12 +6,15 @@ import os
 import ssl
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-import httpx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Answer", "Line", "Verdict"]
 
@@ -64,6 +67,8 @@ class Line:
         """Send a body once, waiting at most about `timeout_s` for the answer."""
         if self._client is None:
             self._client = self._connection()
+        import httpx
+
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
         try:
             reply = self._client.post(self._url, content=body, headers=self._headers, timeout=timeout)
@@ -72,6 +77,9 @@ class Line:
         return _read(reply)
 
     def _connection(self) -> httpx.Client:
+        # Here, as it takes longer to import than all the rest: whoever only imports switchgear does without.
+        import httpx
+
         limits = httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_S)
         return httpx.Client(verify=self._tls, limits=limits, trust_env=False)
 
