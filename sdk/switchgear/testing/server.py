@@ -138,8 +138,13 @@ class Server:
         )
         await self._over.wait()
         server.close()
-        answering = [connection.close() for connection in list(self._connections)]
-        await asyncio.gather(*(task for task in answering if task is not None), return_exceptions=True)
+        for connection in list(self._connections):
+            connection.close()
+        # Those too that answer somebody who has gone.
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
         # A transport that was aborted tells its protocol so in the loop's next round.
         await asyncio.sleep(0)
 
@@ -171,12 +176,9 @@ class _Connection(asyncio.Protocol):
         self._gone.set()
         self._among.discard(self)
 
-    def close(self) -> asyncio.Task[None] | None:
-        """End it, and what is being answered: that is returned."""
-        if self._task is not None:
-            self._task.cancel()
+    def close(self) -> None:
+        """End it, whatever is being answered."""
         self._transport.abort()
-        return self._task
 
     def _read(self) -> None:
         while self._task is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from provider_clients import (
@@ -180,8 +181,7 @@ class Outcome:
 
 
 def scenario(engine: Any, provider: testing.Provider, in_flight: Callable[[], int]) -> Outcome:
-    """An agent of three calls, sync and async: the provider refuses one attempt, and one stream is left early."""
-    provider.fail_next("openai", 429, retry_after_s=0.01)
+    """An agent's calls, sync and async: one stream is left early, and of one the provider will know nothing."""
     refused = 0
     with openai_client(provider) as client, sg.task("writer", tenant="acme", tier="interactive") as task:
         guarded = sg.wrap(client)
@@ -191,6 +191,9 @@ def scenario(engine: Any, provider: testing.Provider, in_flight: Callable[[], in
             stream = guarded.chat.completions.create(**OPENAI, stream=True)
             next(iter(stream))
             stream.close()
+            provider.fail_next("openai", 400)
+            with pytest.raises(openai.BadRequestError):
+                openai_call(guarded)
         except sg.BudgetExceeded:
             refused += 1
 
