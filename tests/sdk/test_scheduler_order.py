@@ -216,9 +216,10 @@ def test_what_a_call_took_too_much_is_held_against_its_tenant_even_after_it_ende
 def test_calls_that_all_fail_do_not_keep_the_first_place() -> None:
     lane = lane_of(1)
     runs = ask(lane, tenant="fails", tokens=10)
-    honest = ask(lane, tenant="honest", tokens=40)
     for _ in range(60):
         ask(lane, tenant="fails", tokens=10)
+    honest = ask(lane, tenant="honest", tokens=40)
+    for _ in range(60):
         lane.end(runs)
         lane.settle(runs, 0, 0.0)
         (runs,) = let_go(lane, 0.0)
@@ -419,6 +420,8 @@ def test_a_flood_of_background_calls_draws_nothing_that_an_urgent_one_waits_for(
     assert lane.waiting
     # A second's worth at once, as if nothing else were there.
     assert sum(goes(lane, tokens=1, now=30.0) for _ in range(12)) == 10
+    # And all that flows in after it: two of these wait already, and three more go.
+    assert sum(goes(lane, tokens=1, now=30.5) for _ in range(12)) == 3
 
 
 def test_a_large_call_is_paid_for_by_its_own_tier() -> None:

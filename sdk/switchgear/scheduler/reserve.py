@@ -7,7 +7,7 @@ next wait until one ends. The rule:
   They are not set aside for ever: each slot that an urgent call takes is free for the next one as soon as any call of
   the lane ends. So a few are enough, for the calls that come until one ends, and the rest is background's.
 - How many is learned, by tier: one more for each call that found no slot while less urgent ones ran; a two-hundredth
-  less for each that found one. So about one call in two hundred waits for less urgent ones, where the next rule lets it.
+  less for each that found one. So about one in two hundred waits for less urgent ones, where the next rule lets it.
 - It begins with a twentieth of the lane for interactive calls. It is never more than a tenth (rounded) of the slots
   that more urgent calls leave, so that the rest is background's; but one slot even where that is more than a tenth. A
   lane of one slot holds nothing back.
