@@ -50,6 +50,8 @@ class Call:
     recorder: Recorder
     attempt: int = 0
     decision: Decision | None = None
+    user: str | None = None
+    """For whom of the tenant's users it is made outside any task; a task says so itself."""
     lease: str | None = None
     covers: int | None = None
     """How many output tokens its hold is good for; None where that is not known, or its own limit keeps it below."""
@@ -71,11 +73,12 @@ class Call:
         if self.task is not None:
             return self.task.span_attributes
         # As the processor tags spans outside any task.
-        return {
+        tags = {
             attributes.TENANT: self.scope.tenant,
             attributes.WORKLOAD: self.scope.workload,
             attributes.TIER: self.scope.tier,
         }
+        return tags if self.user is None else {**tags, attributes.USER: self.user}
 
     @property
     def kind(self) -> Kind:
@@ -181,13 +184,17 @@ class Call:
 
     def release(self) -> None:
         """The attempt was not billed."""
-        self._finish("release", {})
+        self._finish("release", {"calls": 1})
 
     def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
         """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
         self.slot.release()
         lease, self.lease, self._open = self.lease, None, False
-        return None if lease is None else (lease, {"throttled_for_s": retry_after_s, **self._limits()})
+        return (
+            None
+            if lease is None
+            else (lease, {"calls": 1, "throttled_for_s": retry_after_s, **self._limits()})
+        )
 
     def _finish(self, verb: str, said: dict[str, Any]) -> None:
         self.slot.release()

@@ -100,15 +100,47 @@ class Guard:
                 "a call outside any task is not guarded: no tenant; use sg.task or SWITCHGEAR_TENANT",
             )
             return None
+        return self.begin_for(request, scope, task, sdk_error, self.control.decision(scope))
+
+    def begin_for(
+        self,
+        request: CallRequest,
+        scope: Scope,
+        task: Task | None,
+        sdk_error: type[Exception] | None,
+        known: Decision | None,
+        user: str | None = None,
+    ) -> Call:
+        """The call to be made for a scope, or for a task in it; `known` is what was last decided for that scope.
+
+        Raises BudgetExceeded as `begin` does.
+        """
         deadline = time.monotonic() + self.settings.patience_s(Tier(scope.tier))
         call = Call(
             self.control, request, scope, task, sdk_error, deadline, trace.get_current_span(), self.recorder,
-            decision=self.control.decision(scope),
+            decision=known, user=user,
         )  # fmt: skip
-        known = call.decision
         if known is not None and known.action is Action.DENY and known.valid_until > datetime.now(UTC):
             raise call.denied(known)
         return call
+
+    def admitting(self, call: Call) -> Script[None]:
+        """The script that has the next attempt of a call held; raises BudgetExceeded.
+
+        For whoever makes attempts, and repeats them, by rules of its own: `Call.sent` says that one is on its way.
+        """
+        try:
+            yield from self._admitted(call)
+        except BaseException:
+            call.slot.release()
+            raise
+
+    def refused(self, call: Call, answer: Answer) -> Script[float | None]:
+        """The script after an attempt that was answered 400 or above: gives its hold back.
+
+        Returns how long to wait before it is tried again, None where it should not be.
+        """
+        return self._refused(call, answer, 0.0, retrying=True)
 
     def making(self, call: Call, wire: Wire, max_retries: int | None = None) -> Script[Any]:
         """The script of a call: returns the response that counts, raises what the caller is to see.
@@ -121,11 +153,7 @@ class Guard:
         self.retries.call(workload, time.monotonic())
         most = self.settings.max_retries if max_retries is None else max_retries
         while True:
-            try:
-                yield from self._admitted(call)
-            except BaseException:
-                call.slot.release()
-                raise
+            yield from self.admitting(call)
             retrying = call.attempt <= most
             call.sent()
             try:
@@ -184,6 +212,9 @@ class Guard:
             self._shares(call)
             if call.task is not None:
                 call.task.hears(decision)
+            if spare and (answer.grant is None or answer.grant.calls == 1):
+                # There is no plenty: what is at hand is room that others wait for, or this call itself.
+                self.holds.drop(lambda pool: pool.template["tenant"] == call.scope.tenant)
             if answer.grant is not None:
                 self.holds.put(kind, template, answer.grant, drawn=1, now=time.monotonic())
                 call.held(f"{answer.grant.id}:1", answer.grant)
@@ -201,7 +232,7 @@ class Guard:
         except BaseException:
             # The grant may be there already, on its way to a caller who was cancelled before it could take it.
             asking.cancel()
-            asking.add_done_callback(lambda _: self.control.finish(f"{body['id']}:1", "release", {}))
+            asking.add_done_callback(lambda _: self.control.finish(body["id"], "release", {}))
             raise
         return answer
 
@@ -245,7 +276,7 @@ class Guard:
         self.scheduler.share(lane, call.scope.tenant, call.scope.tier, None)
 
     def _without_engine(self, call: Call) -> Generator[Step, Any, None]:
-        known, stale_s = self.control.decision(call.scope), self.control.stale_s()
+        known, stale_s = self.control.decision(call.scope) or call.decision, self.control.stale_s()
         fresh = known is not None and stale_s is not None and stale_s <= self.settings.max_stale_s
         if known is None:
             if self.settings.before_first == "closed":
@@ -303,8 +334,8 @@ class Guard:
             )
         )
 
-    def _give_back(self, grant: str, calls: int) -> None:
-        self.control.finish(f"{grant}:1", "release", {"calls": calls})
+    def _give_back(self, lease: str) -> None:
+        self.control.finish(lease, "release", {"calls": 1})
 
     # -- whose
 
