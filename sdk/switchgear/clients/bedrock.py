@@ -110,7 +110,7 @@ def _with_body(request: dict[str, Any], body: bytes | None, call: Call) -> dict[
         return {**request, "body": body}
     path = request["url_path"]
     other = f"/model/{quote(call.model, safe='')}/{path.rpartition('/')[2]}"
-    return {**request, "body": body, "url_path": other, "url": request["url"].replace(path, other, 1)}
+    return {**request, "body": body, "url": request["url"].replace(path, other, 1)}
 
 
 def _answer(response: tuple[Any, Mapping[str, Any]]) -> Answer:
