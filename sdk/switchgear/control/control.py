@@ -179,7 +179,7 @@ class Control:
             granted = read_granted(reply.json())
         except asyncio.CancelledError:
             # The caller gave up; the engine may have granted meanwhile.
-            self.finish(_first_hold(body), "release", {})
+            self.finish(body["id"], "release", {})
             raise
         except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
             # One that takes calls and is silent costs each of them the whole time-out.
@@ -188,7 +188,7 @@ class Control:
             _log.warning("the policy engine at %s cannot be reached: %r", self._settings.policies, error)
             if kind not in ("ConnectError", "ConnectTimeout"):
                 # It may have granted, and only its answer was lost.
-                self.finish(_first_hold(body), "release", {})
+                self.finish(body["id"], "release", {})
             return None
         self.away.heard(time.monotonic())
         return granted
@@ -251,10 +251,6 @@ def _answered(answer: T) -> Future[T]:
     future: Future[T] = Future()
     future.set_result(answer)
     return future
-
-
-def _first_hold(body: Mapping[str, Any]) -> str:
-    return f"{body['id']}:1"
 
 
 def _path(lease: str, verb: str) -> str:

@@ -230,8 +230,10 @@ class Guard:
         try:
             answer: Granted | None = yield Ask(asking)
         except BaseException:
-            # The grant may be there already, on its way to a caller who was cancelled before it could take it.
-            asking.cancel()
+            # Cancelled before the caller could take the grant. A question that waits leaves the queue; one that is
+            # answered at once is let come to its end, as its grant might overtake the word that nobody wants it.
+            if wait_s:
+                asking.cancel()
             asking.add_done_callback(lambda _: self.control.finish(body["id"], "release", {}))
             raise
         return answer

@@ -67,9 +67,9 @@ class Pool:
 
 @dataclass(slots=True)
 class Holds:
-    """The pools of one process. `give_back(grant, calls)` releases; `now` is in seconds of a monotonic clock."""
+    """The pools of one process. `give_back(lease)` releases one hold; `now` is in seconds of a monotonic clock."""
 
-    give_back: Callable[[str, int], None]
+    give_back: Callable[[str], None]
     refill: Refill
     _pools: dict[Kind, Pool] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,7 +118,7 @@ class Holds:
                 self._keep(pool, grant, 0, now)
                 return
         if grant is not None:
-            self.give_back(grant.id, grant.calls)
+            self._return(grant, 1)
 
     def drop(self, which: Callable[[Pool], bool]) -> None:
         """Give back what is left in some pools."""
@@ -128,7 +128,7 @@ class Holds:
                 del self._pools[pool.kind]
         for pool in dropped:
             for each in pool.grants:
-                self.give_back(each.grant.id, each.grant.calls - each.next + 1)
+                self._return(each.grant, each.next)
 
     def drop_idle(self, now: float) -> None:
         """Give back what nobody has drawn for a while."""
@@ -139,6 +139,11 @@ class Holds:
         """Draw none of them any more, without giving back: they are another process's."""
         self._lock = threading.Lock()
         self._pools = {}
+
+    def _return(self, grant: Grant, first: int) -> None:
+        # Each by its name: said twice, it is given back once.
+        for number in range(first, grant.calls + 1):
+            self.give_back(f"{grant.id}:{number}")
 
     def _next(self, pool: Pool, now: float) -> tuple[str, Grant] | None:
         while pool.grants:

@@ -104,7 +104,8 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
                 case Attempt():
                     with_ = await attempt(step.body)
                 case Ask():
-                    with_ = await asyncio.wrap_future(step.answer)
+                    # A caller who is cancelled leaves it to the script what becomes of the question.
+                    with_ = await asyncio.shield(asyncio.wrap_future(step.answer))
                 case Take():
                     with_ = await step.scheduler.acquire_async(**step.asked)
                 case Pause():
