@@ -40,7 +40,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS = (
     *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
     *(attributes.TASK_ROOT_ID, attributes.TASK_OUTCOME, attributes.TIER, attributes.USER),
-    *(attributes.ATTEMPT, attributes.LEASE_ID),
+    *(attributes.ATTEMPT, attributes.LEASE_ID, attributes.CUT),
     *(attributes.COST_AMOUNT, attributes.COST_CURRENCY, attributes.COST_SKU),
 )
 # Spans that asked no model: they may state what they cost.
@@ -115,7 +115,9 @@ def _request(span: Span, dialect: Dialect) -> Call | NotBilled:
     model = fields.text(dialect.response_model) or request_model
     # Not every emitter tells an embedding from a generation; what embeds writes nothing.
     embeds = "embed" in stated or "embed" in (model or "").lower()
-    counts = reading.counts(dialect, span, fields, output_expected=not embeds)
+    # What ended a stream that was cut was made up by the guard, counts and all: the provider told none.
+    cut = fields.get(attributes.CUT) is True
+    counts = None if cut else reading.counts(dialect, span, fields, output_expected=not embeds)
     if not billable and not (dialect.bills_unnamed and model and counts):
         return _none(span, dialect, "wrong_kind", "states no kind, and not both a model and usage")
     answer = reading.response_id(dialect, fields)

@@ -244,10 +244,10 @@ class Leases:
 
 
 def _fits_in_place_of(before: Sizes, after: Sizes, meters: Iterable[Meter], now: float) -> bool:
-    """Whether one hold may have another size: at the bounds of all in flight, or as the only one of them."""
+    """Whether one hold may have another size, at the bounds of all in flight: it was let go for less."""
     for meter in meters:
         old, new = (before.money, after.money) if meter.unit is Unit.MONEY else (before.tokens, after.tokens)
         room = min(meter.room(now))
-        if meter.bounds - old.bound + new.bound > room and not (meter.holds == 1 and room > 0):
+        if meter.bounds - old.bound + new.bound > room:
             return False
     return True

@@ -245,6 +245,8 @@ def test_an_answer_that_broke_off_is_a_call_of_unknown_cost() -> None:
             None,
         ),
         ({"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}, None, State.INCOMPLETE, None),
+        # What its instrumentation read at the end of such a stream was put there by the guard.
+        ({"switchgear.cut": True}, None, State.INCOMPLETE, None),
         (
             {"gen_ai.operation.name": "embeddings", "gen_ai.usage.output_tokens": None},
             Usage(1000),
@@ -252,7 +254,7 @@ def test_an_answer_that_broke_off_is_a_call_of_unknown_cost() -> None:
             Decimal(2),
         ),
     ],
-    ids=["whole", "no output", "no input", "no usage", "zero of both", "embeddings have no output"],
+    ids=["whole", "no output", "no input", "no usage", "zero of both", "cut", "embeddings have no output"],
 )
 def test_what_is_not_known_is_incomplete_and_never_zero(
     fields: dict[str, Any], usage: Usage | None, state: State, cost: Decimal | None

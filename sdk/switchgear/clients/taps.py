@@ -84,6 +84,8 @@ def _tap(library: Any) -> type[Any]:
 
         def _passed(self, chunk: bytes) -> bytes:
             passed = self._flow.pass_on(chunk)
+            if self._flow.done:
+                self._call.cut()
             hold_more(self._flow, self._call)
             return passed
 

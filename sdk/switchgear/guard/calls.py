@@ -147,6 +147,10 @@ class Call:
         kind = BudgetExceeded if self.sdk_error is None else denial_type(self.sdk_error)
         return kind(decision)
 
+    def cut(self) -> None:
+        """Its answer was ended by us: what the caller's instrumentation reads at that end is no count of anybody's."""
+        self.span.set_attribute(attributes.CUT, value=True)
+
     def settle(
         self, usage: Usage | None, model: Any = None, response_id: Any = None, service_tier: Any = None
     ) -> None:

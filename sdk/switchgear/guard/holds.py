@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ..control import Granted
-from ..control.wire import Grant
+from ..control.wire import Grant, Granted
 
 __all__ = ["Holds", "Kind", "Refill"]
 
