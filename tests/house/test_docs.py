@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli.main import app
+from switchgear.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sdk/switchgear", "analytics", "cli", "collector", "dashboard", "policies")
@@ -35,9 +37,10 @@ VERBS = sorted(_verbs(typer.main.get_command(app)))
 
 
 def _code_names() -> set[str]:
-    """The environment names that the code reads."""
+    """The environment names that the code reads: those that it spells out, and one for each setting of the SDK."""
     sources = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
-    return {name for file in sources for name in ENV_NAME.findall(file.read_text())}
+    spelt = {name for file in sources for name in ENV_NAME.findall(file.read_text())} - {"SWITCHGEAR_"}
+    return spelt | {f"SWITCHGEAR_{each.name.upper()}" for each in fields(Settings)}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)

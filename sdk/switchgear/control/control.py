@@ -103,6 +103,11 @@ class Control:
             with suppress(RuntimeError):  # the loop has ended with the process
                 self._finishing.add(Finished(lease, verb, said), self._loop)
 
+    def forked(self) -> None:
+        """This is a child of the process whose line it was: it begins one of its own when it needs it."""
+        self._lock = threading.Lock()
+        self.following.forked()
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until every settlement so far was sent; False where that took too long."""
         if self._pid != os.getpid():

@@ -59,6 +59,10 @@ class Following:
                 self._watched.pop(scope, None)
                 self._decisions.pop(scope, None)
 
+    def forked(self) -> None:
+        """In a child process: somebody may have held the lock when it was forked."""
+        self._lock = threading.Lock()
+
     def decision(self, scope: Scope) -> Decision | None:
         """The last decision heard for a scope, however old."""
         return self._decisions.get(scope)

@@ -183,6 +183,11 @@ class Guard:
         """What is left of its grants is others' now."""
         self.holds.drop(lambda pool: pool.kind.task == task.id)
 
+    def forked(self) -> None:
+        """This is a child of the process whose guard it was: what is at hand there is not drawn here, too."""
+        self.holds.forget()
+        self.control.forked()
+
     # -- before an attempt
 
     def _admitted(self, call: Call) -> Generator[Step, Any, None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -102,3 +104,27 @@ async def test_a_provider_s_client_takes_turns_too(
             await asyncio.gather(*(guarded.chat.completions.create(**OPENAI) for _ in range(10)))
     assert len(provider.log().served) == 10
     assert time.monotonic() - began < 10
+
+
+def test_a_child_process_draws_no_hold_of_its_parent_s(engine_of: Engines, configured: Configure) -> None:
+    engine = engine_of()
+    configured(engine.url)
+    body = {"id": "r", "model": "gpt-4o", "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
+
+    def call() -> None:
+        sg.guard.call(lambda: body, provider="openai", model="gpt-4o")
+
+    with sg.task("writer", tenant="acme"):
+        call()
+        guard = sg.guard.current()
+        assert guard is not None
+        at_hand = sum(pool.left for pool in guard.holds._pools.values())
+        assert at_hand > 0
+        with warnings.catch_warnings():
+            # That a process with threads is forked is the point.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os._exit(0 if not guard.holds._pools else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert sum(pool.left for pool in guard.holds._pools.values()) == at_hand
