@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import anthropic
 import boto3
+import httpx
 import openai
 import pytest
 from anthropic.types import Message
@@ -66,6 +67,12 @@ class Got(NamedTuple):
 def provider() -> Iterator[testing.Provider]:
     with testing.provider() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -425,6 +432,100 @@ def test_a_result_with_a_marker_of_its_own_orders_the_next_call(ask: Any, client
     calls, _ = ask(clients, "sunny [[demo tool=weather]]", streamed=False)
     # Without `args` it is the least that the schema allows.
     assert calls == [("weather", {"place": "word", "days": 1})]
+
+
+ROUTES = (
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/messages",
+    "/v1beta/models/m:generateContent",
+    "/v1beta/models/m:streamGenerateContent",
+    "/model/m/converse",
+    "/model/m/converse-stream",
+    "/model/m/invoke",
+    "/model/m/invoke-with-response-stream",
+)
+FIELDS = (
+    *(
+        "model",
+        "messages",
+        "max_tokens",
+        "max_output_tokens",
+        "input",
+        "contents",
+        "system",
+        "systemInstruction",
+    ),
+    *(
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "toolConfig",
+        "response_format",
+        "text",
+        "output_config",
+    ),
+    *(
+        "n",
+        "dimensions",
+        "generationConfig",
+        "inferenceConfig",
+        "anthropic_version",
+        "content",
+        "parts",
+        "role",
+    ),
+    *(
+        "type",
+        "name",
+        "function",
+        "parameters",
+        "schema",
+        "format",
+        "$ref",
+        "anyOf",
+        "properties",
+        "required",
+    ),
+    *("items", "minItems", "minLength", "minimum", "enum", "toolSpec", "toolChoice", "functionDeclarations"),
+    *("functionResponse", "response", "toolResult"),
+)
+COMPLETE = {
+    "model": "m", "messages": [], "contents": [], "input": "x", "max_tokens": 9, "anthropic_version": "b",
+}  # fmt: skip
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+)
+LEAVES |= st.sampled_from(
+    ["tool", "any", "required", "json_schema", "object", "array", "#/$ref", "[[demo", "[[demo x]]"]
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(
+    route=st.sampled_from(ROUTES),
+    body=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=8),
+    complete=st.sampled_from([{}, COMPLETE]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_body_breaks_it(
+    provider: testing.Provider, http: httpx.Client, route: str, body: dict[str, Any], complete: dict[str, Any]
+) -> None:
+    """Whatever is sent is answered or refused, and a refusal is one of the provider's own."""
+    answer = http.post(f"{provider.url}{route}", json={**complete, **body})
+    assert answer.status_code in (200, 400)
+    if answer.status_code == 400:
+        assert "message" in json.dumps(answer.json())
 
 
 def test_each_of_several_choices_is_counted(clients: Clients, provider: testing.Provider) -> None:

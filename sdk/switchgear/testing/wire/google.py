@@ -8,9 +8,11 @@ from typing import Any
 from ...usage import Usage
 from .asked import Asked, Tool, Turn, Wants, answered, texts
 from .openai import event
-from .reading import listed, maximum, needed, part
+from .reading import counted, listed, maximum, needed, part
 
 __all__ = ["answer", "error", "read", "stream"]
+
+_MOST_CANDIDATES = 8
 
 
 def read(model: str, body: Mapping[str, Any]) -> Asked:
@@ -25,7 +27,7 @@ def read(model: str, body: Mapping[str, Any]) -> Asked:
         tools=[_tool(each) for tools in listed(body, "tools") for each in _declared(tools)],
         forced=_forced(part(part(body, "toolConfig"), "functionCallingConfig")),
         schema=schema if schema or as_json else None,
-        choices=maximum(config, "candidateCount") or 1,
+        choices=counted(config, "candidateCount", _MOST_CANDIDATES),
         says=("output", "cached", "reasoning"),
     )
     system = [Turn(_text(body["systemInstruction"]))] if part(body, "systemInstruction") else []
@@ -51,11 +53,10 @@ def _forced(calling: Mapping[str, Any]) -> str | None:
 
 def _text(content: Any) -> str:
     """What is said in a content's parts, and what tools answered, as its JSON has it."""
-    answers = [part(each, "functionResponse").get("response") for each in listed(content, "parts")]
-    said = [found for found in answers if isinstance(found, Mapping)]
-    return "\n".join(
-        [*texts(part({"of": content}, "of").get("parts")), *(str(v) for a in said for v in a.values())]
-    )
+    parts = listed(content, "parts")
+    answers = [part(each, "functionResponse").get("response") for each in parts]
+    told = [str(value) for found in answers if isinstance(found, Mapping) for value in found.values()]
+    return "\n".join([*texts(parts), *told])
 
 
 def _tells(content: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...usage import Usage
 from .asked import Asked, BadRequestError, Embeds, ToolCall, Turn, Wants, answered, compact, texts
-from .reading import listed, maximum, needed, offered, part
+from .reading import counted, listed, maximum, needed, offered, part
 
 __all__ = [
     "SAYS",
@@ -37,9 +37,6 @@ def read(model: str, body: Mapping[str, Any]) -> Asked:
     """The request in `body`."""
     messages = needed(body, "messages", list)
     tools = offered([part(tool, "function") for tool in listed(body, "tools")], "parameters")
-    choices = body.get("n") or 1
-    if isinstance(choices, bool) or not isinstance(choices, int) or not 1 <= choices <= _MOST_CHOICES:
-        raise BadRequestError(f"n: must be a whole number between 1 and {_MOST_CHOICES}")
     streamed = bool(body.get("stream"))
     told = not streamed or bool(part(body, "stream_options").get("include_usage"))
     wants = Wants(
@@ -48,7 +45,7 @@ def read(model: str, body: Mapping[str, Any]) -> Asked:
         tools=tools,
         forced=_forced(body.get("tool_choice")),
         schema=_schema(part(body, "response_format")),
-        choices=choices,
+        choices=counted(body, "n", _MOST_CHOICES),
         says=SAYS,
         streamed=streamed,
         tells_usage=told,
@@ -129,12 +126,12 @@ _ERRORS = {
 def read_embedding(model: str, body: Mapping[str, Any]) -> Asked:
     """The texts to embed in `body`; tokens stand for a text of their count."""
     given = needed(body, "input", (str, list))
-    several = (
-        given if isinstance(given, list) and not all(isinstance(each, int) for each in given) else [given]
-    )
-    inputs = [each if isinstance(each, str) else " ".join(map(str, each)) for each in several if each]
-    if not inputs:
-        raise BadRequestError("input: cannot be empty")
+    several = [given] if isinstance(given, str) or _is_tokens(given) else given
+    if not all(each and (isinstance(each, str) or _is_tokens(each)) for each in several) or not several:
+        raise BadRequestError(
+            "input: must be a text or its tokens, or several of them, and none of them empty"
+        )
+    inputs = [each if isinstance(each, str) else " ".join(map(str, each)) for each in several]
     asked = answered([Turn(each) for each in inputs], Wants(model))
     size = maximum(body, "dimensions") or _DIMENSIONS
     if size > _MOST_DIMENSIONS:
@@ -165,6 +162,10 @@ def models(names: Mapping[str, str], created: int) -> dict[str, Any]:
             for name, owner in names.items()
         ],
     }
+
+
+def _is_tokens(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(each, int) for each in given)
 
 
 def _vector(text: str, size: int) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .asked import BadRequestError, Tool
 
-__all__ = ["listed", "maximum", "needed", "offered", "part"]
+__all__ = ["counted", "listed", "maximum", "needed", "offered", "part"]
 
 
 def needed(body: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
@@ -40,6 +40,14 @@ def maximum(body: Mapping[str, Any], *names: str) -> int | None:
             raise BadRequestError(f"{name}: must be a whole number above 0")
         return value
     return None
+
+
+def counted(body: Mapping[str, Any], name: str, most: int) -> int:
+    """How many answers are asked for: 1 where it is not said."""
+    count = maximum(body, name) or 1
+    if count > most:
+        raise BadRequestError(f"{name}: at most {most}")
+    return count
 
 
 def offered(tools: Sequence[Mapping[str, Any]], schema: str) -> list[Tool]:

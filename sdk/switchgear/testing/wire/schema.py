@@ -8,6 +8,7 @@ from typing import Any
 __all__ = ["instance"]
 
 _DEEPEST = 16
+_LONGEST = 4096
 _EMPTY: Mapping[str, Any] = {
     "string": "word",
     "integer": 0,
@@ -56,7 +57,7 @@ def _typed(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> An
         return schema["minimum"]
     if kind == "string":
         least = schema.get("minLength")
-        return "word" * max(1, -(-least // 4)) if isinstance(least, int) else "word"
+        return "word" * max(1, -(-min(least, _LONGEST) // 4)) if isinstance(least, int) else "word"
     if kind in _EMPTY:
         return _EMPTY[kind]
     properties, required = schema.get("properties"), schema.get("required")
