@@ -20,7 +20,7 @@ from policies.trials.recorded import RecordedCall, recorded_prices
 from policies.trials.replay import PATIENCE_S, Became, Replay, in_shadow, replay
 from policies.trials.truth import Truth
 from policies.trials.world import World
-from switchgear import guard
+from switchgear.settings import Settings
 from switchgear.tier import Tier
 from switchgear.usage import Usage
 
@@ -185,7 +185,7 @@ def test_a_degraded_call_is_charged_at_the_other_models_price() -> None:
 
 
 def test_calls_wait_as_long_as_the_sdk_lets_them() -> None:
-    assert PATIENCE_S == guard._PATIENCE_S
+    assert {tier: Settings().patience_s(tier) for tier in Tier} == PATIENCE_S
 
 
 def test_models_without_a_price_cost_what_their_recorded_calls_did() -> None:
