@@ -18,7 +18,19 @@ from .breaker import State
 from .counters import Sum
 from .forecasts import Forecast, TaskForecast, forecast_over
 from .meters import Limit, Meter, MeterKey
-from .model import OWN_BUDGET, Ceiling, Dimension, Holds, Override, PolicySet, Rung, Scope, Unit, Who
+from .model import (
+    OWN_BUDGET,
+    WRAP_UP_AT,
+    Ceiling,
+    Dimension,
+    Holds,
+    Override,
+    PolicySet,
+    Rung,
+    Scope,
+    Unit,
+    Who,
+)
 from .trees import Outlook, Trees
 from .units import atoms, decimal
 
@@ -152,7 +164,7 @@ class Found:
             if meter not in meters:
                 meters.append(meter)
                 accounts.append(account)
-        return Found(tuple(meters), tuple(accounts), self.wrapping)
+        return Found(tuple(meters), tuple(accounts), _wrapping(accounts))
 
 
 @dataclass(slots=True)
@@ -275,8 +287,7 @@ class Accounts:
             own = self._by_meter.get(_own_key(who.tenant, who.task), ())
             accounts.extend(own)
             meters |= dict.fromkeys(account.meter for account in own)
-        wrapping = tuple(account for account in accounts if account.ceiling.wrap_up_at is not None)
-        return Found(tuple(meters), tuple(accounts), wrapping)
+        return Found(tuple(meters), tuple(accounts), _wrapping(accounts))
 
     def _at(self, rule: Rule, values: tuple[tuple[Dimension, str], ...], now: float) -> tuple[Account, ...]:
         key = (*_extent(rule), values)
@@ -333,7 +344,8 @@ class Accounts:
     def _own_budget(self, who: Who, task: str, limit: Decimal, now: float) -> Account:
         key = _own_key(who.tenant, task)
         accounts = self._by_meter.get(key)
-        ceiling = Ceiling(OWN_BUDGET, Scope(who.tenant), limit, None, per=(Dimension.TASK,))
+        scope, per = Scope(who.tenant), (Dimension.TASK,)
+        ceiling = Ceiling(OWN_BUDGET, scope, limit, None, per, wrap_up_at=WRAP_UP_AT)
         if accounts is None:
             meter = Meter(key, Unit.MONEY, ((Dimension.TASK, task),), now)
             self._open(Rule(ceiling.scope, ceiling.per, ceiling.unit, (ceiling,)), meter, now, {})
@@ -358,6 +370,11 @@ class Accounts:
             unspent = limit - decimal(before, ceiling.unit)
             limit += min(max(unspent, Decimal(0)), limit * ceiling.carry_over)
         return limit
+
+
+def _wrapping(accounts: Iterable[Account]) -> tuple[Account, ...]:
+    """Those that tell a task when to answer with what it has."""
+    return tuple(account for account in accounts if account.ceiling.wrap_up_at is not None)
 
 
 def _own_key(tenant: str, task: str) -> MeterKey:

@@ -15,6 +15,7 @@ from .schedules import Schedule
 __all__ = [
     "OWN_BUDGET",
     "TIER_WEIGHTS",
+    "WRAP_UP_AT",
     "Capacity",
     "Ceiling",
     "Degrade",
@@ -38,6 +39,9 @@ __all__ = [
 
 # The name of the ceiling that an agent sets for its own task, in code.
 OWN_BUDGET = "task budget"
+# From this share of a task's limit on its agent is told to answer with what it has, where nothing else is said: about
+# one more call of a usual task fits.
+WRAP_UP_AT = Decimal("0.85")
 
 # What a tier weighs in the sharing of capacity where a file says nothing: background is never starved for ever.
 TIER_WEIGHTS = {Tier.INTERACTIVE: 100.0, Tier.BATCH: 10.0, Tier.BACKGROUND: 1.0}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from ..calendars import WEEKDAYS, Calendar, Periods
 from ..model import (
     TIER_WEIGHTS,
+    WRAP_UP_AT,
     Capacity,
     Ceiling,
     Degrade,
@@ -26,9 +27,6 @@ from .document import CalendarDocument, CeilingDocument, OverrideDocument, Polic
 from .fields import Tokens
 
 __all__ = ["policy_set"]
-
-# From here on a task's agent is told to answer with what it has: about one more call of a usual task fits.
-_WRAP_UP_AT = Decimal("0.85")
 
 
 def policy_set(document: PolicyDocument, version: str) -> PolicySet:
@@ -80,7 +78,7 @@ def _ceiling(body: CeilingDocument) -> Ceiling:
         shadow=body.shadow,
         fail=body.fail,
         overrun=body.overrun,
-        wrap_up_at=(body.wrap_up or _WRAP_UP_AT) if body.window is None else None,
+        wrap_up_at=(body.wrap_up or WRAP_UP_AT) if body.window is None else None,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Token
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
@@ -45,6 +46,8 @@ class _Part:
     paused: bool = False
     on_wrap_up: list[OnWrapUp] = field(default_factory=list)
     """Those that were not called yet. Taking one out is atomic."""
+    heard: Decision | None = None
+    """The last decision that came for it, with the answer to a call perhaps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -110,9 +113,15 @@ class Task:
 
     @property
     def wrap_up(self) -> bool:
-        """Whether it is time to answer with what is there: the next calls may be refused."""
-        decision = self.decision
-        return decision is not None and _is_time(decision)
+        """Whether it is time to answer with what is there: the next calls may be refused.
+
+        As last heard for its scope, or with the answer to a call of its own: that comes earlier, and knows the budgets
+        above it.
+        """
+        decision, heard = self.decision, self._part.heard
+        if decision is not None and _is_time(decision):
+            return True
+        return heard is not None and _is_time(heard) and heard.valid_until > datetime.now(UTC)
 
     def failed(self) -> None:
         """Say that it does not reach what it was for, though nothing is raised: it counts as failed when it ends."""
@@ -143,6 +152,7 @@ class Task:
 
         From any thread, any number of times. What the callback raises is logged, never raised.
         """
+        self._part.heard = decision
         if not self._part.on_wrap_up or not _is_time(decision):
             return
         try:
