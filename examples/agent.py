@@ -1,10 +1,8 @@
 import openai
-from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 
 import switchgear as sg
 
 sg.configure()  # collector and policies on this machine; SWITCHGEAR_* variables name others
-OpenAIInstrumentor().instrument()  # any OpenTelemetry instrumentation whose spans carry usage
 
 client = sg.wrap(openai.OpenAI())  # the same client, guarded
 question = [{"role": "user", "content": "How did sales go in Q3?"}]

@@ -32,8 +32,8 @@ def test_a_document_shows_the_example_file_as_it_is(document: str, language: str
     assert _blocks(document, language) == [(ROOT / "examples" / file).read_text()]
 
 
-def test_the_agent_takes_twelve_lines() -> None:
-    assert len([line for line in _blocks("README.md", "python")[0].splitlines() if line]) == 12
+def test_the_agent_takes_ten_lines() -> None:
+    assert len([line for line in _blocks("README.md", "python")[0].splitlines() if line]) == 10
 
 
 def test_the_example_policy_file_uses_every_setting_and_is_fine() -> None:

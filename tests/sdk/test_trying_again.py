@@ -154,7 +154,8 @@ def test_a_connection_that_is_refused_is_the_sdk_s_own_error_after_the_guard_s_a
 ) -> None:
     engine = engine_of()
     tracer = configured(engine.url).get_tracer("tests")
-    client = client_of(provider).with_options(base_url="http://127.0.0.1:9")
+    client = client_of(provider)
+    client.base_url = "http://127.0.0.1:9"
     failed = (openai.APIConnectionError, anthropic.APIConnectionError)
     with (
         sg.task("writer", tenant="acme"),

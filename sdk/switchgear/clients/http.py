@@ -18,12 +18,14 @@ from .taps import tapped
 
 __all__ = ["DEGRADED_FROM", "Sdk", "guard_http"]
 
+# By it OpenAI's and Anthropic's SDKs count their own retries.
+_TRIED_BEFORE = "x-stainless-retry-count"
 _MARK = "_switchgear_guards"
 # Failures before anything was sent: nothing can have been billed.
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
 # By these headers providers name their limits; the engine takes so many, and none that is longer.
-_LIMIT_HEADERS = ("x-ratelimit-", "anthropic-ratelimit-")
-_RETRY_HEADERS = ("retry-after", "retry-after-ms")
+_LIMIT_HEADERS = (b"x-ratelimit-", b"anthropic-ratelimit-")
+_RETRY_HEADERS = (b"retry-after", b"retry-after-ms")
 _MOST_HEADERS = 64
 _LONGEST_HEADER = 256
 DEGRADED_FROM = "x-switchgear-degraded-from"
@@ -105,7 +107,10 @@ def _begin(request: Any, sdk: Sdk, *, streamed: bool) -> tuple[Call, Script[Any]
         return Answer(response.status_code, response.headers)
 
     wire = Wire(answer, _failure, _close, _mark_last)
-    return call, guard.making(call, wire, sdk.max_retries)
+    # Behind a copy of the client its SDK may try again what was given up here (Anthropic's does so where a connection
+    # failed): then once each time.
+    tried_before = request.headers.get(_TRIED_BEFORE, "0") != "0"
+    return call, guard.making(call, wire, 0 if tried_before else sdk.max_retries)
 
 
 def _with_body(request: Any, body: bytes | None, call: Call, sdk: Sdk) -> Any:
@@ -154,10 +159,11 @@ def _finish(response: Any, call: Call, *, streamed: bool) -> Any:
 
 def _limits(response: Any) -> dict[str, str]:
     """The headers by which the provider names its limits, and no others, as far as the engine takes them."""
+    # As they came: the client's own view of them decodes them all, at each look.
     said = (
-        (name, value)
-        for name, value in response.headers.items()
-        if (name.startswith(_LIMIT_HEADERS) or name in _RETRY_HEADERS)
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for raw, value in response.headers.raw
+        if ((name := raw.lower()).startswith(_LIMIT_HEADERS) or name in _RETRY_HEADERS)
         and max(len(name), len(value)) <= _LONGEST_HEADER
     )
     return dict(islice(said, _MOST_HEADERS))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import ConfigError, SwitchgearError
+from ..guard import current
 from ..request import CallRequest, read
 from .http import Sdk, guard_http
 from .providers import provider_at
@@ -23,14 +24,15 @@ _CLIENTS = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "Asy
 def wrap_sdk(client: Any) -> bool:
     """Guard a client of OpenAI's or Anthropic's SDK; False where it is none.
 
-    From then on a call is tried again by the guard, as often as the client says, and by the SDK no more.
+    Where a guard is configured by then, it alone tries a call again, as often as the client says, and the SDK no more.
     """
     name = _sdk_of(type(client))
     inner = getattr(client, "_client", None)
     if name is None or inner is None:
         return False
     guard_http(inner, _sdk(name, client.max_retries))
-    client.max_retries = 0
+    if current() is not None:
+        client.max_retries = 0
     return True
 
 
