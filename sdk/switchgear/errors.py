@@ -41,14 +41,17 @@ class BudgetExceeded(SwitchgearError, RuntimeError):  # noqa: N818 - the public 
 
     @property
     def reason(self) -> str:
+        """Why, in a sentence for people."""
         return self.decision.reason
 
     @property
     def policy(self) -> str | None:
+        """Which policy says so; None where none is named."""
         return self.decision.policy
 
     @property
     def decision_id(self) -> str:
+        """The id by which the engine can explain the decision."""
         return self.decision.id
 
     @property
