@@ -7,12 +7,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 PREVIOUS := build/previous
+ALONE := build/alone
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports test-previous kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,18 @@ $(PREVIOUS)/.ready: requirements-previous.lock $(READY)
 	@rm -rf $(PREVIOUS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(PREVIOUS) -r $<
 	@touch $@
+
+# In an environment of its own, of the lock's versions; what tests are written with comes after the wheel stood by itself.
+test-wheel: install ## install the SDK's wheel alone, and run the SDK's tests there that need no server
+	@rm -rf $(ALONE)
+	@$(BIN)/python -m venv $(ALONE)
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(ALONE)/wheel ./sdk
+	@sed -n '/^[a-z]/s/ \\$$//p' requirements.lock > $(ALONE)/pins.txt
+	@$(ALONE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(ALONE)/pins.txt $(ALONE)/wheel/*.whl
+	@$(ALONE)/bin/python -m pip check && $(ALONE)/bin/python -c 'import switchgear.testing; print(switchgear.__file__)'
+	@$(ALONE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(ALONE)/pins.txt \
+		pytest pytest-asyncio hypothesis openai anthropic boto3 google-genai
+	$(ALONE)/bin/pytest tests/sdk $(ARGS)
 
 check: install ## lint, format, types, import direction
 	$(BIN)/ruff check

@@ -107,7 +107,7 @@ def test_bare_make_lists_every_target_in_one_line() -> None:
     )
     listed = [line.split()[:2] for line in answer.stdout.splitlines()]
     targets = (
-        "help install demo up test test-previous check bench bench-decisions bench-fairness bench-ingest "
+        "help install demo up test test-previous test-wheel check bench bench-decisions bench-fairness bench-ingest "
         "bench-overspend bench-pricing bench-priority bench-projection bench-reports kills engine-kills fuzz "
         "schemathesis lock clean"
     )

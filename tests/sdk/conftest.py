@@ -1,79 +1,48 @@
-"""A real engine and a real (local, fake) provider for the SDK's tests."""
+"""A real engine and a real (local, fake) provider for the SDK's tests.
+
+Where the SDK is installed alone, those tests run that need no more than it. Which these are is said by what they
+import: a file that cannot be imported for want of the server is skipped, and so is a test that asks for an engine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from answering import answering
-from cloud_rates import CLOUD_RATES
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from serving import Serving
 
 import switchgear as sg
-from cli.demo.rates import RATES, bill
-from collector.pricing import Quote
-from policies.runtime import Runtime
-from policies.service import create_app
 from switchgear import testing
-from switchgear.usage import Usage
 
-POLICY = """
-version: 1
-currency: USD
-tenants:
-  acme:
-    workloads:
-      writer:
-        owner: docs
-        cost_centre: CC-1
-        tier: interactive
-        degrade:
-          - {from: gpt-4o, to: gpt-4o-mini}
-          - {from: gemini-2.5-flash, to: gemini-2.5-flash-lite}
-          - {from: "anthropic.claude-sonnet-4-5-v1:0", to: "anthropic.claude-haiku-4-5-v1:0"}
-ceilings:
-  - {name: acme-hour, scope: {tenant: acme}, limit: LIMIT USD, window: 1h, ladder: LADDER}
-"""
+if TYPE_CHECKING:
+    from guarding import RunningEngine
+
+ALONE = find_spec("policies") is None
 
 
-def price(provider: str | None, model: str | None, usage: Usage, at: datetime, *_: object) -> Quote:
-    rates = {**RATES, **CLOUD_RATES}
-    cost = bill(model, usage, rates) if model in rates else None
-    return Quote(cost, "USD" if cost is not None else None, "the fake provider's own rates")
+class _Module(pytest.Module):
+    """A file of tests, which is skipped where it needs what is not installed beside the SDK."""
+
+    def collect(self) -> Any:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            missing = error.__cause__
+            # What is missing of the SDK itself is no reason.
+            if isinstance(missing, ModuleNotFoundError) and not str(missing.name).startswith("switchgear"):
+                pytest.skip(f"needs {missing.name}, which is not there", allow_module_level=True)
+            raise
 
 
-@dataclass
-class RunningEngine:
-    url: str
-    runtime: Runtime
-    client: httpx.Client
-
-    def budget(self, ceiling: str = "acme-hour") -> dict[str, Any]:
-        found = self.client.get("/v1/budgets").json()["budgets"]
-        return next(budget for budget in found if budget["ceiling"] == ceiling)
-
-    def force_open(self) -> None:
-        body = {"ceiling": "*", "do": "open", "by": "ann", "reason": "a test"}
-        self.client.post("/v1/breakers", json=body).raise_for_status()
-
-
-@contextmanager
-def running_engine(data: Path, policy: str) -> Iterator[RunningEngine]:
-    data.mkdir(parents=True, exist_ok=True)
-    file = data / "policies.yaml"
-    file.write_text(policy)
-    app = create_app(policy_file=file, data=data, price=price, collector=None)
-    with Serving(app) as running, running.client() as client:
-        yield RunningEngine(running.url, app.runtime, client)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    return _Module.from_parent(parent, path=module_path) if ALONE else None
 
 
 @pytest.fixture
@@ -93,11 +62,14 @@ def sink() -> Iterator[str]:
 @pytest.fixture
 def engine_of(tmp_path: Path) -> Iterator[Callable[..., RunningEngine]]:
     """Start an engine: `engine_of(limit="5")`, `engine_of(ladder="[...]")`."""
+    if ALONE:
+        pytest.skip("needs policies, which is not there")
+    from guarding import policy_of, running_engine
+
     with ExitStack() as stack:
 
         def start(limit: str = "100", ladder: str = "[]") -> RunningEngine:
-            policy = POLICY.replace("LIMIT", limit).replace("LADDER", ladder)
-            return stack.enter_context(running_engine(tmp_path / "engine", policy))
+            return stack.enter_context(running_engine(tmp_path / "engine", policy_of(limit, ladder)))
 
         yield start
 
