@@ -170,6 +170,7 @@ class Book:
         grant.drawn |= 1 << number
         sizes = grant.sizes_of(number)
         self._draw(grant, number)
+        _outlast(grant)
         money, tokens = amount
         if money is None:
             money = sizes.money.mean
@@ -301,6 +302,7 @@ class Book:
                 grant.drawn |= 1 << number
                 sizes = grant.sizes_of(number)
                 self._draw(grant, number)
+                _outlast(grant)
                 settled = _Spent(grant.who, grant.meters, sizes.money.mean, sizes.tokens.mean, _LONG_AGO)
                 earlier.append(settled)
             grant.booked += settled is not None
@@ -348,6 +350,11 @@ class Book:
             grant.left -= drawn
             for meter in grant.meters:
                 meter.drop(_part(grant.sizes, meter), drawn)
+
+
+def _outlast(grant: Grant) -> None:
+    for meter in grant.meters:
+        meter.outlast()
 
 
 def _with_own_budgets(meters: tuple[Meter, ...], earlier: tuple[Meter, ...]) -> tuple[Meter, ...]:
