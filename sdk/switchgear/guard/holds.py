@@ -75,12 +75,13 @@ class Holds:
 
     def draw(self, kind: Kind, now: float) -> tuple[str, Grant] | None:
         """A hold for a call of this kind: its lease and the grant; None where there is none at hand."""
-        pool = self._pools.get(kind)
-        if pool is None:
+        if kind not in self._pools:
             return None
         with self._lock:
-            found = self._next(pool, now)
-            if found is None:
+            # Looked up again: what another thread has given back meanwhile is nobody's any more.
+            pool = self._pools.get(kind)
+            found = None if pool is None else self._next(pool, now)
+            if pool is None or found is None:
                 return None
             pool.drawn_at = now
             wants = pool.plenty and not pool.asks and pool.left <= pool.spare // 2
