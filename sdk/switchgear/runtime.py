@@ -6,7 +6,7 @@ import atexit
 import os
 import time
 from importlib.metadata import version
-from typing import Any
+from typing import Unpack
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -26,7 +26,7 @@ from .names import parsed
 from .outcome import Outcome
 from .processor import CostSpanProcessor
 from .propagation import inherited
-from .settings import Settings
+from .settings import Options, Settings
 from .tier import Tier
 
 __all__ = ["configure", "exported", "flush", "shutdown"]
@@ -114,7 +114,7 @@ def configure(
     tier: str | None = None,
     guard: bool | None = None,
     tracer_provider: TracerProvider | None = None,
-    **settings: Any,
+    **settings: Unpack[Options],
 ) -> None:
     """Set this process up, once: spans are tagged and exported, tasks follow decisions, wrapped clients are guarded.
 

@@ -6,16 +6,33 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from .errors import ConfigError
 from .tier import Tier
 
-__all__ = ["Settings"]
+__all__ = ["Options", "Settings"]
 
 _OFF = ("0", "off", "false", "no")
 _ON = ("1", "on", "true", "yes")
+
+
+class Options(TypedDict, total=False):
+    """What may be given to `configure` by name beside what stands in its signature; None: not given."""
+
+    max_stale_s: float | None
+    before_first: Literal["open", "closed"] | None
+    max_retries: int | None
+    retry_ratio: float | None
+    patience_interactive_s: float | None
+    patience_batch_s: float | None
+    patience_background_s: float | None
+    concurrency: int | None
+    propagate_to: str | None
+    flush_ms: int | None
+    spool: str | Path | None
+    spool_mb: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 import switchgear as sg
-from switchgear.settings import Settings
+from switchgear.settings import Options, Settings
 from switchgear.tier import Tier
 
 ENVIRON = {
@@ -91,3 +93,8 @@ def test_an_agent_that_never_says_goodbye_ends_all_the_same(sink: str) -> None:
         [sys.executable, "-c", program], timeout=30, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (0, "")
+
+
+def test_every_setting_is_an_argument_of_configure() -> None:
+    named = set(inspect.signature(sg.configure).parameters) - {"tracer_provider", "settings"}
+    assert named | set(Options.__annotations__) == {each.name for each in fields(Settings)}
