@@ -95,6 +95,14 @@ _SETTINGS: Mapping[Api | None, str] = {
     Api.CONVERSE: "inferenceConfig",
     Api.INVOKE: "inferenceConfig",
 }
+# Where a request says what its model must be able to do: most have none of these.
+_TELLING = frozenset(
+    {
+        *("tools", "functions", "toolConfig"),
+        *("text", "response_format", "output_format", "output_config", "outputConfig", "generationConfig"),
+        *("thinking", "reasoning", "reasoning_effort", "additionalModelRequestFields"),
+    }
+)
 # OpenAI refuses a response's limit below it.
 _LEAST: Mapping[Api | None, int] = {Api.RESPONSES: 16}
 # Who takes OpenAI's later name; whoever else speaks its chat format surely knows the earlier one.
@@ -149,6 +157,8 @@ class CallRequest:
     def needs(self) -> list[str]:
         """What a model that stands in must be able to do."""
         body = self.body
+        if _TELLING.isdisjoint(body):
+            return []
         text, output = _mapping(body.get("text")), _mapping(body.get("output_config"))
         converse = _mapping(body.get("outputConfig"))
         formats = (
@@ -192,8 +202,10 @@ class CallRequest:
     def _limit(self) -> int | None:
         """The most tokens of one choice."""
         settings = self._settings()
-        given = (_count(settings.get(name)) for name in _LIMITS[self.api])
-        return next((limit for limit in given if limit is not None), _USUAL_LIMITS.get(self.api))
+        for name in _LIMITS[self.api]:
+            if (limit := _count(settings.get(name))) is not None:
+                return limit
+        return _USUAL_LIMITS.get(self.api)
 
     def _lowered(self, most: int) -> dict[str, int] | None:
         """The fields to change so that a choice has at most `most` tokens; None where it cannot be done."""

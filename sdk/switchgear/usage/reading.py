@@ -72,6 +72,8 @@ def from_response(provider: str, body: Json) -> Usage | None:
 
 
 def _readers(provider: str) -> tuple[Reader, ...]:
+    if readers := _READERS.get(provider):
+        return readers
     name = provider.strip().lower()
     for known in (name, name.replace("_", "-"), re.split(r"[._]", name)[0], name.partition("-")[0]):
         if readers := _READERS.get(_ALIASES.get(known, known)):
