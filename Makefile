@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 PREVIOUS := build/previous
+LITELLM := build/litellm
 ALONE := build/alone
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -61,6 +62,16 @@ test-wheel: install ## install the SDK's wheel alone, and run the SDK's tests th
 		pytest pytest-asyncio hypothesis openai anthropic boto3 google-genai
 	$(ALONE)/bin/pytest tests/sdk $(ARGS)
 
+test-litellm: $(LITELLM)/.ready ## run LiteLLM's proxy with our callback, in an environment of its own (770 MB, made once)
+	$(BIN)/python -m pytest -m slow tests/sdk/integrations $(ARGS)
+
+$(LITELLM)/.ready: requirements-litellm.lock sdk/pyproject.toml | $(READY)
+	@rm -rf $(LITELLM)
+	@$(BIN)/python -m venv $(LITELLM)
+	@$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk
+	@touch $@
+
 check: install ## lint, format, types, import direction
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -111,6 +122,7 @@ lock: install ## resolve the lock files anew (asks the package index)
 	$(COMPILE) --upgrade --extra demo --extra grpc --group dev --output-file requirements.lock pyproject.toml sdk/pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group build --output-file requirements-image.lock pyproject.toml
 	$(RESOLVE) --upgrade --no-deps --group previous --output-file requirements-previous.lock
+	$(RESOLVE) --upgrade --no-emit-package switchgear --group pyproject.toml:litellm --output-file requirements-litellm.lock sdk/pyproject.toml
 
 clean: ## remove .venv, caches and build output (not ./data)
 	rm -rf .venv build dist sdk/dist test-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
