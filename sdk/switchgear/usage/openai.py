@@ -47,31 +47,32 @@ def _tokens(holder: Json, usage: Json, name_in: str, name_out: str, thinking: Th
         f"{name_in}_tokens", whole_in, {"cached_tokens": cache_read, "cache_write_tokens": cache_write}
     )
     told_in, told_out = _modalities(details_in), _modalities(details_out)
-    rest(f"{name_in}_tokens", whole_in, _named(told_in))
-    rest(f"{name_out}_tokens", whole_out, _named(told_out))
     cached = details_in.get("cached_tokens_details")
     # Of the completion alone: what later formats count as output holds the thinking, at every provider.
     beside, reasoning = _thought(
         usage, details_out, whole_in, whole_out, thinking if name_in == "prompt" else Thinking.INSIDE
     )
-    apart = {
-        **of_input(
+    apart = _tools(holder, usage)
+    # Most calls are of text alone, and all of them wait for this.
+    if told_in or cached is not None:
+        rest(f"{name_in}_tokens", whole_in, _named(told_in))
+        apart |= of_input(
             told_in,
             None if cached is None else _modalities(part(details_in, "cached_tokens_details")),
             input_uncached=uncached,
             cache_read=cache_read,
-        ),
-        **of_output(told_out),
-        **_tools(holder, usage),
-        "audio_seconds": seconds(usage, "prompt_audio_seconds"),
-    }
+        )
+    if told_out:
+        rest(f"{name_out}_tokens", whole_out, _named(told_out))
+        apart |= of_output(told_out)
+    apart["audio_seconds"] = seconds(usage, "prompt_audio_seconds")
     return Usage(
         input_uncached=uncached,
         cache_read=cache_read,
         cache_write_5m=cache_write,
         output=whole_out + beside,
         reasoning=reasoning,
-        apart=tuple(apart.items()),
+        apart=tuple(each for each in apart.items() if each[1]),
     )
 
 
@@ -85,7 +86,9 @@ def _cached(usage: Json, details: Json, whole: int) -> int:
 
 
 def _modalities(details: Json) -> dict[str, int]:
-    return {name: count(details, f"{name}_tokens") for name in MODALITIES}
+    """Those of which there are any tokens."""
+    found = ((name, count(details, f"{name}_tokens")) for name in MODALITIES)
+    return {name: tokens for name, tokens in found if tokens}
 
 
 def _named(told: Mapping[str, int]) -> dict[str, int]:
