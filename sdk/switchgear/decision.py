@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 __all__ = ["Action", "Caps", "Decision"]
@@ -94,15 +95,15 @@ class Decision:
         return cls(
             id=str(body["id"]),
             action=Action(body["action"]),
-            policy=body.get("policy"),
+            policy=_named(body, "policy"),
             reason=str(body["reason"]),
             remaining=_decimal(body.get("remaining")),
             projected=_decimal(body.get("projected")),
             ceiling=_decimal(body.get("ceiling")),
-            currency=body.get("currency"),
-            caps=Caps(caps.get("model"), caps.get("max_output_tokens")),
-            retry_after_s=body.get("retry_after_s"),
-            share=body.get("share"),
+            currency=_named(body, "currency"),
+            caps=Caps(_named(caps, "model"), _tokens(caps, "max_output_tokens")),
+            retry_after_s=_amount(body, "retry_after_s"),
+            share=_amount(body, "share"),
             valid_until=_instant(body["valid_until"]),
             version=int(body["version"]),
             fail=str(body.get("fail", "open")),
@@ -120,6 +121,30 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f'"{text}" names no time zone')
     return instant
+
+
+def _named(body: Mapping[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name}: {value!r} is no name")
+    return value
+
+
+def _tokens(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError(f"{name}: {value!r} is no count")
+    return value
+
+
+def _amount(body: Mapping[str, Any], name: str) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    # NaN fails this, too.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < inf:
+        raise ValueError(f"{name}: {value!r} is no amount")
+    return value
 
 
 def _decimal(text: Any) -> Decimal | None:

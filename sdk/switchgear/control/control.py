@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..context import Task, run_in
@@ -24,7 +25,7 @@ from ..settings import Settings
 from .away import Away
 from .finishing import Finishing
 from .following import Following
-from .wire import Finished, Granted, Retry, Scope, read_granted, read_retry
+from .wire import Finished, Granted, Retry, Scope, ahead, read_granted, read_retry
 
 if TYPE_CHECKING:
     import httpx
@@ -181,7 +182,8 @@ class Control:
                 # A budget that it cannot use (another currency) must not lift everybody's ceilings.
                 return await self._ask({**body, "budgets": []}, wait_s) if body.get("budgets") else None
             reply.raise_for_status()
-            granted = read_granted(reply.json())
+            off = ahead(reply.headers.get("date"), datetime.now(UTC))
+            granted = read_granted(reply.json(), off)
         except asyncio.CancelledError:
             # The caller gave up; the engine may have granted meanwhile.
             self.finish(body["id"], "release", {})

@@ -6,12 +6,13 @@ import asyncio
 import random
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..context import Task
 from ..decision import Decision
 from .away import Away
-from .wire import Scope
+from .wire import Scope, ahead, read_decision
 
 if TYPE_CHECKING:
     import httpx
@@ -117,7 +118,8 @@ class Following:
             reply = await client.post("/v1/decisions:batch", json=body, timeout=wait_s + _ANSWERS_WITHIN_S)
             reply.raise_for_status()
             answer = reply.json()
-            heard = [Decision.from_wire(decision) for decision in answer["decisions"]]
+            off = ahead(reply.headers.get("date"), datetime.now(UTC))
+            heard = [read_decision(decision, off) for decision in answer["decisions"]]
             etag = answer["etag"]
             for scope, decision in zip(scopes, heard, strict=True):
                 self.hear(scope, decision)

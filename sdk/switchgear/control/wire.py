@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ..context import Task
 from ..decision import Decision
 
-__all__ = ["Finished", "Grant", "Granted", "Retry", "Scope", "read_granted", "read_retry"]
+__all__ = [
+    "Finished",
+    "Grant",
+    "Granted",
+    "Retry",
+    "Scope",
+    "ahead",
+    "read_decision",
+    "read_granted",
+    "read_retry",
+]
+
+# More than any engine grants at once: each of them may have to be given back by its name.
+_MOST_CALLS = 1000
+_AS_GOOD_AS_EQUAL = timedelta(seconds=5)
+_NOTHING = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Whose decision is followed; `task` is a root task's id."""
 
     tenant: str
@@ -69,19 +84,44 @@ class Finished(NamedTuple):
         return {"lease": self.lease, "do": self.do, **self.said}
 
 
-def read_granted(body: Mapping[str, Any]) -> Granted:
-    """The answer to a request for a grant. Raises KeyError, TypeError or ValueError where it is none."""
-    grant = body["grant"]
+def ahead(answered_at: str | None, now: datetime) -> timedelta:
+    """How far this machine's clock is ahead of the engine's (negative: behind), by the date of an answer of its.
+
+    What that is off by on its way, or by being in whole seconds, counts as nothing.
+    """
+    try:
+        off = now - parsedate_to_datetime(answered_at or "")
+    except (ValueError, TypeError):  # none, in no form of HTTP's, or without a time zone
+        return _NOTHING
+    return off if abs(off) > _AS_GOOD_AS_EQUAL else _NOTHING
+
+
+def read_decision(body: Mapping[str, Any], off: timedelta = _NOTHING) -> Decision:
+    """A decision of the engine's, by this machine's clock, which is `off` from its.
+
+    Raises KeyError, TypeError or ValueError, or ArithmeticError, where it is none.
+    """
+    decision = Decision.from_wire(body)
+    return replace(decision, valid_until=decision.valid_until + off) if off else decision
+
+
+def read_granted(body: Mapping[str, Any], off: timedelta = _NOTHING) -> Granted:
+    """The answer to a request for a grant; otherwise as `read_decision`."""
+    decision, grant = read_decision(body["decision"], off), body["grant"]
     if grant is None:
-        return Granted(Decision.from_wire(body["decision"]), None)
+        return Granted(decision, None)
+    calls, covers = int(grant["calls"]), grant.get("output_tokens")
+    expires_at = datetime.fromisoformat(grant["expires_at"])
+    if not 1 <= calls <= _MOST_CALLS or expires_at.tzinfo is None:
+        raise ValueError(f"{calls} calls until {expires_at} are no grant")
     return Granted(
-        Decision.from_wire(body["decision"]),
+        decision,
         Grant(
             str(grant["id"]),
-            int(grant["calls"]),
+            calls,
             Decimal(grant["each"]),
-            datetime.fromisoformat(grant["expires_at"]),
-            grant.get("output_tokens"),
+            expires_at + off,
+            None if covers is None else int(covers),
         ),
     )
 
@@ -89,4 +129,7 @@ def read_granted(body: Mapping[str, Any]) -> Granted:
 def read_retry(body: Mapping[str, Any]) -> Retry | None:
     """The answer to a call that was throttled; None where the engine does not know it."""
     said = body.get("retry")
-    return None if said is None else Retry(bool(said["allowed"]), float(said["after_s"]), str(said["reason"]))
+    if said is None:
+        return None
+    # In this order NaN becomes 0.
+    return Retry(bool(said["allowed"]), max(0.0, float(said["after_s"])), str(said["reason"]))
