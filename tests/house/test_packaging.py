@@ -65,6 +65,7 @@ def test_the_sdk_wheel_says_what_it_needs_and_what_may_be_added(wheel_files: dic
         ">=3.11",
     )
     assert sorted(re.split(r"[<>=~!]", each)[0] for each in needed if "extra" not in each) == [
+        "h11",
         "httpx",
         "opentelemetry-api",
         "opentelemetry-exporter-otlp-proto-http",
