@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..control.wire import Grant, Granted
 
@@ -27,8 +27,7 @@ _MARGIN_S = 60.0
 Refill = Callable[["Pool"], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """Calls that can be made under one another's hold: of one task, to one model, of about one size."""
 
     task: str | None
