@@ -122,6 +122,7 @@ class Callback(CustomLogger):  # type: ignore[misc]
         self._calls: OrderedDict[str, _Proxied] = OrderedDict()
         self._known: OrderedDict[Scope, Decision] = OrderedDict()
         self._degraded: OrderedDict[str, str] = OrderedDict()
+        self._warned = False
         if exported() is None:
             # With a tracer provider of its own: the proxy's spans stay what LiteLLM's settings make of them.
             configure(tracer_provider=TracerProvider())
@@ -167,9 +168,9 @@ class Callback(CustomLogger):  # type: ignore[misc]
             return
         caller = self._whose.caller(*said_by(key, data))
         if caller is None:
-            _log.warning(
-                "a proxied call is not guarded: its key has no team, and SWITCHGEAR_TENANT is not set"
-            )
+            if not self._warned:
+                self._warned = True
+                _log.warning("calls of keys without a team are not guarded: SWITCHGEAR_TENANT is not set")
             return
         provider, model = _expected(data, key.team_id)
         request = request_of(call_type, data, provider, model)

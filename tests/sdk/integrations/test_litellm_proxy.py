@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from litellm_proxy import ENVIRONMENT, proxy
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from provider_clients import MILLION, TEXT
@@ -311,3 +313,15 @@ def test_with_the_engine_away_calls_are_answered(running: Running) -> None:
     assert running.chat("away", stream=True).status_code == 200
     assert time.monotonic() - began < 5
     assert len(running.provider.served) == 2
+
+
+def test_the_example_s_callback_is_one_that_litellm_finds() -> None:
+    config = ENVIRONMENT.parents[1] / "examples" / "litellm" / "config.yaml"
+    named = yaml.safe_load(config.read_text())["litellm_settings"]["callbacks"]
+    program = (
+        "import sys; from litellm.proxy.types_utils.utils import get_instance_fn as find; "
+        "print(type(find(*sys.argv[1:])).__name__, find(*sys.argv[1:]) is find(*sys.argv[1:]))"
+    )
+    command = [ENVIRONMENT / "bin" / "python", "-c", program, named, config]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.split() == ["Callback", "True"]
