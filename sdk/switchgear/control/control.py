@@ -37,6 +37,8 @@ _ANSWERS_WITHIN_S = 1.0
 _SWEEP_S = 1.0
 # A request that will never be taken, however often it is sent.
 _NOT_TO_BE_SENT_AGAIN = frozenset(range(400, 500)) - {408, 429}
+# What it says of one request, or of one tenant that the key does not speak for.
+_OF_THIS_REQUEST = frozenset({403, 413, 422})
 
 T = TypeVar("T")
 
@@ -77,9 +79,12 @@ class Control:
 
     def ask(self, body: Mapping[str, Any], wait_s: float) -> Future[Granted | None]:
         """Ask for a grant, up to so long in the engine's queue; None where the engine cannot be reached."""
-        if self._closed or self.away.skips(time.monotonic()):
+        if self._closed:
             return _answered(None)
+        # Also where it is left alone: what runs in the background finds out when it is back.
         self._ensure_running()
+        if self.away.skips(time.monotonic()):
+            return _answered(None)
         return self._submit(self._ask(body, wait_s))
 
     def throttled(self, lease: str, said: Mapping[str, Any]) -> Future[Retry | None]:
@@ -177,10 +182,13 @@ class Control:
             reply = await self._client.post(
                 "/v1/grants", json={**body, "wait": wait_s}, timeout=wait_s + _ANSWERS_WITHIN_S
             )
-            if reply.status_code == 422:
-                _log.warning("the policy engine refused a request: %s", reply.json().get("detail"))
+            if reply.status_code in _OF_THIS_REQUEST:
+                # It is there for others: what it does not take of one must not let all of them go unheld.
+                _log.warning("the policy engine refused a request: %s", reply.text[:200])
                 # A budget that it cannot use (another currency) must not lift everybody's ceilings.
-                return await self._ask({**body, "budgets": []}, wait_s) if body.get("budgets") else None
+                if reply.status_code == 422 and body.get("budgets"):
+                    return await self._ask({**body, "budgets": []}, wait_s)
+                return None
             reply.raise_for_status()
             off = ahead(reply.headers.get("date"), datetime.now(UTC))
             granted = read_granted(reply.json(), off)
@@ -189,9 +197,7 @@ class Control:
             self.finish(body["id"], "release", {})
             raise
         except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
-            # One that takes calls and is silent costs each of them the whole time-out.
-            kind = type(error).__name__
-            self.away.failed(10.0 if kind == "ReadTimeout" else 1.0, time.monotonic())
+            kind = self._missed(error, 1.0)
             _log.warning("the policy engine at %s cannot be reached: %r", self._settings.policies, error)
             if kind not in ("ConnectError", "ConnectTimeout"):
                 # It may have granted, and only its answer was lost.
@@ -209,6 +215,7 @@ class Control:
             self.finish(lease, "release", said)
             raise
         except Exception as error:  # noqa: BLE001 - as above
+            self._missed(error)
             _log.warning("the policy engine did not say when to try again: %r", error)
             self.finish(lease, "release", said)
             return None
@@ -219,8 +226,16 @@ class Control:
             reply.raise_for_status()
             return reply.json()["held"] is True
         except Exception as error:  # noqa: BLE001 - as above
+            self._missed(error)
             _log.warning("the policy engine did not extend a hold: %r", error)
             return True
+
+    def _missed(self, error: Exception, least_s: float = 0.0) -> str:
+        """An answer did not come, or was none: do not ask for a while. Returns what went wrong by its name."""
+        kind = type(error).__name__
+        # One that takes calls and is silent would cost each of them the whole time-out.
+        self.away.failed(least_s, time.monotonic(), silent=kind.endswith("Timeout"))
+        return kind
 
     async def _tell(self, batch: Sequence[Finished]) -> None:
         reply = await self._client.post(
