@@ -113,6 +113,41 @@ def test_an_odd_answer_of_the_provider_reaches_the_agent_and_is_settled(
     until(lambda: engine.budget()["calls_in_flight"] == 0, "the hold is settled")
 
 
+def test_an_answer_that_names_itself_by_no_text_keeps_no_other_from_being_settled(
+    engine_of: Engines, configured: Configure
+) -> None:
+    engine = engine_of()
+    configured(engine.url)
+    # JSON can hold half of a surrogate pair, which no encoding of text can.
+    ids = iter(["\ud800", "a", "b"])
+
+    def answered(_: httpx.Request) -> httpx.Response:
+        usage = {"prompt_tokens": 10, "completion_tokens": 50}
+        body = {"id": next(ids), "model": "gpt-4o", "choices": [], "usage": usage}
+        return httpx.Response(200, content=json.dumps(body), headers={"content-type": "application/json"})
+
+    with httpx.Client(transport=httpx.MockTransport(answered)) as http, sg.task("writer", tenant="acme"):
+        client = sg.wrap(openai.OpenAI(api_key="sk-test", http_client=http))
+        for _ in range(3):
+            openai_call(client)
+    until(lambda: engine.budget()["calls_in_flight"] == 0, "all three are settled")
+
+
+def test_an_answer_nested_deeper_than_can_be_read_reaches_the_agent_and_leaves_no_hold(
+    engine_of: Engines, configured: Configure
+) -> None:
+    engine = engine_of()
+    configured(engine.url, concurrency=1)
+    deep = b"[" * 100_000 + b"]" * 100_000
+    answer = httpx.Response(200, content=deep, headers={"content-type": "application/json"})
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as http:
+        client = sg.wrap(openai.OpenAI(api_key="sk-test", http_client=http))
+        with sg.task("writer", tenant="acme"):
+            for _ in range(2):
+                assert client.chat.completions.with_raw_response.create(**OPENAI).content == deep
+    until(lambda: engine.budget()["calls_in_flight"] == 0, "both are settled")
+
+
 @pytest.mark.parametrize("granted", [0, 1], ids=["at once", "after the grants came"])
 def test_cancelled_calls_leave_no_hold(
     provider: Provider, engine_of: Engines, configured: Configure, granted: int

@@ -155,7 +155,7 @@ def _settle_invoked(parsed: dict[str, Any], call: Call) -> None:
     parsed["body"] = type(stream)(BytesIO(content), len(content))
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     told = body if isinstance(body, dict) else {}
     if not told.get("usage"):

@@ -86,5 +86,5 @@ def _counted(content: bytes) -> dict[str, int]:
     try:
         counts = json.loads(content)[_METRICS]
         return {name: counts[theirs] for theirs, name in _AS_CONVERSE.items() if theirs in counts}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}

@@ -151,7 +151,7 @@ def _finish(response: Any, call: Call, *, streamed: bool) -> Any:
         return response
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     call.settle_from(body)
     return response

@@ -6,6 +6,7 @@ answer = guard.call(lambda: cohere.chat(...), provider="cohere", model="command-
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import wraps
@@ -25,6 +26,7 @@ from .steps import Script, drive, drive_async
 
 __all__ = ["call", "call_async", "guarded_tool"]
 
+_log = logging.getLogger("switchgear")
 _OK = 200
 _LOOK_AGAIN_S = 0.25
 # Under these names provider SDKs say an error's HTTP status.
@@ -128,7 +130,12 @@ def _begin(
 
 
 def _settle(made: Call, response: R, usage: UsageOf[R] | None) -> None:
-    read = _body(response) if usage is None else usage(response)
+    read: Any = None
+    try:
+        read = _body(response) if usage is None else usage(response)
+    except Exception as error:  # noqa: BLE001 - the answer is there, and paid for: it is not lost for a count
+        # Not its text, which may hold what the answer says.
+        _log.warning("what a call used cannot be read: %s", type(error).__name__)
     if isinstance(read, Usage):
         made.settle(read, made.request.model, getattr(response, "id", None))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ _log = logging.getLogger("switchgear")
 # Longer names than the engine takes come from no known model, and longer ids from no known provider.
 _NAME_LIMIT = 128
 _ID_LIMIT = 256
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTES_PER_TOKEN = 4
 _USUAL_OUTPUT = 500
 
@@ -238,5 +240,7 @@ def new_id() -> str:
 
 def _text(value: Any, limit: int) -> str | None:
     """The value where it is a name that the engine takes."""
-    fits = isinstance(value, str) and 0 < len(value) <= limit and "\0" not in value
-    return value if fits else None
+    if not isinstance(value, str) or not 0 < len(value) <= limit or "\0" in value:
+        return None
+    # Half of a surrogate pair, which JSON can hold, is no text: a batch with it in it could never be sent.
+    return None if _SURROGATE.search(value) else value

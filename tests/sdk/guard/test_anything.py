@@ -72,6 +72,19 @@ def test_a_call_is_held_and_counted_at_what_it_used(
 
 
 @WAYS
+def test_an_answer_is_not_lost_where_its_usage_cannot_be_read(
+    make: Callable[..., Any], engine_of: Engines, configured: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_of()
+    configured(engine.url, concurrency=1)
+    with sg.task("writer", tenant="acme"):
+        for _ in range(2):
+            assert make("what was said", usage=lambda answer: {}[answer]) == "what was said"
+    until(lambda: engine.budget()["calls_in_flight"] == 0, "the holds are settled")
+    assert caplog.messages == ["what a call used cannot be read: KeyError"] * 2
+
+
+@WAYS
 def test_a_call_whose_usage_nobody_knows_counts_at_its_hold(
     make: Any, engine_of: Engines, configured: Configure
 ) -> None:
