@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -49,7 +48,7 @@ def test_what_a_grant_has_left_is_drawn_in_order_and_no_further() -> None:
 def test_a_call_of_another_kind_draws_nothing() -> None:
     desk = Desk()
     desk.holds.put(KIND, {}, grant("g", 4), drawn=1, now=0.0)
-    assert desk.leases(1, replace(KIND, model="gpt-4o-mini")) == []
+    assert desk.leases(1, KIND._replace(model="gpt-4o-mini")) == []
 
 
 def test_more_is_asked_for_once_when_half_is_gone_and_twice_as_much_each_time() -> None:
