@@ -119,7 +119,9 @@ def _read(name: str, field_name: str, value: Any, default: Any) -> Any:
                 return _number(int, value, 0)
             case "concurrency":
                 return _number(int, value, 1)
-            case "api_key" | "tenant" | "propagate_to":
+            case "api_key":
+                return _key(value)
+            case "tenant" | "propagate_to":
                 return str(value)
             case _:
                 return _number(float, value, 0.0)
@@ -129,9 +131,18 @@ def _read(name: str, field_name: str, value: Any, default: Any) -> Any:
 
 def _url(value: str, default: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # Asked for a port that is none, it raises ValueError.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f'"{value}" is not an address; write "{default}"')
     return value.rstrip("/")
+
+
+def _key(value: Any) -> str:
+    text = str(value).strip()
+    # It goes into a header. It is not shown here, as messages end in logs.
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("there are spaces, line ends or letters beyond ASCII in it, which no key has")
+    return text
 
 
 def _switch(value: Any) -> bool:

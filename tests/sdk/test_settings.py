@@ -53,6 +53,9 @@ def test_defaults_are_this_machine() -> None:
             'SWITCHGEAR_COLLECTOR: "127.0.0.1:4318" is not an address',
         ),
         ({"SWITCHGEAR_POLICIES": "ftp://x"}, 'SWITCHGEAR_POLICIES: "ftp://x" is not an address'),
+        ({"SWITCHGEAR_POLICIES": "http://x:87000"}, "SWITCHGEAR_POLICIES: Port out of range 0-65535"),
+        ({"SWITCHGEAR_API_KEY": "schlüssel"}, "SWITCHGEAR_API_KEY: there are spaces, line ends or letters"),
+        ({"SWITCHGEAR_API_KEY": "a\nb"}, "SWITCHGEAR_API_KEY: there are spaces, line ends or letters"),
         ({"SWITCHGEAR_TIER": "urgent"}, 'SWITCHGEAR_TIER: "urgent" is no tier'),
     ],
 )

@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ __all__ = ["Control"]
 _log = logging.getLogger("switchgear")
 _ANSWERS_WITHIN_S = 1.0
 _SWEEP_S = 1.0
+_LONGEST_REASON = 200
 # A request that will never be taken, however often it is sent.
 _NOT_TO_BE_SENT_AGAIN = frozenset(range(400, 500)) - {408, 429}
 # What it says of one request, or of one tenant that the key does not speak for.
@@ -85,7 +86,7 @@ class Control:
         self._ensure_running()
         if self.away.skips(time.monotonic()):
             return _answered(None)
-        return self._submit(self._ask(body, wait_s))
+        return self._submit(self._ask(body, wait_s), None)
 
     def throttled(self, lease: str, said: Mapping[str, Any]) -> Future[Retry | None]:
         """A provider answered 429 to a call under this lease: give it back, and hear when to try again."""
@@ -93,14 +94,14 @@ class Control:
             self.finish(lease, "release", said)
             return _answered(None)
         self._ensure_running()
-        return self._submit(self._throttled(lease, said))
+        return self._submit(self._throttled(lease, said), None)
 
     def extend(self, lease: str, output_tokens: int) -> Future[bool]:
         """Hold more for an answer that may come to so many tokens in all; False where there is no room for that."""
         if self._closed or self.away.skips(time.monotonic()):
             return _answered(answer=True)
         self._ensure_running()
-        return self._submit(self._extend(lease, output_tokens))
+        return self._submit(self._extend(lease, output_tokens), otherwise=True)
 
     def finish(self, lease: str, verb: str, said: Mapping[str, Any]) -> None:
         """Settle or release a hold, in the background."""
@@ -119,10 +120,9 @@ class Control:
         if self._pid != os.getpid():
             return True
         try:
-            self._submit(self._finishing.drained()).result(timeout_s)
+            return self._submit(self._drained(), otherwise=False).result(timeout_s)
         except FutureTimeout:
             return False
-        return True
 
     def close(self, timeout_s: float) -> None:
         """Send what is left, as far as the time allows, and stop."""
@@ -141,6 +141,8 @@ class Control:
 
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._asked: set[Future[Any]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
         self._finishing = Finishing(self._tell)
         ready = threading.Event()
         self._thread = threading.Thread(
@@ -151,12 +153,37 @@ class Control:
         ready.wait(5.0)
 
     def _run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._client = self._connection()
+        except Exception as error:  # noqa: BLE001 - whatever it is: nobody may wait for answers that cannot come
+            # Not its text, which may hold the key.
+            _log.warning("there is no line to the policy engine, a fault: %s", type(error).__name__)
+            self._closed = True
+        else:
+            for job in (self.following.run(self._client), self._finishing.run(), self._sweep()):
+                self._jobs.add(self._loop.create_task(job))
+            self._loop.call_soon(ready.set)
+            self._loop.run_forever()
+            self._end()
+        self._loop.close()
+        ready.set()
+        for asked in list(self._asked):
+            # It came too late to be begun.
+            asked.cancel()
+
+    def _end(self) -> None:
+        jobs = asyncio.all_tasks(self._loop)
+        for job in jobs:
+            job.cancel()
+        self._loop.run_until_complete(asyncio.gather(*jobs, return_exceptions=True))
+        self._loop.run_until_complete(self._client.aclose())
+
+    def _connection(self) -> httpx.AsyncClient:
         import httpx
 
-        self._client: httpx.AsyncClient
-        asyncio.set_event_loop(self._loop)
         headers = {"authorization": f"Bearer {self._settings.api_key}"} if self._settings.api_key else {}
-        self._client = httpx.AsyncClient(
+        return httpx.AsyncClient(
             base_url=self._settings.policies,
             headers=headers,
             timeout=_ANSWERS_WITHIN_S,
@@ -164,18 +191,6 @@ class Control:
             verify=ssl.create_default_context(),
             trust_env=False,
         )
-        jobs = [
-            self._loop.create_task(job)
-            for job in (self.following.run(self._client), self._finishing.run(), self._sweep())
-        ]
-        self._loop.call_soon(ready.set)
-        self._loop.run_forever()
-        for job in asyncio.all_tasks(self._loop):
-            job.cancel()
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(asyncio.gather(*jobs, return_exceptions=True))
-        self._loop.run_until_complete(self._client.aclose())
-        self._loop.close()
 
     async def _ask(self, body: Mapping[str, Any], wait_s: float) -> Granted | None:
         try:
@@ -184,7 +199,7 @@ class Control:
             )
             if reply.status_code in _OF_THIS_REQUEST:
                 # It is there for others: what it does not take of one must not let all of them go unheld.
-                _log.warning("the policy engine refused a request: %s", reply.text[:200])
+                _log.warning("the policy engine refused a request: %s", _reason(reply))
                 # A budget that it cannot use (another currency) must not lift everybody's ceilings.
                 if reply.status_code == 422 and body.get("budgets"):
                     return await self._ask({**body, "budgets": []}, wait_s)
@@ -250,6 +265,10 @@ class Control:
         reply.raise_for_status()
         self.away.heard(time.monotonic())
 
+    async def _drained(self) -> bool:
+        await self._finishing.drained()
+        return True
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
@@ -261,8 +280,27 @@ class Control:
                 if self._pid != os.getpid():
                     self._begin()
 
-    def _submit(self, job: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(job, self._loop)
+    def _submit(self, job: Coroutine[Any, Any, T], otherwise: T) -> Future[T]:
+        """What comes of it on the loop, for its asker to cancel; `otherwise` where the line ends before that."""
+        try:
+            asked = asyncio.run_coroutine_threadsafe(job, self._loop)
+        except RuntimeError:  # it has ended already
+            job.close()
+            return _answered(otherwise)
+        answer: Future[T] = Future()
+
+        def told(done: Future[T]) -> None:
+            fails = done.cancelled() or done.exception() is not None
+            with suppress(InvalidStateError):  # nobody waits any more
+                answer.set_result(otherwise if fails else done.result())
+
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        asked.add_done_callback(told)
+        answer.add_done_callback(lambda answer: answer.cancelled() and asked.cancel())
+        if self._loop.is_closed():
+            asked.cancel()
+        return answer
 
     def _call(self, function: Any, *args: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended with the process
@@ -277,3 +315,10 @@ def _answered(answer: T) -> Future[T]:
 
 def _path(lease: str, verb: str) -> str:
     return f"/v1/grants/{lease}:{verb}"
+
+
+def _reason(reply: httpx.Response) -> str:
+    """Why it refused, in its own words as far as it has any."""
+    with suppress(ValueError, AttributeError):
+        return str(reply.json().get("detail"))[:_LONGEST_REASON]
+    return reply.text[:_LONGEST_REASON]
