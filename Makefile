@@ -14,7 +14,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-projection: install ## judge projections and breakers on many tenants' wee
 
 bench-reports: install ## ask ten million calls three questions, call by call and from their sums
 	$(BIN)/python benchmarks/reports.py $(ARGS)
+
+bench-sdk: install ## measure what the SDK adds to a call, beside two gateways (ARGS=--quick; ARGS="--only peers")
+	$(BIN)/python benchmarks/guarded.py $(ARGS)
 
 kills: install ## kill a loaded collector a hundred times and look for what it lost (ARGS="--rounds 10 --seed 7")
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/kills.py $(ARGS)
