@@ -24,8 +24,9 @@ __all__ = ["Following"]
 _log = logging.getLogger("switchgear")
 _WAIT_S = 5.0
 _ANSWERS_WITHIN_S = 1.0
-# Twice as long as a poll waits: however many processes lose an engine at once, they ask it no more often than before.
-_AGAIN_WITHIN_S = 10.0
+# Three times as long as a poll waits, as who comes back asks twice: however many processes lose an engine at once, they
+# ask it no more often than before, give or take what chance does.
+_AGAIN_WITHIN_S = 15.0
 _LEFT_ALONE_S = 0.25
 # Tasks that begin within it are asked for together; the more of them there are, the more it costs to ask.
 _GATHER_S = 0.02
