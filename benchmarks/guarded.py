@@ -144,13 +144,14 @@ async def _in_loop(scene: Scene, url: str, tasks: int, *, agents: int) -> Found:
 def _peers(scene: Scene, folder: Path, tasks: int) -> Figures:
     direct = _whole(scene.client(guarded=False), 0)
     found = by_turns(scene, direct, _whole(scene.client(guarded=True), 0), tasks=tasks)
-    yield Figure("direct: p50", quantile_us(found.plain, 0.5) / 1000, "ms")
-    yield from _more_ms("switchgear, guarded", found)
+    yield Figure(f"direct: p50 of {len(found.plain):,}", quantile_us(found.plain, 0.5), "µs")
+    yield from _through("switchgear, guarded", found)
     for number, peer in enumerate(PEERS):
         try:
             with started(peer, scene.provider.url, folder / f"peer-{number}") as (url, key):
                 through = _whole(scene.client(guarded=False, url=url, key=key), 0)
-                yield from _more_ms(peer.package, _unguarded(direct, through, calls=tasks * EACH // 2))
+                found = _unguarded(direct, through, calls=tasks * EACH // 2)
+                yield from _through(f"{peer.package}, {len(found.plain):,} calls", found)
         except Unavailable as reason:
             print(f"  {peer.package}: left out, {reason}")
 
@@ -176,9 +177,9 @@ def _more(found: Found, name: str = "", *, bars: bool = False) -> Figures:
         yield Figure(f"{name}calls that found no hold at hand", found.asked, f"of {calls:,}")
 
 
-def _more_ms(name: str, found: Found) -> Figures:
-    yield Figure(f"{name}: p50 more", found.more_us(0.5) / 1000, "ms")
-    yield Figure(f"{name}: p99 more", found.more_us(0.99) / 1000, "ms")
+def _through(name: str, found: Found) -> Figures:
+    yield Figure(f"{name}: p50 more", found.more_us(0.5), "µs")
+    yield Figure(f"{name}: p99 more", found.more_us(0.99), "µs")
 
 
 def _whole(client: openai.OpenAI, size: int) -> Callable[[], int]:
