@@ -57,11 +57,11 @@ def _metered(kind: Any) -> type[Any]:
             self._settle()
 
         def close(self) -> None:
-            self._settle()
+            self.switchgear_call.drop(self._settle)
             super().close()
 
         def __del__(self) -> None:
-            self._settle()
+            self.switchgear_call.drop(self._settle)
 
         def _settle(self) -> None:
             meter = self.switchgear_flow.meter

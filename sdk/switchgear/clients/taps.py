@@ -58,8 +58,13 @@ def _tap(library: Any) -> type[Any]:
                     yield self._passed(chunk)
                     if self._flow.done:
                         break
-            finally:
+            except Exception:
                 self._settle()
+                raise
+            except BaseException:
+                self._drop()
+                raise
+            self._settle()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
@@ -67,20 +72,26 @@ def _tap(library: Any) -> type[Any]:
                     yield self._passed(chunk)
                     if self._flow.done:
                         break
-            finally:
+            except Exception:
                 self._settle()
+                raise
+            except BaseException:
+                self._drop()
+                raise
+            self._settle()
 
         def close(self) -> None:
-            self._settle()
+            # An SDK's own generator, which is thrown away, closes its response.
+            self._drop()
             self._stream.close()
 
         async def aclose(self) -> None:
-            self._settle()
+            self._drop()
             await self._stream.aclose()
 
         def __del__(self) -> None:
             # Responses are dropped without being closed, too: a loop that is left, an answer that nobody reads.
-            self._settle()
+            self._drop()
 
         def _passed(self, chunk: bytes) -> bytes:
             passed = self._flow.pass_on(chunk)
@@ -88,6 +99,10 @@ def _tap(library: Any) -> type[Any]:
                 self._call.cut()
             hold_more(self._flow, self._call)
             return passed
+
+        def _drop(self) -> None:
+            """It is left, by the garbage collector perhaps."""
+            self._call.drop(self._settle)
 
         def _settle(self) -> None:
             meter = self._flow.meter

@@ -110,6 +110,13 @@ class Control:
             with suppress(RuntimeError):  # the loop has ended with the process
                 self._finishing.add(Finished(lease, verb, said), self._loop)
 
+    def soon(self, function: Callable[[], object]) -> None:
+        """Call it in the background. Takes no lock, for what the garbage collector begins: in a thread that is in the
+        middle of anything, and may have each of ours.
+        """
+        if self._pid == os.getpid():
+            self._call(function)
+
     def forked(self) -> None:
         """This is a child of the process whose line it was: it begins one of its own when it needs it."""
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,7 +65,8 @@ class Call:
     """Those of the provider's answer that name its limits: the engine learns from them."""
     slot: Slot = FREE
     """Its place among the calls of this process that are on their way."""
-    _open: bool = False
+    _open: list[None] = field(default_factory=list)
+    """Holds something as long as the attempt is on its way. Taking it out is atomic: it ends once, in any thread."""
     _began_ns: int = 0
     _carried: bool = False
 
@@ -126,7 +127,7 @@ class Call:
 
     def sent(self) -> None:
         """The attempt is on its way: whatever ends it must say so, with a hold or without one."""
-        self._open, self._began_ns = True, time.time_ns()
+        self._open, self._began_ns = [None], time.time_ns()
         # By now the span has what its instrumentation set when it began.
         self._carried = carries(self.span)
 
@@ -161,7 +162,9 @@ class Call:
         By the response's id the collector knows the call's span even where the hold's id did not reach it. Where no
         span of an instrumentation will tell it of the call, a record does.
         """
-        if not self._open:
+        try:
+            self._open.pop()
+        except IndexError:
             return
         model, response_id = _text(model, _NAME_LIMIT), _text(response_id, _ID_LIMIT)
         if not self._carried:
@@ -170,6 +173,11 @@ class Call:
             self.slot.settle(usage.total)
         counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
         self._finish("settle", {"usage": counts, "model": model, "response_id": response_id})
+
+    def drop(self, settle: Callable[[], None]) -> None:
+        """Nobody is there any more to end the attempt: have it settled in the background, if it is not yet."""
+        if self._open:
+            self.control.soon(settle)
 
     def settle_from(self, body: Any) -> None:
         """The attempt was answered with this response body."""
@@ -195,7 +203,8 @@ class Call:
     def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
         """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
         self.slot.release()
-        lease, self.lease, self._open = self.lease, None, False
+        self._open.clear()
+        lease, self.lease = self.lease, None
         return (
             None
             if lease is None
@@ -204,7 +213,8 @@ class Call:
 
     def _finish(self, verb: str, said: dict[str, Any]) -> None:
         self.slot.release()
-        lease, self.lease, self._open = self.lease, None, False
+        self._open.clear()
+        lease, self.lease = self.lease, None
         if lease is not None:
             self.control.finish(lease, verb, said | self._limits())
 

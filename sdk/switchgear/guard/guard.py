@@ -131,6 +131,10 @@ class Guard:
         """
         try:
             yield from self._admitted(call)
+        except GeneratorExit:
+            # By the garbage collector, perhaps.
+            self.control.soon(call.slot.release)
+            raise
         except BaseException:
             call.slot.release()
             raise
@@ -158,6 +162,9 @@ class Guard:
             call.sent()
             try:
                 response = yield Attempt(call.body)
+            except GeneratorExit:
+                call.drop(partial(call.settle, None))
+                raise
             except BaseException as error:
                 failure = wire.failure(error)
                 if failure.sent:
@@ -239,7 +246,8 @@ class Guard:
             # answered at once is let come to its end, as its grant might overtake the word that nobody wants it.
             if wait_s:
                 asking.cancel()
-            asking.add_done_callback(lambda _: self.control.finish(body["id"], "release", {}))
+            release = partial(self.control.finish, body["id"], "release", {})
+            asking.add_done_callback(lambda _: self.control.soon(release))
             raise
         return answer
 
