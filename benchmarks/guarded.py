@@ -5,7 +5,7 @@ Provider, engine and collector are processes of their own, as a user starts them
 much a quantile of the ones is above that of the others. What the guard does in the background (settlements, records,
 more holds) meets both kinds of calls then; *by blocks* it meets the guarded ones alone.
 
-    python benchmarks/guarded.py               # everything (4 min, and the gateways' installation once)
+    python benchmarks/guarded.py               # everything (3 min, and the gateways' installation once)
     python benchmarks/guarded.py --quick       # fewer calls (80 s)
     python benchmarks/guarded.py --only peers  # a section: tagging, check, guarded, peers
 
