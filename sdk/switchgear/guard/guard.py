@@ -78,7 +78,7 @@ class Guard:
     holds: Holds = field(init=False)
     retries: RetryBudget = field(init=False)
     scheduler: Scheduler = field(init=False)
-    _shared: dict[tuple[tuple[str, str], str, str], float | None] = field(default_factory=dict)
+    _shared: dict[tuple[tuple[str, str], str, str], float] = field(default_factory=dict)
     _warned_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -193,6 +193,7 @@ class Guard:
     def forked(self) -> None:
         """This is a child of the process whose guard it was: what is at hand there is not drawn here, too."""
         self.holds.forget()
+        self.retries.forked()
         self.control.forked()
 
     # -- before an attempt
@@ -287,7 +288,10 @@ class Guard:
         """What its tenant may use of the provider: the engine paces by it, and this process while it is away."""
         share = None if call.decision is None else call.decision.share
         lane = (call.request.provider, call.request.model)
-        self._shared[lane, call.scope.tenant, call.scope.tier] = share
+        if share is None:
+            self._shared.pop((lane, call.scope.tenant, call.scope.tier), None)
+        else:
+            self._shared[lane, call.scope.tenant, call.scope.tier] = share
         self.scheduler.share(lane, call.scope.tenant, call.scope.tier, None)
 
     def _without_engine(self, call: Call) -> Generator[Step, Any, None]:

@@ -21,6 +21,7 @@ _SPREAD = 0.25
 _LONGEST_S = 3600.0
 _MINUTE_S = 60.0
 _FLOOR = 5
+_TIDY_FROM = 1024
 
 
 def worth_trying(status: int, headers: Mapping[str, str]) -> bool:
@@ -60,11 +61,18 @@ class RetryBudget:
     _calls: dict[Hashable, deque[float]] = field(default_factory=dict)
     _retries: dict[Hashable, deque[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _tidy_at: int = _TIDY_FROM
 
     def call(self, workload: Hashable, now: float) -> None:
         """A first attempt is made; `now` in seconds of a monotonic clock."""
         with self._lock:
+            if len(self._calls) >= self._tidy_at:
+                self._tidy(now)
             _lately(self._calls, workload, now).append(now)
+
+    def forked(self) -> None:
+        """In a child process: somebody may have held the lock when it was forked."""
+        self._lock = threading.Lock()
 
     def retry(self, workload: Hashable, now: float) -> bool:
         """Whether one more retry is within the budget; it then counts."""
@@ -74,6 +82,14 @@ class RetryBudget:
                 return False
             retries.append(now)
             return True
+
+    def _tidy(self, now: float) -> None:
+        """Forget the workloads that made no call for a minute."""
+        for moments in (self._calls, self._retries):
+            for workload in list(moments):
+                if not _lately(moments, workload, now):
+                    del moments[workload]
+        self._tidy_at = max(_TIDY_FROM, 2 * len(self._calls))
 
 
 def _lately(moments: dict[Hashable, deque[float]], workload: Hashable, now: float) -> deque[float]:

@@ -69,3 +69,18 @@ def test_retries_of_a_workload_stay_within_its_ratio_over_a_minute() -> None:
     assert budget.retry("another", 1.0)
     # A minute later neither calls nor retries count: five in any case.
     assert [budget.retry("writer", 62.0) for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_workloads_that_are_quiet_for_a_minute_are_forgotten() -> None:
+    budget = RetryBudget(ratio=0.15)
+    for number in range(100_000):
+        budget.call(("tenant", f"workload-{number}"), now=float(number))
+        budget.retry(("tenant", f"workload-{number}"), now=float(number))
+    assert max(len(budget._calls), len(budget._retries)) <= 1024
+
+
+def test_a_child_of_a_process_that_was_just_counting_counts_on() -> None:
+    budget = RetryBudget(ratio=0.15)
+    with budget._lock:
+        budget.forked()
+        assert budget.retry("workload", now=0.0)
