@@ -15,7 +15,7 @@ __all__ = ["Finishing"]
 
 _log = logging.getLogger("switchgear")
 # What ends together is told together: agents see the effect of a settlement well within a quarter of a second.
-_GATHER_S = 0.02
+_GATHER_S = 0.05
 _BATCH = 500
 # Older ones are kept: their holds have been waiting longest. Beyond that the booked spans replace the holds.
 _MOST_KEPT = 20_000
