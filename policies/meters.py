@@ -188,7 +188,8 @@ class Meter:
         spread = math.sqrt(_DEVIATIONS_SQUARED * (self.variance + more.variance * calls + doubt * doubt))
         likely = self.held + more.mean * calls + int(spread) + max(self.peak, more.peak) // 2
         if self.ended:
-            likely += int(math.sqrt(self.variance * self.ended))
+            # Floats that were added and taken away again may end a little below nothing.
+            likely += int(math.sqrt(max(0.0, self.variance) * self.ended))
         most = self.most + more.most * calls
         return likely if likely < most else most
 
