@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -90,7 +91,7 @@ def drive(script: Script[R], attempt: Callable[[bytes | None], Any]) -> R:
 
 
 async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Awaitable[Any]]) -> R:
-    """Run a script in this event loop, as `drive` does."""
+    """Run a script in this event loop, asyncio's or whichever else anyio knows, as `drive` does."""
     resume: Callable[[Any], Step] = script.send
     with_: Any = None
     while True:
@@ -104,13 +105,12 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
                 case Attempt():
                     with_ = await attempt(step.body)
                 case Ask():
-                    # A caller who is cancelled leaves it to the script what becomes of the question.
-                    with_ = await asyncio.shield(asyncio.wrap_future(step.answer))
+                    with_ = await _answer(step.answer)
                 case Take():
-                    with_ = await step.scheduler.acquire_async(**step.asked)
+                    with_ = await _slot(step)
                 case Pause():
                     with_ = None
-                    await asyncio.sleep(step.seconds)
+                    await _sleep(step.seconds)
                 case Drop():
                     closing = step.close()
                     with_ = await closing if isawaitable(closing) else closing
@@ -118,3 +118,39 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
             resume, with_ = script.throw, error
         else:
             resume = script.send
+
+
+async def _answer(of: Future[Any]) -> Any:
+    """A caller who is cancelled leaves it to the script what becomes of the question."""
+    if _in_asyncio():
+        return await asyncio.shield(asyncio.wrap_future(of))
+    from anyio import to_thread
+
+    return await to_thread.run_sync(of.result, abandon_on_cancel=True)
+
+
+async def _slot(step: Take) -> Any:
+    if _in_asyncio():
+        return await step.scheduler.acquire_async(**step.asked)
+    from anyio import to_thread
+
+    # Not abandoned: a slot that came later would be nobody's.
+    return await to_thread.run_sync(partial(step.scheduler.acquire, **step.asked))
+
+
+async def _sleep(seconds: float) -> None:
+    if _in_asyncio():
+        await asyncio.sleep(seconds)
+        return
+    from anyio import sleep
+
+    await sleep(seconds)
+
+
+def _in_asyncio() -> bool:
+    """Not so under trio, where providers' SDKs work as well."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -29,8 +29,25 @@ def asynchronous(script: Script[Any], attempt: Attempts) -> Any:
     return asyncio.run(drive_async(script, awaiting))
 
 
+def under_trio(script: Script[Any], attempt: Attempts) -> Any:
+    trio = pytest.importorskip("trio")
+
+    async def awaited(body: bytes | None) -> Any:
+        return attempt(body)
+
+    async def run() -> Any:
+        return await drive_async(script, awaited)
+
+    return trio.run(run)
+
+
 DRIVERS = pytest.mark.parametrize(
-    "driver", [pytest.param(synchronous, id="sync"), pytest.param(asynchronous, id="async")]
+    "driver",
+    [
+        pytest.param(synchronous, id="sync"),
+        pytest.param(asynchronous, id="async"),
+        pytest.param(under_trio, id="trio"),
+    ],
 )
 
 
