@@ -155,7 +155,8 @@ class Meter:
         self.most -= size.most
         self.bounds -= size.bound
         if self.holds:
-            self.variance -= size.variance
+            # Floats that were added and are taken away again may end a little below nothing.
+            self.variance = max(0.0, self.variance - size.variance)
             self.doubt -= size.doubt
         else:
             # Floats do not add up to nothing by themselves.
@@ -188,8 +189,7 @@ class Meter:
         spread = math.sqrt(_DEVIATIONS_SQUARED * (self.variance + more.variance * calls + doubt * doubt))
         likely = self.held + more.mean * calls + int(spread) + max(self.peak, more.peak) // 2
         if self.ended:
-            # Floats that were added and taken away again may end a little below nothing.
-            likely += int(math.sqrt(max(0.0, self.variance) * self.ended))
+            likely += int(math.sqrt(self.variance * self.ended))
         most = self.most + more.most * calls
         return likely if likely < most else most
 
