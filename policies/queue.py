@@ -127,7 +127,7 @@ class Queue:
     def reported(self, running: Running, said: Reported) -> None:
         """A provider's answer said what it allows."""
         if running.drawn is not None:
-            self.lanes.opened(running.drawn.lane).reports(said)
+            self.lanes.opened(running.drawn.lane).reports(said, running.began_at)
 
     def throttled(
         self,
@@ -145,9 +145,13 @@ class Queue:
         asked, call = running.asked, running.call
         key = self.lanes.key(call.provider, call.model)
         lane = self.lanes.opened(key)
-        lane.throttled(now, retry_after_s, said)
+        lane.throttled(now, retry_after_s, said, running.began_at)
         verdict = self.retries.ask((asked.who.tenant, asked.who.workload), asked.attempt + 1, now)
-        at = lane.retry_at(lease, now, tokens=running.sized.sizes.tokens.mean, jitter=jitter)
+        if verdict.allowed:
+            at = lane.retry_at(lease, now, tokens=running.sized.sizes.tokens.mean, jitter=jitter)
+        else:
+            # Who does not come back takes no slot from those who do.
+            at = lane.next_at(now, asked.who.tier)
         return Retry(verdict.allowed, max(0.0, at - now), verdict.reason)
 
     def share(self, who: Who, now: float) -> float | None:

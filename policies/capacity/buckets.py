@@ -25,6 +25,7 @@ __all__ = ["Buckets"]
 _HEADROOM = 0.95
 _COUNTED_S = 120.0
 _BURST_S = {Tier.INTERACTIVE: 1.0, Tier.BATCH: 0.25, Tier.BACKGROUND: 0.25}
+_TIGHT_BURST_S = 0.25
 
 
 @dataclass(slots=True)
@@ -38,10 +39,14 @@ class Buckets:
     _ahead: dict[Tier, float] = field(default_factory=lambda: dict.fromkeys(Tier, 0.0))
     """What a tier had beyond its part of late (negative: lacked)."""
     _at: float = 0.0
+    _tight: bool = False
 
-    def refill(self, per_minute: float | None, now: float) -> None:
-        """Let flow in what has come since the last time, at a limit of `per_minute` from now on."""
-        elapsed, self._at = max(0.0, now - self._at), now
+    def refill(self, per_minute: float | None, now: float, *, tight: bool = False) -> None:
+        """Let flow in what has come since the last time, at a limit of `per_minute` from now on.
+
+        `tight`: the limit is only guessed, and no tier's bucket holds a whole second's worth.
+        """
+        elapsed, self._at, self._tight = max(0.0, now - self._at), now, tight
         if per_minute is None:
             self.rate = None
             self._levels.clear()
@@ -52,9 +57,12 @@ class Buckets:
             return
         wants = {}
         for tier, level in self._levels.items():
-            lacks = self._most(tier) - level
-            if lacks > 0.0:
-                wants[tier] = lacks
+            most = self._most(tier)
+            if level < most:
+                wants[tier] = most - level
+            elif self._tight:
+                # It was filled when a second's worth could be had.
+                self._levels[tier] = most
         if wants and elapsed:
             self._pour(self.rate * elapsed, wants)
 
@@ -95,4 +103,8 @@ class Buckets:
         return max(0.0, amount - self._levels[tier]) / self.rate
 
     def _most(self, tier: Tier) -> float:
-        return max(1.0, (self.rate or 0.0) * _BURST_S[tier])
+        rate = self.rate or 0.0
+        if self._tight:
+            # And one more: at a slow rate what flows in would be lost between one look and the next.
+            return 1.0 + rate * _TIGHT_BURST_S
+        return max(1.0, rate * _BURST_S[tier])

@@ -143,25 +143,31 @@ class Lane:
 
     # -- learning
 
-    def reports(self, said: Reported) -> None:
-        """What an answer's headers said."""
+    def reports(self, said: Reported, of: float) -> None:
+        """What the headers of an answer said, to a call that went at `of`."""
         self._refilled_at = None
-        self._requests.report(said.requests.per_minute())
-        self._tokens.report(said.tokens_per_minute)
+        self._requests.report(said.requests.per_minute(), of)
+        self._tokens.report(said.tokens_per_minute, of)
 
-    def throttled(self, now: float, retry_after_s: float, said: Reported | None = None) -> None:
-        """The provider answered 429: nothing goes out before it says so, and the limit is learned from it."""
+    def throttled(
+        self, now: float, retry_after_s: float, said: Reported | None = None, of: float | None = None
+    ) -> None:
+        """The provider answered 429: nothing goes out before it says so, and the limit is learned from it.
+
+        The call went at `of` (None: now).
+        """
+        of = now if of is None else of
         self.paused_until = max(self.paused_until, now + min(retry_after_s, _LONGEST_PAUSE_S))
         hit: frozenset[str] = frozenset()
         if said is not None:
-            self.reports(said)
+            self.reports(said, of)
             hit = said.exhausted
         self._refilled_at = None
         for name in hit or self._suspects():
             if name == "requests":
-                self._requests.refused(self._request_count.rate(now), now)
+                self._requests.refused(self._request_count.rate(now, self._requests.refused_at), now, of)
             else:
-                self._tokens.refused(self._token_count.rate(now), now)
+                self._tokens.refused(self._token_count.rate(now, self._tokens.refused_at), now, of)
 
     def retry_at(self, key: Hashable, now: float, *, tokens: int, jitter: float) -> float:
         """A moment to come back at for `key` alone, paced at the learned rate; `jitter` in [0, 1)."""
@@ -258,5 +264,5 @@ class Lane:
         if now == self._refilled_at:
             return
         self._refilled_at = now
-        self._request_buckets.refill(self._requests.limit(now), now)
-        self._token_buckets.refill(self._tokens.limit(now), now)
+        for buckets, limit in ((self._request_buckets, self._requests), (self._token_buckets, self._tokens)):
+            buckets.refill(limit.limit(now), now, tight=limit.learned(now) is not None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 __all__ = ["Lately"]
 
 _SPAN_S = 60.0
+_RECENT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -32,8 +33,13 @@ class Lately:
             self._total -= self._seconds.popleft()[1]
         return max(0, self._total)
 
-    def rate(self, now: float) -> float:
-        """Per minute, of the last ten seconds or of the whole minute, whichever is more."""
+    def rate(self, now: float, since: float | None = None) -> float:
+        """Per minute, of the last ten seconds or of the whole minute, whichever is more.
+
+        With `since` within the minute it is of the last ten seconds, as far as they are not before that.
+        """
         total = self.sum(now)
-        recent = sum(amount for second, amount in self._seconds if second > now - 10.0)
-        return float(max(total, recent * 6))
+        within = since is not None and 1.0 <= now - since < _SPAN_S
+        span_s = min(_RECENT_S, now - since) if within and since is not None else _RECENT_S
+        recent = sum(amount for second, amount in self._seconds if second > now - span_s) * 60.0 / span_s
+        return max(0.0, recent if within else max(recent, float(total)))

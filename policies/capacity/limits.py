@@ -4,10 +4,14 @@ Headers understood: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (Ope
 `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`, `retry-after`,
 `retry-after-ms`. What cannot be read is left out, never guessed.
 
-Without headers: a 429 lowers the limit to 85 % of what went through in the minute before it (to a quarter of what was
-allowed at the least, never below a floor), and it comes back along a cubic: soon near the rate that was refused, slowly
-past it, then ever faster (CUBIC, RFC 9438, with a minute for its K). Refusals of calls that were on their way already
-do not count again.
+A header that names more than the one before, where that was what limited, ends what 429s taught; of two answers the
+one to the later call counts, as a long stream brings the headers of when it began.
+
+Without headers: a 429 lowers the limit to 85 % of what went through before it (to a quarter of what was allowed at the
+least, never below a floor), and it comes back to what was refused along a cubic (CUBIC, RFC 9438). After that time K it
+doubles every fifth of it. K is five seconds where a rate is refused for the first time, and twice as long, up to a
+minute, each time that about the same rate is refused again: what has just fallen may rise as soon, and a limit that was
+found to hold is tried ever more seldom. Refusals of calls that were on their way when one counted do not count again.
 """
 
 from __future__ import annotations
@@ -23,11 +27,13 @@ __all__ = ["Learned", "Quota", "Reported", "parse"]
 
 _KEPT = 0.85
 _DEEPEST = 0.25
-_RECOVERY_S = 60.0
-# Refusals within this time of one that counted are of calls that were on their way then.
-_ONE_EPISODE_S = 5.0
+_SHORTEST_S, _LONGEST_S = 5.0, 60.0
+_DOUBLES_IN, _MOST_DOUBLINGS = 0.2, 64.0
+# Rates this near to one another, as parts of each other, are about the same: a provider that lets bursts through blurs
+# what a short time shows.
+_SAME = 0.5
 # So many times the rate that was once refused is no news of it any more.
-_OUTGROWN = 10.0
+_OUTGROWN = 100.0
 # A quota of a minute is full again within a minute; rounding and the answer's way are allowed for.
 _LONGEST_MINUTE_S = 66.0
 _LONGEST_RETRY_S = 3600.0
@@ -149,23 +155,41 @@ class Learned:
     declared: int | None
     floor: float
     reported: int | None = None
+    _reported_of: float = 0.0
     _refused_at: float | None = None
     _peak: float = 0.0
+    _recovery_s: float = _SHORTEST_S
 
-    def report(self, per_minute: int | None) -> None:
-        """A header stated the limit (None: it did not)."""
-        if per_minute:
-            self.reported = per_minute
+    def report(self, per_minute: int | None, of: float) -> None:
+        """A header stated the limit (None: it did not), in the answer to a call that went at `of`."""
+        if not per_minute or of < self._reported_of:
+            return
+        before, heard = self.stated(), self.reported is not None
+        self.reported, self._reported_of = per_minute, of
+        if heard and before is not None and (self.stated() or 0.0) > before:
+            # What was refused was refused under another limit.
+            self._refused_at = None
 
-    def refused(self, used: float, now: float) -> None:
-        """The provider answered 429 while `used` a minute went through."""
-        if self._refused_at is not None and now - self._refused_at < _ONE_EPISODE_S:
+    @property
+    def refused_at(self) -> float | None:
+        """When a refusal last counted; None where none is remembered."""
+        return self._refused_at
+
+    def refused(self, used: float, now: float, of: float) -> None:
+        """The provider answered 429 to a call that went at `of`, while `used` a minute went through."""
+        if self._refused_at is not None and of <= self._refused_at:
             return
         allowed, top = self.limit(now), self.stated()
         least = self.floor if top is None else min(self.floor, top)
         if allowed is not None:
             used, least = min(used, allowed), max(least, allowed * _DEEPEST)
-        self._peak, self._refused_at = max(used, least / _KEPT), now
+        peak = max(used, least / _KEPT)
+        after_s = math.inf if self._refused_at is None else now - self._refused_at
+        if after_s > 2.0 * _LONGEST_S or not _SAME < peak / self._peak < 1.0 / _SAME:
+            self._recovery_s = _SHORTEST_S
+        elif after_s >= self._recovery_s:
+            self._recovery_s = min(2.0 * self._recovery_s, _LONGEST_S)
+        self._peak, self._refused_at = peak, now
 
     def stated(self) -> float | None:
         """What was declared or reported, whichever is less."""
@@ -181,7 +205,12 @@ class Learned:
         """What 429s alone teach; None where there was none, or it was outgrown."""
         if self._refused_at is None:
             return None
-        before = 1.0 - max(0.0, now - self._refused_at) / _RECOVERY_S
-        grown = self._peak * (1.0 - (1.0 - _KEPT) * before**3)
         top = self.stated()
-        return None if grown >= (self._peak * _OUTGROWN if top is None else top) else grown
+        most = self._peak * _OUTGROWN if top is None else top
+        before = 1.0 - max(0.0, now - self._refused_at) / self._recovery_s
+        if before > 0.0:
+            grown = self._peak * (1.0 - (1.0 - _KEPT) * before**3)
+        else:
+            # Bounded, as hours after it the power would be no number.
+            grown = self._peak * 2.0 ** min(-before / _DOUBLES_IN, _MOST_DOUBLINGS)
+        return None if grown >= most else grown

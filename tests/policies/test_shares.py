@@ -193,7 +193,7 @@ def test_a_lane_tells_its_limits_its_use_and_its_shares() -> None:
     lane = Lane(Capacity("p", 600, 120_000))
     lane.take(1000, 0.0, Tier.INTERACTIVE, "acme")
     lane.settle(lane.take(500, 1.0, Tier.INTERACTIVE, "globex"), 700, 2.0)
-    lane.reports(parse({"x-ratelimit-limit-tokens": "90000", "x-ratelimit-limit-requests": "9000"}, 0.0))
+    lane.reports(parse({"x-ratelimit-limit-tokens": "90000", "x-ratelimit-limit-requests": "9000"}, 0.0), 0.0)
     waits = [Backlog("p", Tier.INTERACTIVE, "globex", 40, 0, 200_000)]
     use = lane.use(3.0, waits, lambda tenant: 2.0 if tenant == "globex" else 1.0)
     assert (use.requests_limit, use.tokens_limit) == (600, 90_000)
@@ -233,9 +233,9 @@ def test_an_undeclared_lane_is_opened_to_learn_in_and_forgotten_with_what_it_lea
     assert lane is not None
     assert not lane.admits(4.9)
     assert lane.admits(5.0)
-    lanes.tidy(60.0)
+    lanes.tidy(10.0)
     assert lanes.get(key) is lane
-    lanes.tidy(600.0)
+    lanes.tidy(60.0)
     assert lanes.get(key) is None
 
 
@@ -243,7 +243,7 @@ def test_another_policy_set_keeps_what_a_lane_has_learned() -> None:
     lanes = Lanes()
     lanes.declare([Capacity("p", 100, None)], TIER_WEIGHTS)
     lane = lanes.opened(LaneKey("p"))
-    lane.reports(parse({"x-ratelimit-limit-requests": "50"}, 0.0))
+    lane.reports(parse({"x-ratelimit-limit-requests": "50"}, 0.0), 0.0)
     lanes.opened(LaneKey("q", "m"))
     lanes.declare([Capacity("p", 80, None), Capacity("q", 10, None)], TIER_WEIGHTS)
     assert [key for key, _ in lanes] == [LaneKey("p"), LaneKey("q")]
