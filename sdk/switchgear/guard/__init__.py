@@ -4,9 +4,10 @@
 """
 
 from .anything import call, call_async, guarded_tool
+from .attempts import Answer, Failure, Wire
 from .calls import Call
 from .current import current, install
-from .guard import Answer, Failure, Guard, Wire
+from .guard import Guard
 from .steps import Script, drive, drive_async
 
 __all__ = [

@@ -19,9 +19,9 @@ from ..errors import BudgetExceeded
 from ..request import CallRequest
 from ..tier import Tier
 from ..usage import Usage
+from .attempts import Answer, Failure, Wire
 from .calls import Call
 from .current import current
-from .guard import Answer, Failure, Wire
 from .steps import Script, drive, drive_async
 
 __all__ = ["call", "call_async", "guarded_tool"]

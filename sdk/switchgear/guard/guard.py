@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from opentelemetry import trace
 
@@ -26,46 +26,19 @@ from ..request import CallRequest
 from ..scheduler import QueueFull, QueueTimeout, Scheduler, Slot
 from ..settings import Settings
 from ..tier import Tier
+from .attempts import Answer, Wire
 from .calls import Call, new_id
 from .holds import Holds, Pool
 from .retries import RetryBudget, pause_s, retry_after_s, worth_trying
 from .steps import Ask, Attempt, Drop, Pause, Script, Step, Take
 
-__all__ = ["Answer", "Failure", "Guard"]
+__all__ = ["Guard"]
 
 _log = logging.getLogger("switchgear")
 
 _ASK_WAIT_S = 5.0
 _WARN_EVERY_S = 60.0
 _TOO_MANY = 429
-
-R = TypeVar("R")
-
-
-class Answer(NamedTuple):
-    """What a provider's response says to whoever may try again."""
-
-    status: int
-    headers: Mapping[str, str]
-
-
-class Failure(NamedTuple):
-    """An attempt that raised: whether anything was sent (and may be billed), and whether to try again."""
-
-    sent: bool
-    passing: bool
-
-
-class Wire(NamedTuple):
-    """How one kind of client tells how its attempts ended."""
-
-    answer: Callable[[Any], Answer]
-    """Of a response."""
-    failure: Callable[[BaseException], Failure]
-    close: Callable[[Any], Any] = lambda _response: None
-    """Close a response that nobody will read."""
-    last: Callable[[Any], None] = lambda _response: None
-    """Mark a refusal as one that is not to be tried again."""
 
 
 @dataclass(slots=True)
@@ -133,10 +106,10 @@ class Guard:
             yield from self._admitted(call)
         except GeneratorExit:
             # By the garbage collector, perhaps.
-            self.control.soon(call.slot.release)
+            self.control.soon(call.release)
             raise
         except BaseException:
-            call.slot.release()
+            call.release()
             raise
 
     def refused(self, call: Call, answer: Answer) -> Script[float | None]:
@@ -202,8 +175,7 @@ class Guard:
         """Have the next attempt held. Raises BudgetExceeded."""
         call.attempt += 1
         call.span.set_attribute(attributes.ATTEMPT, call.attempt)
-        if self.settings.concurrency is not None:
-            call.slot = yield from self._turn(call, None)
+        yield from self._turn_here(call)
         known, now = call.decision, time.monotonic()
         kind = call.kind
         # An attempt after the first has to be known as such; any restriction is the engine's to apply.
@@ -219,6 +191,8 @@ class Guard:
         while True:
             answer: Granted | None = yield from self._asked(call, body, wait_s)
             if answer is None:
+                if wait_s:
+                    yield from self._turn_here(call)
                 yield from self._without_engine(call)
                 return
             call.decision = decision = answer.decision
@@ -231,11 +205,15 @@ class Guard:
             if answer.grant is not None:
                 self.holds.put(kind, template, answer.grant, drawn=1, now=time.monotonic())
                 call.held(f"{answer.grant.id}:1", answer.grant)
+                if wait_s:
+                    yield from self._turn_here(call)
                 self._degrade(call, decision.caps)
                 return
             left_s = call.deadline - time.monotonic()
             if decision.action is Action.DENY or left_s <= 0:
                 raise call.denied(decision)
+            # While it waits there, for room that it alone may need, others of this process go.
+            call.slot.release()
             wait_s = min(_ASK_WAIT_S, left_s)
 
     def _asked(self, call: Call, body: dict[str, Any], wait_s: float) -> Generator[Step, Any, Granted | None]:
@@ -271,6 +249,11 @@ class Guard:
         call.body, call.model = body, model
         if model is not None:
             call.span.set_attribute(attributes.DEGRADED_FROM, call.request.model)
+
+    def _turn_here(self, call: Call) -> Generator[Step, Any, None]:
+        """Be one of the calls of this process that are on their way, where it says how many those may be."""
+        if self.settings.concurrency is not None:
+            call.slot = yield from self._turn(call, None)
 
     def _turn(self, call: Call, lane: tuple[str, str] | None) -> Generator[Step, Any, Slot]:
         """Wait for the call's turn in this process. Raises BudgetExceeded where it does not come in time."""

@@ -7,9 +7,11 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from guarding import policy_of, running_engine
 from opentelemetry.sdk.trace import TracerProvider
 from provider_clients import OPENAI, async_openai_client
 
@@ -128,3 +130,30 @@ def test_a_child_process_draws_no_hold_of_its_parent_s(engine_of: Engines, confi
             os._exit(0 if not guard.holds._pools else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert sum(pool.left for pool in guard.holds._pools.values()) == at_hand
+
+
+async def test_a_call_that_waits_for_its_own_ceiling_keeps_no_place_from_others(
+    tmp_path: Path, configured: Configure
+) -> None:
+    # For one call of some 50 tokens at a time: gpt-4o's output is 10 USD a million.
+    small = "  - {name: small, scope: {tenant: small}, limit: 0.0012 USD, window: 1h}\n"
+    policy = policy_of("100", "[]").replace("tenants:\n", "tenants:\n  small: {}\n") + small
+    with running_engine(tmp_path / "engine", policy) as engine:
+        configured(engine.url, concurrency=2)
+        model = Model(2.0)
+
+        async def of_small(name: str) -> None:
+            with sg.task("w", tenant="small", tier="interactive"):
+                await sg.guard.call_async(
+                    lambda: model.answer(name), provider="openai", model="gpt-4o", max_output_tokens=60
+                )
+
+        both = [asyncio.create_task(of_small(name)) for name in ("first", "second")]
+        await asyncio.sleep(0.5)
+        assert model.order in (["first"], ["second"])
+        began = time.monotonic()
+        quick = Model(0.0)
+        await quick.call("another tenant's", "interactive")
+        assert time.monotonic() - began < 1.0
+        await asyncio.gather(*both)
+        assert len(model.order) == 2
