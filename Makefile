@@ -14,7 +14,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk bench-storm test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ bench-reports: install ## ask ten million calls three questions, call by call an
 
 bench-sdk: install ## measure what the SDK adds to a call, beside two gateways (ARGS=--quick; ARGS="--only peers")
 	$(BIN)/python benchmarks/guarded.py $(ARGS)
+
+bench-storm: install ## cut a provider's limit to a tenth under 500 agents, with three ways to retry and ours (ARGS=--quick)
+	$(BIN)/python benchmarks/storm.py $(ARGS)
 
 kills: install ## kill a loaded collector a hundred times and look for what it lost (ARGS="--rounds 10 --seed 7")
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/kills.py $(ARGS)

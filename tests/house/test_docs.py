@@ -108,7 +108,7 @@ def test_bare_make_lists_every_target_in_one_line() -> None:
     listed = [line.split()[:2] for line in answer.stdout.splitlines()]
     targets = (
         "help install demo up test test-previous test-wheel test-litellm check bench bench-decisions bench-fairness "
-        "bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk kills "
-        "engine-kills fuzz schemathesis lock clean"
+        "bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk "
+        "bench-storm kills engine-kills fuzz schemathesis lock clean"
     )
     assert listed == [["make", target] for target in targets.split()]
