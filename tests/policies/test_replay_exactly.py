@@ -27,7 +27,7 @@ caller = Caller(engine(f'''
   - {{name: day, limit: 0.3 USD, window: {{calendar: day, zone: Europe/Berlin}}, {LADDER}}}
   - {{name: task, limit: 0.005 USD, per: task, ladder: [{{at: 30%, do: warn}}]}}
 '''))
-one, random, now, open_ = caller.engine, Random(7), 1_700_000_000.0, []
+one, random, now, open_ = caller.engine, Random(9), 1_700_000_000.0, []
 for step in range(1200):
     now += random.expovariate(2.0)
     tenant, task = random.choice(["acme", "zenith", "third"]), f"t{random.randrange(40)}"
