@@ -107,6 +107,49 @@ def test_letters_count_the_same_escaped_or_not() -> None:
     assert meters == [4, 4]
 
 
+TIERS = [
+    pytest.param("openai", [chat({"content": "a"}, service_tier="flex")], "flex", id="chat: without usage"),
+    pytest.param(
+        "openai",
+        [chat({"content": "a"}), chat({}, service_tier="priority", usage={"prompt_tokens": 5})],
+        "priority",
+        id="chat: with its usage",
+    ),
+    pytest.param(
+        "openai",
+        [
+            {"type": "response.created", "response": {"model": "m", "id": "r", "service_tier": "auto"}},
+            {
+                "type": "response.completed",
+                "response": {"model": "m", "id": "r", "service_tier": "flex", "usage": {"input_tokens": 5}},
+            },
+        ],
+        "flex",
+        id="responses: the one that answered, not the one asked for",
+    ),
+    pytest.param(
+        "anthropic",
+        [
+            {
+                "type": "message_start",
+                "message": {"model": "m", "id": "m", "usage": {"input_tokens": 5, "service_tier": "batch"}},
+            },
+            {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 5}},
+        ],
+        "batch",
+        id="messages: in the usage of its begin",
+    ),
+    pytest.param("openai", [chat({"content": "a"}, service_tier=["flex"])], None, id="no text"),
+]
+
+
+@pytest.mark.parametrize(("provider", "events", "tier"), TIERS)
+def test_a_stream_says_in_which_tier_it_was_served(
+    provider: str, events: list[Any], tier: str | None
+) -> None:
+    assert fed(*events, provider=provider).service_tier == tier
+
+
 def test_where_the_provider_counts_as_it_goes_only_what_came_since_is_estimated() -> None:
     counts = {"prompt_tokens": 5, "completion_tokens": 30, "total_tokens": 35}
     meter = fed(chat({"content": "a" * 400}, usage=counts), chat({"content": "a" * 8}))

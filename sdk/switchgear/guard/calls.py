@@ -23,6 +23,7 @@ from ..export import Recorder, carries
 from ..request import CallRequest
 from ..scheduler import FREE, Slot
 from ..usage import COUNTS, Usage, UsageError, from_response
+from ..usage.body import tier_of
 from .holds import Kind
 
 __all__ = ["Call"]
@@ -194,7 +195,7 @@ class Call:
             body.get("model", body.get("modelVersion")),
             body.get("id", body.get("responseId")),
         )
-        self.settle(usage, model, response_id, body.get("service_tier"))
+        self.settle(usage, model, response_id, tier_of(body))
 
     def release(self) -> None:
         """The attempt was not billed."""

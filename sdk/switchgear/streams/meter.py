@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..usage import Usage, from_response
-from ..usage.body import holders
+from ..usage.body import holders, tier_of
 from .formats import Format, Marks, ends, format_of, marks_of, texts
 
 __all__ = ["StreamMeter"]
@@ -50,6 +50,8 @@ class StreamMeter:
         self.format: Format | None = None
         self.model: str | None = None
         self.response_id: str | None = None
+        self.service_tier: str | None = None
+        """The last that was said: a stream may begin with the one that was asked for."""
         self.finished = False
         """Whether the stream came to its own end."""
 
@@ -177,8 +179,9 @@ class StreamMeter:
         self._bytes += size
 
     def _name(self, event: Mapping[str, Any]) -> None:
-        """Model and id, where the event says them."""
+        """Model, id and service tier, where the event says them."""
         for holder in holders(event):
+            self.service_tier = tier_of(holder) or self.service_tier
             model = holder.get("model") or holder.get("modelVersion")
             if isinstance(model, str) and model:
                 self.model = model

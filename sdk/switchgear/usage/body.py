@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .counts import UsageError
 
-__all__ = ["Json", "count", "holders", "listed", "part", "rest", "seconds"]
+__all__ = ["Json", "count", "holders", "listed", "part", "rest", "seconds", "tier_of"]
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -23,6 +23,16 @@ def holders(body: Json) -> Iterator[Json]:
     for name in _NESTED:
         if isinstance(body.get(name), Mapping):
             yield body[name]
+
+
+def tier_of(holder: Json) -> str | None:
+    """The service tier that answered, as the object says it, or (Anthropic's) its usage; None where neither does."""
+    usage = holder.get("usage")
+    for said in (holder, usage if isinstance(usage, Mapping) else {}):
+        tier = said.get("service_tier")
+        if isinstance(tier, str) and tier:
+            return tier
+    return None
 
 
 def part(of: Json, *names: str) -> Json:
