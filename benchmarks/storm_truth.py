@@ -95,7 +95,7 @@ def judged(
         backlog=backlog,
         recovery_s=None if over is None else over - restored,
         minimum_s=backlog / (per_s - arrival),
-        longest_wait_s=max(_waits(found.calls, cut)),
+        longest_wait_s=max(_waits(found.calls, cut), default=0.0),
     )
 
 

@@ -9,9 +9,10 @@ one to the later call counts, as a long stream brings the headers of when it beg
 
 Without headers: a 429 lowers the limit to 85 % of what went through before it (to a quarter of what was allowed at the
 least, never below a floor), and it comes back to what was refused along a cubic (CUBIC, RFC 9438). After that time K it
-doubles every fifth of it. K is five seconds where a rate is refused for the first time, and twice as long, up to a
-minute, each time that about the same rate is refused again: what has just fallen may rise as soon, and a limit that was
-found to hold is tried ever more seldom. Refusals of calls that were on their way when one counted do not count again.
+doubles every tenth of it. K is five seconds where a rate is refused for the first time, and half as long again, up to a
+minute, each time that about the same rate is refused later than that: what has just fallen may rise as soon, and a
+limit that was found to hold is tried ever more seldom. Refusals of calls that were on their way when one counted do not
+count again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ __all__ = ["Learned", "Quota", "Reported", "parse"]
 _KEPT = 0.85
 _DEEPEST = 0.25
 _SHORTEST_S, _LONGEST_S = 5.0, 60.0
-_DOUBLES_IN, _MOST_DOUBLINGS = 0.2, 64.0
+_SELDOMER = 1.5
+_DOUBLES_IN, _MOST_DOUBLINGS = 0.1, 64.0
 # Rates this near to one another, as parts of each other, are about the same: a provider that lets bursts through blurs
 # what a short time shows.
 _SAME = 0.5
@@ -188,7 +190,7 @@ class Learned:
         if after_s > 2.0 * _LONGEST_S or not _SAME < peak / self._peak < 1.0 / _SAME:
             self._recovery_s = _SHORTEST_S
         elif after_s >= self._recovery_s:
-            self._recovery_s = min(2.0 * self._recovery_s, _LONGEST_S)
+            self._recovery_s = min(_SELDOMER * self._recovery_s, _LONGEST_S)
         self._peak, self._refused_at = peak, now
 
     def stated(self) -> float | None:

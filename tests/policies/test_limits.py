@@ -142,24 +142,25 @@ def test_a_429_lowers_the_limit_below_what_was_refused_and_it_grows_past_it_ever
     learned = Learned(None, floor=6.0)
     assert learned.limit(0.0) is None
     learned.refused(100.0, 0.0, of=0.0)
-    # Where nothing is known, K is 5 s: 100 x (1 - 0.15 x (1 - t / 5)^3), and then twice as much each second.
+    # Where nothing is known, K is 5 s: 100 x (1 - 0.15 x (1 - t / 5)^3), and then twice as much each half second.
     assert learned.limit(0.0) == pytest.approx(85.0)
     assert learned.limit(2.5) == pytest.approx(100 * (1 - 0.15 / 8))
     assert learned.limit(5.0) == pytest.approx(100.0)
-    assert learned.limit(8.0) == pytest.approx(800.0)
+    assert learned.limit(6.5) == pytest.approx(800.0)
     # A hundred times what was refused is no news of it any more.
     assert learned.limit(12.0) is None
 
 
 def test_a_rate_that_is_refused_again_and_again_is_tried_ever_more_seldom() -> None:
     learned, now, tried = Learned(None, floor=6.0), 0.0, []
-    for _ in range(7):
+    for _ in range(9):
         learned.refused(100.0, now, of=now)
         # When it allows again what was refused.
         back = next(s for s in range(1, 100) if (learned.limit(now + s) or 0.0) >= 100.0)
         tried.append(back)
-        now += back + 1.0
-    assert tried == [5, 10, 20, 40, 60, 60, 60]
+        now += back
+    # 5 x 1.5^n, up to a minute.
+    assert tried == [5, 8, 12, 17, 26, 38, 57, 60, 60]
     # Less than half of it is another limit, which may be gone as soon as it came.
     learned.refused(40.0, now, of=now)
     assert learned.limit(now + 5.0) == pytest.approx(40.0)
@@ -286,5 +287,5 @@ def test_a_limit_that_was_cut_for_half_a_minute_is_found_again_without_a_word(be
     # 5 x 30, and the burst of 25 that it began with.
     assert sum(served[20:50]) >= 0.85 * (150 + 25)
     assert sum(refused) <= 0.1 * sum(served[20:])
-    # As long after it as it was cut, all of the limit is used.
-    assert sum(served[80:90]) >= 0.9 * 10 * 50
+    # Half a minute after it was restored, all of the limit is used.
+    assert sum(served[75:85]) >= 0.9 * 10 * 50

@@ -233,7 +233,7 @@ def test_an_undeclared_lane_is_opened_to_learn_in_and_forgotten_with_what_it_lea
     assert lane is not None
     assert not lane.admits(4.9)
     assert lane.admits(5.0)
-    lanes.tidy(10.0)
+    lanes.tidy(8.0)
     assert lanes.get(key) is lane
     lanes.tidy(60.0)
     assert lanes.get(key) is None
