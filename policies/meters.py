@@ -5,7 +5,8 @@
 A hold counts at what such calls have cost. What those in flight may turn out to cost together is more than the sum of
 what is expected of each, and less than the sum of the most that each can:
 
-    exposure = min(mean + 4 sqrt(variance + doubt^2) + peak / 2 + sqrt(variance * ended), most)
+    exposure = min(mean + 4 sqrt(variance + doubt^2) + peak / 2 + longer, most)
+    longer = variance * holds / mean + sqrt(variance * ended)
 
 with the mean, the variance and the most added up over the calls in flight, the doubt of their means added up too (all
 of a kind are wrong together), and half of the largest among them, since costs have long tails. While the exposure fits,
@@ -13,9 +14,10 @@ calls go out side by side; near a ceiling ever fewer do, down to one at a time. 
 log-normal costs, four deviations and half the largest call kept a ceiling to within one call in a fifth of the time of
 worst-case holds.
 
-The last term is for those that outlast others: an answer takes the longer the more tokens it has, so that what is still
-in flight when `ended` of its contemporaries have settled is the costlier part of them. The mean of the largest n of N
-values of one distribution is at most deviation * sqrt((N - n) / n) above the mean of all.
+`longer` is for those that outlast others, of the calls that are in flight already. An answer takes the longer the more
+tokens it has, so that whenever one looks, costly calls are there more often than they are made: their mean is then that
+of all and variance / mean of one call more. And when `ended` of their contemporaries have settled, those left are the
+costlier part: the mean of the largest n of N values is at most deviation * sqrt((N - n) / n) above the mean of all.
 """
 
 from __future__ import annotations
@@ -188,8 +190,8 @@ class Meter:
         doubt = self.doubt + more.doubt * calls
         spread = math.sqrt(_DEVIATIONS_SQUARED * (self.variance + more.variance * calls + doubt * doubt))
         likely = self.held + more.mean * calls + int(spread) + max(self.peak, more.peak) // 2
-        if self.ended:
-            likely += int(math.sqrt(self.variance * self.ended))
+        if self.held:
+            likely += int(self.variance * self.holds / self.held + math.sqrt(self.variance * self.ended))
         most = self.most + more.most * calls
         return likely if likely < most else most
 
