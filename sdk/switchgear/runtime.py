@@ -51,11 +51,13 @@ class Runtime:
         self._tracer = provider.get_tracer("switchgear", version("switchgear"))
 
     def attach(self, provider: TracerProvider) -> None:
-        """Tag and export the spans of a tracer provider."""
+        """Tag and export the spans of a tracer provider, and follow what the process itself may do."""
         provider.add_span_processor(CostSpanProcessor())
         provider.add_span_processor(self.outbox)
         if self._task is not None:
             self.task_begins(self._task)
+        if self.control is not None and self.settings.tenant is not None:
+            self.control.follow(Scope.outside(self.settings.tenant, self.settings.tier))
 
     def close(self, timeout_s: float) -> None:
         """Send what waits, as far as the time allows, keep the rest for the next process, and stop."""

@@ -23,7 +23,7 @@ from ..context import Task, run_in
 from ..decision import Decision
 from ..settings import Settings
 from .away import Away
-from .finishing import Finishing
+from .finishing import EngineFaultError, Finishing
 from .following import Following
 from .wire import Finished, Granted, Retry, Scope, ahead, read_granted, read_retry
 
@@ -40,6 +40,9 @@ _LONGEST_REASON = 200
 _NOT_TO_BE_SENT_AGAIN = frozenset(range(400, 500)) - {408, 429}
 # What it says of one request, or of one tenant that the key does not speak for.
 _OF_THIS_REQUEST = frozenset({403, 413, 422})
+_FAULT = 500
+# Of the engine as a whole, or of what stands before it, whatever is sent.
+_NOT_THERE = frozenset({502, 503, 504})
 
 T = TypeVar("T")
 
@@ -64,6 +67,12 @@ class Control:
         """Follow the decision for a task from now on, and let it hear of it."""
         self._ensure_running()
         if self.following.watch(task):
+            self._call(self.following.poll_anew)
+
+    def follow(self, scope: Scope) -> None:
+        """Follow the decision for a scope of no task's, from now on."""
+        self._ensure_running()
+        if self.following.follow(scope):
             self._call(self.following.poll_anew)
 
     def unwatch(self, task: Task) -> None:
@@ -201,9 +210,15 @@ class Control:
 
     async def _ask(self, body: Mapping[str, Any], wait_s: float) -> Granted | None:
         try:
-            reply = await self._client.post(
-                "/v1/grants", json={**body, "wait": wait_s}, timeout=wait_s + _ANSWERS_WITHIN_S
+            asking = self._client.build_request(
+                "POST", "/v1/grants", json={**body, "wait": wait_s}, timeout=wait_s + _ANSWERS_WITHIN_S
             )
+        except ValueError as error:
+            # Half of a surrogate pair, which JSON can hold and no text: it was never sent.
+            _log.warning("the policy engine cannot be asked about a request: %s", type(error).__name__)
+            return None
+        try:
+            reply = await self._client.send(asking)
             if reply.status_code in _OF_THIS_REQUEST:
                 # It is there for others: what it does not take of one must not let all of them go unheld.
                 _log.warning("the policy engine refused a request: %s", _reason(reply))
@@ -269,6 +284,8 @@ class Control:
                 "the policy engine does not take what %d calls took: %s", len(batch), reply.text[:200]
             )
             return
+        if reply.status_code >= _FAULT and reply.status_code not in _NOT_THERE:
+            raise EngineFaultError(f"answered {reply.status_code}")
         reply.raise_for_status()
         self.away.heard(time.monotonic())
 

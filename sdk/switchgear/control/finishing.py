@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from .wire import Finished
 
-__all__ = ["Finishing"]
+__all__ = ["EngineFaultError", "Finishing"]
 
 _log = logging.getLogger("switchgear")
 # What ends together is told together: agents see the effect of a settlement well within a quarter of a second.
@@ -21,6 +21,14 @@ _BATCH = 500
 _MOST_KEPT = 20_000
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
+# So often a batch is sent whole though the engine has a fault with it, and what then is found to be the one that it has
+# the fault with.
+_WHOLE = 2
+_ALONE = 3
+
+
+class EngineFaultError(Exception):
+    """The engine took a batch and failed over what is in it, as far as one can tell."""
 
 
 class Finishing:
@@ -35,6 +43,9 @@ class Finishing:
         self._told.set()
         self._asleep = True
         self._sending = 0
+        self._most = _BATCH
+        self._faults = 0
+        """Those in a row, with batches of this length."""
         self.dropped = 0
 
     def add(self, finished: Finished, loop: asyncio.AbstractEventLoop) -> None:
@@ -58,15 +69,42 @@ class Finishing:
             batch = self._take()
             if not batch:
                 continue
+            most = self._most
             try:
                 await self._send(batch)
-                pause = _FIRST_PAUSE_S
+                pause, self._faults = _FIRST_PAUSE_S, 0
+                self._most = min(2 * self._most, _BATCH)
             except Exception as error:  # noqa: BLE001 - no fault of the engine's or the line's reaches an agent
-                self._waiting.extendleft(reversed(batch))
-                _log.warning("the policy engine is not told what %d calls took, yet: %r", len(batch), error)
+                if isinstance(error, EngineFaultError) and self._is_to_blame(batch):
+                    self.dropped += 1
+                    _log.warning(
+                        "the policy engine is not told what a call took: it has a fault with it: %s", error
+                    )
+                else:
+                    self._waiting.extendleft(reversed(batch))
+                    _log.warning(
+                        "the policy engine is not told what %d calls took, yet: %r", len(batch), error
+                    )
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
+                if self._most == most:
+                    # Not where the batch has just been parted.
+                    pause = min(pause * 2, _LONGEST_PAUSE_S)
             self._sending = 0
+
+    def _is_to_blame(self, batch: Sequence[Finished]) -> bool:
+        """Whether this is the one that the engine has a fault with; else the next batch is a half of this one.
+
+        Where it has a fault with all of them the pauses get long, as nothing is taken between: few are lost then.
+        """
+        self._faults += 1
+        if len(batch) == 1:
+            if self._faults < _ALONE:
+                return False
+            self._faults = 0
+            return True
+        if self._faults >= _WHOLE or self._most < _BATCH:
+            self._most, self._faults = len(batch) // 2, 0
+        return False
 
     async def drained(self) -> None:
         """Wait until all of it was told."""
@@ -80,7 +118,7 @@ class Finishing:
 
     def _take(self) -> list[Finished]:
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             self._sending = len(batch)
             if not batch:
                 self._asleep = True

@@ -64,6 +64,13 @@ class Following:
             _tell(task, known)
         return len(tasks) == 1
 
+    def follow(self, scope: Scope) -> bool:
+        """Follow the decision for a scope that is no task's, for good; whether it is a new one."""
+        with self._lock:
+            new = scope not in self._watched
+            self._watched.setdefault(scope, [])
+        return new
+
     def unwatch(self, task: Task) -> None:
         """Stop following, once for each `watch`."""
         scope = Scope.of(task)

@@ -9,8 +9,9 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from ..context import Task
+from ..context import UNTAGGED, Task
 from ..decision import Decision
+from ..tier import Tier
 
 __all__ = [
     "Finished",
@@ -41,6 +42,11 @@ class Scope(NamedTuple):
     @classmethod
     def of(cls, task: Task) -> Scope:
         return cls(task.tenant, task.workload, task.tier.value, task.root_id)
+
+    @classmethod
+    def outside(cls, tenant: str, tier: Tier) -> Scope:
+        """That of the calls outside any task, in a process with a tenant of its own."""
+        return cls(tenant, UNTAGGED, tier.value, None)
 
     def to_wire(self) -> dict[str, str]:
         parts = {"tenant": self.tenant, "workload": self.workload, "tier": self.tier, "task": self.task}
