@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ..context import Task, current_task
 from ..decision import Action, Decision
 from ..errors import BudgetExceeded
+from ..names import name
 from ..request import CallRequest
 from ..tier import Tier
 from ..usage import Usage
@@ -52,8 +53,8 @@ def call(
     `input_bytes` is about the size of what is sent, `max_output_tokens` what bounds the answer, if anything does: the
     nearer they are, the less is held. `usage` reads what was used from the response, as a `Usage` or as the provider's
     own body; without it a mapping, or what has `model_dump`, is read as a body of that provider. An exception with a
-    status (429, 500 and above) is tried again like a response with one. Raises BudgetExceeded, and what `function`
-    raises.
+    status (429, 500 and above) is tried again like a response with one. Raises BudgetExceeded, what `function` raises,
+    and ConfigError for a provider or model that is no name.
     """
     begun = _begin(provider, model, input_bytes, max_output_tokens, max_retries)
     if begun is None:
@@ -118,6 +119,7 @@ def guarded_tool(*, critical: bool = False) -> Callable[[Callable[P, R]], Callab
 def _begin(
     provider: str, model: str, input_bytes: int, max_output_tokens: int | None, max_retries: int | None
 ) -> tuple[Call, Script[Any]] | None:
+    provider, model = name("provider", provider), name("model", model)
     guard = current()
     if guard is None:
         return None
