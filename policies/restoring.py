@@ -98,6 +98,8 @@ def _held(engine: Engine, record: Held) -> None:
 
 
 def _settled(engine: Engine, record: Settled) -> None:
+    # A hold that had ended by then, with what it had been extended to.
+    engine.leases.expire(record.at)
     grant_id, number = grant_of(record.lease)
     running = engine.leases.running.get(grant_id)
     if running is not None:

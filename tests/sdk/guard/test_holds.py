@@ -15,15 +15,18 @@ from switchgear.decision import Action, Decision
 from switchgear.guard.holds import Holds, Kind, Pool
 
 KIND = Kind("task", "scope", "openai", "gpt-4o", 10, 100, writes_cache=False, needs=())
-LATER = datetime.now(UTC) + timedelta(seconds=300)
 
 
-def grant(name: str, calls: int, *, until: datetime = LATER) -> Grant:
-    return Grant(name, calls, Decimal("0.01"), until, None)
+def later() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=300)
+
+
+def grant(name: str, calls: int, *, until: datetime | None = None) -> Grant:
+    return Grant(name, calls, Decimal("0.01"), until or later(), None)
 
 
 def granted(held: Grant | None) -> Granted:
-    decision = Decision("d", Action.ALLOW, "a test", 1, LATER)
+    decision = Decision("d", Action.ALLOW, "a test", 1, later())
     return Granted(decision, held)
 
 
