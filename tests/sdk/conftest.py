@@ -6,6 +6,8 @@ import: a file that cannot be imported for want of the server is skipped, and so
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -43,6 +45,15 @@ class _Module(pytest.Module):
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     return _Module.from_parent(parent, path=module_path) if ALONE else None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _swept() -> Iterator[None]:
+    """What frameworks leave open (clients that they keep for every event loop) is found where it was left, and let be."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
