@@ -49,7 +49,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 @pytest.fixture(scope="module", autouse=True)
 def _swept() -> Iterator[None]:
-    """What frameworks leave open (clients that they keep for every event loop) is found where it was left, and let be."""
+    """What frameworks leave open (clients that they keep for every event loop) is found where it was left."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

@@ -18,7 +18,7 @@ from typing import Any
 from opentelemetry import trace
 
 from .. import attributes
-from ..context import UNTAGGED, Task, current_task
+from ..context import Task, current_task
 from ..control import Control, Granted, Retry, Scope
 from ..decision import Action, Caps, Decision
 from ..export import Recorder
@@ -346,7 +346,7 @@ class Guard:
             return Scope.of(task)
         if self.settings.tenant is None:
             return None
-        return Scope(self.settings.tenant, UNTAGGED, self.settings.tier.value, None)
+        return Scope.outside(self.settings.tenant, self.settings.tier)
 
     def _warn(self, topic: str, message: str) -> None:
         now = time.monotonic()
