@@ -52,7 +52,7 @@ def _swept() -> Iterator[None]:
     """What frameworks leave open (clients that they keep for every event loop) is found where it was left."""
     yield
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
+        warnings.simplefilter("ignore")
         gc.collect()
 
 
