@@ -58,10 +58,16 @@ def policies(posted: Posted) -> list[str]:
 
 
 class Pauses(list[float]):
-    """Pauses that take no time, and can be held to."""
+    """Pauses that take no time, and can be held to; the last of the first `until` lasts until `go` is set."""
+
+    def __init__(self, until: int | None = None) -> None:
+        super().__init__()
+        self.until, self.go = until, asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
         self.append(seconds)
+        if len(self) == self.until:
+            await self.go.wait()
         await asyncio.sleep(0)
 
 
@@ -120,12 +126,13 @@ async def test_what_happens_while_the_receiver_is_away_comes_in_one_message_when
     tmp_path: Path,
 ) -> None:
     (port,) = free_ports(1)
-    async with telling(told_to(f"http://127.0.0.1:{port}/hook"), tmp_path, pauses := Pauses()) as made:
+    async with telling(told_to(f"http://127.0.0.1:{port}/hook"), tmp_path, pauses := Pauses(until=2)) as made:
         made.log.append(transition("first"))
         await asyncio.to_thread(until, lambda: len(pauses) >= 2, "it was tried twice")
         made.log.append(transition("second"), transition("third", "warned"))
         made.log.append(transition("second", "closed"))
         with HttpSink(port=port) as sink:
+            pauses.go.set()
             posted = await came(sink, 2)
     assert [policies(each) for each in posted] == [["first"], ["third", "second"]]
     assert made.tally.failed_tries == len(pauses)
