@@ -53,15 +53,13 @@ def _of_tenant(tenant: str, calls: Sequence[Call], range_us: int, windows_s: Seq
         counts = range(len(calls) + 1)
         tokens = list(accumulate((call.tokens or 0 for call in calls), initial=0))
         costs = list(accumulate((call.cost or Decimal(0) for call in calls), initial=Decimal(0)))
+        kinds: tuple[Sequence[int | Decimal], ...] = (counts, tokens, costs)
         found: list[Peak] = []
         for window_s in windows_s:
             firsts = _firsts(times, window_s * 1_000_000)
             windows = Decimal(range_us) / (window_s * 1_000_000)
-            most = [_most(sums, firsts) for sums in (counts, tokens, costs)]
-            ratios = [
-                _ratio(peak, sums[-1], windows)
-                for peak, sums in zip(most, (counts, tokens, costs), strict=True)
-            ]
+            most = [_most(sums, firsts) for sums in kinds]
+            ratios = [_ratio(peak, sums[-1], windows) for peak, sums in zip(most, kinds, strict=True)]
             found.append(Peak(tenant, window_s, int(most[0]), most[1], Decimal(most[2]), *ratios))
     return found
 
