@@ -203,19 +203,20 @@ class Call:
 
     def throttling(self, retry_after_s: float) -> tuple[str, dict[str, Any]] | None:
         """The attempt was answered 429: its lease and what the engine is told; None where it has no hold."""
+        lease = self._ended()
+        if lease is None:
+            return None
+        return lease, {"calls": 1, "throttled_for_s": retry_after_s, **self._limits()}
+
+    def _ended(self) -> str | None:
+        """The attempt is over, and its place free; returns the lease of its hold."""
         self.slot.release()
         self._open.clear()
         lease, self.lease = self.lease, None
-        return (
-            None
-            if lease is None
-            else (lease, {"calls": 1, "throttled_for_s": retry_after_s, **self._limits()})
-        )
+        return lease
 
     def _finish(self, verb: str, said: dict[str, Any]) -> None:
-        self.slot.release()
-        self._open.clear()
-        lease, self.lease = self.lease, None
+        lease = self._ended()
         if lease is not None:
             self.control.finish(lease, verb, said | self._limits())
 
