@@ -1,4 +1,4 @@
-# One image for the three services; docker-compose.yml says which of them a container runs.
+# One image for all services; docker-compose.yml says which of them a container runs.
 FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/switchgear

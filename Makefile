@@ -11,10 +11,10 @@ LITELLM := build/litellm
 ALONE := build/alone
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
-COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard
+COMPILE := $(RESOLVE) --no-emit-package switchgear --extra dashboard --extra cache
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk bench-storm test-previous test-wheel kills engine-kills fuzz schemathesis lock clean
+.PHONY: help install demo up test test-slow check bench bench-analytics bench-cache bench-dashboard bench-decisions bench-fairness bench-ingest bench-overspend bench-pricing bench-priority bench-projection bench-reports bench-sdk bench-storm pictures test-previous test-wheel kills engine-kills ledger-kills fuzz laws schemathesis lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,10 +35,14 @@ demo: install ## play the incident without and with switchgear, then serve the d
 up: install ## run collector, policies and dashboard on this machine, data in ./data
 	$(BIN)/switchgear up $(ARGS)
 
-# A worker for each core, and a file's tests in one: they share what is dear to start. The order stays the folders', as
-# the longest files are not those of the most tests.
+# A worker more than there are cores, and a file's tests in one: they share what is dear to start. Both the number and the
+# order are those of tests/conftest.py, as the longest files are not those of the most tests. Where the environment forbids Python to keep
+# what it compiles, each of the many services that tests start would compile all of switchgear anew, for seconds.
 test: install ## run the test suite on all cores (ARGS="-n0 tests/sdk -k usage": some of it, one by one)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-slow: install ## run the tests that take longer than the suite allows (some minutes)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m slow --ignore tests/sdk/integrations $(ARGS)
 
 # They stand before the newest on the path, and share whatever else those need: both majors run on the same versions.
 test-previous: $(PREVIOUS)/.ready ## run the guard's tests under the previous major versions of the provider SDKs
@@ -81,6 +85,17 @@ check: install ## lint, format, types, import direction
 bench: install ## run the benchmarks that take seconds and print their figures
 	@for script in tagging holds decoding; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
+bench-analytics: install ## ask ten million calls for scans, rollups, lines and costs (ARGS=--quick)
+	$(BIN)/python benchmarks/chargeback.py $(ARGS)
+
+bench-cache: install ## serve answers by meaning on streams of known truth (20 min; STREAM=FILE PAIRS=FILE: on yours; ARGS=--quick)
+	@status=0; $(BIN)/python benchmarks/cached.py $(if $(STREAM),--stream $(STREAM)) $(if $(PAIRS),--pairs $(PAIRS)) $(ARGS) || status=$$?; \
+		$(if $(STREAM)$(PAIRS)$(ARGS),,$(BIN)/python benchmarks/cache_lookup.py || status=$$?;) exit $$status
+
+bench-dashboard: install ## open each page over a million calls in headless Chromium, filter, and watch Live (3 to 8 min)
+	@status=0; $(BIN)/python benchmarks/dashboard_pages.py $(ARGS) || status=$$?; \
+		$(BIN)/python benchmarks/dashboard_live.py || status=$$?; exit $$status
+
 bench-decisions: install ## ask for decisions and grants over HTTP, alone and while spans come in (ARGS=--quick)
 	$(BIN)/python benchmarks/decisions.py $(ARGS)
 
@@ -112,16 +127,25 @@ bench-sdk: install ## measure what the SDK adds to a call, beside two gateways (
 bench-storm: install ## cut a provider's limit to a tenth under 500 agents, with three ways to retry and ours (ARGS=--quick)
 	$(BIN)/python benchmarks/storm.py $(ARGS)
 
+pictures: install ## take the pictures of record of a running dashboard (ARGS=http://127.0.0.1:8501)
+	$(BIN)/python benchmarks/dashboard_pictures.py $(ARGS)
+
 kills: install ## kill a loaded collector a hundred times and look for what it lost (ARGS="--rounds 10 --seed 7")
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/kills.py $(ARGS)
 
 engine-kills: install ## kill a loaded policy engine fifty times and look for grants that it lost (ARGS="--rounds 10 --seed 7")
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/engine_kills.py $(ARGS)
 
+ledger-kills: install ## kill a collector fifty times while it closes a month (ARGS="--rounds 10 --seed 7")
+	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/ledger_kills.py $(ARGS)
+
 fuzz: install ## throw mutated requests at the decoder for ten minutes (ARGS="-max_total_time=60" for one)
 	$(BIN)/python tests/support/fuzz.py $(ARGS)
 
-schemathesis: install ## ask both services ten thousand things that their OpenAPI documents allow or forbid
+laws: install ## try each law on thirty times as many examples as the suite (ARGS="-k contract": some of them)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m hypothesis --hypothesis-profile=long $(ARGS)
+
+schemathesis: install ## ask the services ten thousand things that their OpenAPI documents allow or forbid
 	PYTHONPATH=tests/support:benchmarks $(BIN)/python tests/campaigns/openapi.py $(ARGS)
 
 lock: install ## resolve the lock files anew (asks the package index)

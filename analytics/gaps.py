@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from collector.reporting import Report, ReportError
 
-from .parameters import MAX_TOP, at_most, check_names, time_range
+from .parameters import MAX_TOP, at_most, check_names, only, time_range
+from .queries import sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,13 +56,9 @@ def _report(
 ) -> pa.Table:
     check_names(params, ("from", "to", "top", *filters))
     start, stop = time_range(params)
-    sql = files("analytics").joinpath("sql", f"{statement}.sql").read_text(encoding="utf-8")
+    text = sql(statement)
     values: dict[str, Any] = {"start": start, "stop": stop}
-    conditions = ""
-    for name in filters:
-        if name in params:
-            # An empty value asks for what names none.
-            conditions += f" AND coalesce({name}, '') = $only_{name}"
-            values[f"only_{name}"] = params[name]
+    conditions, named = only(params, {name: name for name in filters})
+    values |= named
     values["top"] = at_most(params, default=MAX_TOP)
-    return con.sql(sql.format(filters=conditions), params=values).to_arrow_table()
+    return con.sql(text.format(filters=conditions), params=values).to_arrow_table()

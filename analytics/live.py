@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +22,7 @@ from .documents import DocumentError
 from .prices import PriceBook
 from .prices.bulk import priced
 
-__all__ = ["Followed", "LivePrices"]
+__all__ = ["Followed", "LivePrices", "follow"]
 
 T = TypeVar("T")
 
@@ -79,6 +79,11 @@ class LivePrices:
         """The price book that holds now."""
         return self._book.value
 
+    @property
+    def contracts(self) -> Contracts:
+        """The contracts that hold now."""
+        return self._contracts.value
+
     def quote(
         self,
         provider: str | None,
@@ -89,11 +94,7 @@ class LivePrices:
         tenant: str | None = None,
     ) -> Quote:
         """What the book says that holds now, and what a contract makes of it."""
-        price = (
-            self._contracts.value.over(self.book.quote)
-            if self._contracts.value.contracts
-            else self.book.quote
-        )
+        price = self.contracts.over(self.book.quote) if self.contracts.contracts else self.book.quote
         return price(provider, model, usage, at, service_tier, tenant)
 
     def quotes(self, calls: pa.Table) -> pa.Table:
@@ -107,10 +108,6 @@ class LivePrices:
         places = pc.sort_indices(pa.table({"under": pc.cast(under, pa.int8())}), [("under", "ascending")])
         return pa.concat_tables([found, negotiated]).take(pc.sort_indices(places))
 
-    def follow(self) -> None:
-        """Look for changes from now on, every second, until the process ends."""
-        threading.Thread(target=self._watch, name="price-files", daemon=True).start()
-
     def look(self) -> None:
         """Take over what has changed."""
         self._book.look()
@@ -118,15 +115,26 @@ class LivePrices:
 
     def _under_contract(self, calls: pa.Table) -> pa.Array:
         """Whether a contract may price the call, for each of them."""
-        contracts = self._contracts.value
+        contracts = self.contracts
         pairs = list(zip(calls["provider"].to_pylist(), calls["tenant"].to_pylist(), strict=True))
         may = {pair: contracts.may_price(*pair) for pair in set(pairs)}
         return pa.array([may[pair] for pair in pairs], pa.bool_())
 
-    def _watch(self) -> None:
+
+class _Looking(Protocol):
+    def look(self) -> None: ...
+
+
+def follow(*files: _Looking) -> None:
+    """Let these look for changes from now on, every second, until the process ends."""
+
+    def watch() -> None:
         never = threading.Event()
         while not never.wait(_LOOK_EVERY_S):
-            self.look()
+            for each in files:
+                each.look()
+
+    threading.Thread(target=watch, name="followed-files", daemon=True).start()
 
 
 def _book(path: Path | None) -> PriceBook:

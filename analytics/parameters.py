@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from collector.reporting import ReportError
 
-__all__ = ["MAX_TOP", "at_most", "check_names", "instant", "time_range"]
+__all__ = ["MAX_TOP", "at_most", "check_names", "instant", "only", "time_range"]
 
 MAX_TOP = 1000
 
@@ -43,6 +43,16 @@ def instant(params: Mapping[str, str], name: str) -> datetime:
         return found.astimezone(UTC)
     except OverflowError:
         raise ReportError(f"{name}: {text!r} is outside the years 1 to 9999 in UTC") from None
+
+
+def only(params: Mapping[str, str], columns: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """SQL that goes on with AND for the names that are asked for, each in its column, and the values it binds.
+
+    An empty value asks for what has none; no name is empty.
+    """
+    asked = sorted(columns.keys() & params.keys())
+    conditions = "".join(f" AND coalesce({columns[name]}, '') = $only_{name}" for name in asked)
+    return conditions, {f"only_{name}": params[name] for name in asked}
 
 
 def at_most(params: Mapping[str, str], *, default: int) -> int:

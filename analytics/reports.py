@@ -1,6 +1,7 @@
 """Named reports over the `calls`, `transitions` and `plans` views: each takes text parameters, returns a table.
 
-Those on what is not billed or not known are in `gaps`. For all others:
+Those on what is not billed or not known are in `gaps`, those on task trees in `task_trees` and `task_outliers`, and the
+audits in `audits/`. For all others:
 
 Ranges are half-open: `from` <= started_at < `to`. Sums are DECIMAL(38,12), and the cost column of every report
 adds up to `sum(cost)` of the calls in its range: what is unowned, unpriced, incomplete or outside a top N is a
@@ -17,15 +18,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from collector.overflow import OVERFLOW
 from collector.reporting import Report, ReportError
 
+from .audits.named import AUDITS
+from .caching.savings import ANSWER_CACHE
 from .gaps import GAPS
-from .parameters import at_most, check_names, instant, time_range
+from .parameters import at_most, check_names, instant, only, time_range
+from .queries import sql
+from .task_outliers import task_outliers
+from .task_trees import TASK_TREES
+from .transitions import TRANSITIONS
+from .unowned import unowned
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,6 +69,7 @@ _OPEN_FOR = timedelta(hours=24)
 _DEAREST_FIRST = (
     "cost DESC NULLS LAST, calls DESC, tenant, workload NULLS FIRST, task_id NULLS FIRST, details"
 )
+_DEAREST_CALL_FIRST = "cost DESC NULLS LAST, started_at, tenant, trace_id, span_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,11 @@ class _Scope:
 
     def hours(self) -> str:
         """SQL: the part of the facts that the rollup has."""
-        return _statement("facts_by_hour")
+        return sql("facts_by_hour")
 
     def calls(self, low: str, high: str) -> str:
         """SQL: the calls from one of the values to another."""
-        return _statement("facts_by_call").format(low=f"${low}", high=f"${high}")
+        return sql("facts_by_call").format(low=f"${low}", high=f"${high}")
 
     def by_hour(self, *names: str) -> _Scope:
         """With its whole hours from the rollup, where that has what is grouped (by `names`) and filtered by."""
@@ -141,7 +148,7 @@ def unit_costs(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.
     scope.values.update(open_since=at - _OPEN_FOR, overflow=OVERFLOW)
     facts = f"FROM ({scope.facts})"
     if scope.names.union(groups.names) <= _OF_ENDS:
-        facts += f" UNION ALL BY NAME {_statement('facts_of_ends')}"
+        facts += f" UNION ALL BY NAME {sql('facts_of_ends')}"
     return _table(
         con,
         "unit_costs",
@@ -164,12 +171,12 @@ def coverage(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Ta
     """
     _known(params)
     scope = _scope(con, params)
-    scope.values["nobody"] = NOBODY
+    scope.values.update(nobody=NOBODY, overflow=OVERFLOW)
     return _table(con, "coverage", scope.by_hour())
 
 
 def timeline(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
-    """Cost per `bucket` and key: `by` one dimension (tenant), the `top` (8) keys and one row for the rest.
+    """Cost, calls and tokens per `bucket` and key: the `top` (8) keys `by` one dimension (tenant), and the rest.
 
     A key that is NULL with `rest` false is a group of its own: calls without that dimension.
     """
@@ -195,18 +202,17 @@ def tasks(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table
     return _table(con, "tasks", scope, lines=_task_lines(scope), order=_DEAREST_FIRST)
 
 
-def review(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
-    """The ISO `week` ("2026-W47", in UTC) and the week before, by tenant, workload, owner and cost centre."""
-    start, stop = _week(con, params)
-    scope = _in_currency(con, params, _range(start - timedelta(days=7), stop))
-    scope.values["week"] = start
-    return _table(con, "review", scope.by_hour())
+def calls(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
+    """The `top` (20) calls by cost with all that is known of them; one row (`rest`) for all others.
 
-
-def trips(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.Table:
-    """The breakers that opened in the ISO `week`, oldest first: when, which, for whom, why and at which figures."""
-    start, stop = _week(con, params)
-    return con.sql(_statement("trips"), params={"start": start, "stop": stop}).to_arrow_table()
+    Calls whose details were deleted are in neither: of them only sums are left.
+    """
+    _known(params, "top")
+    scope = _scope(con, params)
+    scope.values["top"] = at_most(params, default=20)
+    # Nothing of it is in a rollup, so these two stand nowhere in it.
+    values = {name: value for name, value in scope.values.items() if name not in ("first", "last")}
+    return con.sql(_sql("calls", scope, order=_DEAREST_CALL_FIRST), params=values).to_arrow_table()
 
 
 def iso_week(text: str) -> tuple[date, date]:
@@ -226,14 +232,19 @@ def iso_week(text: str) -> tuple[date, date]:
 
 
 REPORTS: Mapping[str, Report] = {
+    **ANSWER_CACHE,
+    **AUDITS,
     **GAPS,
+    **TASK_TREES,
+    **TRANSITIONS,
+    "calls": calls,
     "coverage": coverage,
-    "review": review,
     "spend": spend,
+    "task_outliers": task_outliers,
     "tasks": tasks,
     "timeline": timeline,
-    "trips": trips,
     "unit_costs": unit_costs,
+    "unowned": unowned,
 }
 
 
@@ -244,10 +255,9 @@ def _known(params: Mapping[str, str], *extra: str) -> None:
 def _scope(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> _Scope:
     start, stop = time_range(params)
     names = frozenset(DIMENSIONS.keys() & params.keys())
-    # An empty value asks for the calls without one; no name is empty.
-    filters = "".join(f" AND coalesce({DIMENSIONS[name]}, '') = $only_{name}" for name in sorted(names))
+    filters, named = only(params, DIMENSIONS)
     scope = _in_currency(con, params, _range(start, stop))
-    scope.values.update({f"only_{name}": params[name] for name in names})
+    scope.values.update(named)
     return replace(scope, filters=filters, names=names)
 
 
@@ -266,19 +276,6 @@ def _in_currency(con: duckdb.DuckDBPyConnection, params: Mapping[str, str], scop
         chosen = found[0] if found else ""
     condition = " AND (currency IS NULL OR currency = $currency)"
     return replace(scope, values={**scope.values, "currency": chosen}, currency=condition)
-
-
-def _week(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> tuple[datetime, datetime]:
-    check_names(params, ("week", "currency"))
-    try:
-        start, stop = iso_week(params.get("week", ""))
-    except ValueError as error:
-        raise ReportError(f"week: {error}") from None
-    return _midnight(start), _midnight(stop)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _group_key(name: str) -> str:
@@ -343,8 +340,9 @@ def _task_lines(scope: _Scope) -> str:
     if not scope.has_whole_tasks:
         return _sql("task_lines", scope, facts=scope.facts)
     parts = {
-        "whole": f"exact AND first_at >= $start AND last_at < $stop {scope.currency}",
+        "whole": f"exact AND NOT moved AND first_at >= $start AND last_at < $stop {scope.currency}",
         "task_filters": scope.filters,
+        "owned": sql("owned_tasks"),
     }
     others = _sql("facts_of_other_tasks", scope, calls=scope.calls("start", "stop"), **parts)
     facts = f"{scope.hours()} UNION ALL {others}"
@@ -358,9 +356,4 @@ def _table(con: duckdb.DuckDBPyConnection, statement: str, scope: _Scope, **part
 
 
 def _sql(statement: str, scope: _Scope, **parts: str) -> str:
-    return _statement(statement).format(filters=scope.currency + scope.filters, **parts)
-
-
-@cache
-def _statement(name: str) -> str:
-    return files("analytics").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    return sql(statement).format(filters=scope.currency + scope.filters, **parts)

@@ -20,6 +20,7 @@ from many_calls import best_ms, place
 from result import Figure, show
 from spans import TENANTS, WORKLOADS
 
+from analytics import registry
 from analytics.reports import REPORTS
 from collector.facts import rollups
 from collector.facts.booker import MAX_UNFOLDED
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def _figures(store: Store, calls: int) -> Iterator[Figure]:
-    yield from _filled(store, calls)
+    yield from filled(store, calls)
     con = store.cursor()
     yield Figure("rows by hour", _count(con, "rollup_hours"), "rows")
     yield Figure("tasks", _count(con, "rollup_tasks"), "rows")
@@ -101,14 +102,20 @@ def _figures(store: Store, calls: int) -> Iterator[Figure]:
     )
 
 
-def _filled(store: Store, calls: int) -> Iterator[Figure]:
+def filled(store: Store, calls: int) -> Iterator[Figure]:
+    """Book that many calls, with owners; what it took."""
+    pairs = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
+    owned = [
+        {
+            "tenant": tenant,
+            "workload": workload,
+            "owner": f"owner-{place % 10}",
+            "cost_centre": f"cc-{place % 4}",
+        }
+        for place, (tenant, workload) in enumerate(pairs)
+    ]
     with store.transaction() as con:
-        pairs = [(tenant, workload) for tenant in TENANTS for workload in WORKLOADS]
-        for place, (tenant, workload) in enumerate(pairs):
-            con.execute(
-                "INSERT INTO registry_workloads VALUES ($1, $2, $3, $4)",
-                [tenant, workload, f"owner-{place % 10}", f"cc-{place % 4}"],
-            )
+        registry.replace(con, {"workloads": owned})
     booking_s = fold_s = 0.0
     for facts in _facts(calls):
         begun = time.perf_counter()
@@ -167,7 +174,6 @@ def _reports() -> dict[str, dict[str, str]]:
         "tasks of all time": whole,
         "tasks of a week": week,
         "coverage": whole,
-        "review": {"week": f"{WEEK['begin']:%G-W%V}"},
     }
 
 

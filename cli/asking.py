@@ -1,11 +1,14 @@
-"""Asking the policy engine: one question a call, answered by its document, or told on stderr with an exit code."""
+"""Asking the policy engine or the cache: one question a call, answered by its document, or told on stderr with an exit
+code.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ClassVar, ParamSpec
 
 import httpx
 
@@ -13,10 +16,10 @@ from .answers import key_refused, reason
 from .client import connect
 from .console import fail, misuse
 
-__all__ = ["NoAnswerError", "Policies"]
+__all__ = ["Caches", "NoAnswerError", "Policies", "said"]
 
+P = ParamSpec("P")
 _WITHIN_S = 30.0
-_SERVICE = "the policy engine"
 
 
 class NoAnswerError(Exception):
@@ -27,6 +30,19 @@ class NoAnswerError(Exception):
         self.code = code
 
 
+def said(work: Callable[P, int]) -> Callable[P, int]:
+    """The exit code of what was told already, where a service did not do it."""
+
+    @wraps(work)
+    def whole(*given: P.args, **named: P.kwargs) -> int:
+        try:
+            return work(*given, **named)
+        except NoAnswerError as problem:
+            return problem.code
+
+    return whole
+
+
 @dataclass(frozen=True, slots=True)
 class Policies:
     """The policy engine at `url`, as `verb` asks it."""
@@ -34,6 +50,10 @@ class Policies:
     verb: str
     url: str
     api_key: str | None
+
+    service: ClassVar[str] = "policy engine"
+    option: ClassVar[str] = "--policies"
+    starts: ClassVar[str] = "switchgear up"
 
     def get(self, path: str, params: Mapping[str, str] = {}) -> dict[str, Any]:
         """The document at `path`. Raises NoAnswerError."""
@@ -54,27 +74,36 @@ class Policies:
             return self._found(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             code = fail(
-                f"{self.verb}: no policy engine answers at {self.url} ({problem}); start one with: switchgear up"
+                f"{self.verb}: no {self.service} answers at {self.url} ({problem}); start one with: {self.starts}"
             )
         except UnicodeEncodeError:
             code = misuse(f"{self.verb}: SWITCHGEAR_API_KEY holds a character that no key has")
         except ValueError:
             code = fail(
-                f"{self.verb}: what answers at {self.url} is no policy engine; name one with --policies"
+                f"{self.verb}: what answers at {self.url} is no {self.service}; name one with {self.option}"
             )
         raise NoAnswerError(code)
 
     def _found(self, answer: httpx.Response) -> dict[str, Any]:
         """What was answered. Raises NoAnswerError for a refusal, ValueError where no engine answers so."""
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise NoAnswerError(fail(f"{self.verb}: {key_refused(answer, _SERVICE)}"))
+            raise NoAnswerError(fail(f"{self.verb}: {key_refused(answer, f'the {self.service}')}"))
         if answer.is_client_error:
             raise NoAnswerError(misuse(f"{self.verb}: {reason(answer)}"))
         if not answer.is_success:
             raise NoAnswerError(
-                fail(f"{self.verb}: {_SERVICE} answered {answer.status_code}: {reason(answer)}")
+                fail(f"{self.verb}: the {self.service} answered {answer.status_code}: {reason(answer)}")
             )
         found = answer.json() if answer.content else {}
         if not isinstance(found, dict):
             raise ValueError("no document")  # noqa: TRY004 - as whatever else is none
         return found
+
+
+class Caches(Policies):
+    """The cache service at `url`, as `verb` asks it."""
+
+    __slots__ = ()
+    service = "cache"
+    option = "--cache"
+    starts = "switchgear serve cache"

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from analytics.documents import DocumentError
-from collector.wire import decimal_text, rfc3339
 from policies.files import load
 from policies.model import Ceiling, PolicySet, Unit
-from policies.trials.judging import Effect, Foresight, Judged, Money
+from policies.trials.documents import backtest_document, moment
+from policies.trials.effects import effect
+from policies.trials.judging import Effect, Foresight, Judged
 from policies.trials.recorded import RecordedCall
 
 from .calls import CallsError, MisuseError
 from .console import FAILED, fail, misuse, note, say
-from .recordings import Wanted, effect, recorded
+from .recordings import Wanted, progress, recorded
 from .tables import table
 
-__all__ = ["policy_document", "run"]
+__all__ = ["run"]
 
 _PLACES = Decimal("0.01")
 _ASSUMED = (
@@ -59,24 +58,22 @@ def run(files: Sequence[Path], wanted: Wanted, *, as_json: bool) -> int:
     except CallsError as problem:
         return fail(f"policies backtest: {problem}")
     tried = [
-        _Tried(file, policies, effect(policies, recordings, told_as=str(file)))
+        _Tried(file, policies, effect(policies, recordings, progress(str(file), len(recordings.calls))))
         for file, policies in zip(files, sets, strict=True)
     ]
     if as_json:
-        say(json.dumps(_document(recordings.calls, tried), ensure_ascii=False, indent=2))
+        told = [(str(each.file), each.policies, each.effect) for each in tried]
+        say(json.dumps(backtest_document(recordings, told), ensure_ascii=False, indent=2))
     else:
         _print(recordings.calls, tried)
     return 0
-
-
-# -- for people
 
 
 def _print(calls: Sequence[RecordedCall], tried: Sequence[_Tried]) -> None:
     currency = tried[0].policies.currency
     total = tried[0].effect.recorded
     say(
-        f"{len(calls):,} calls from {_at(calls[0].started_at)} to {_at(calls[-1].started_at)}, "
+        f"{len(calls):,} calls from {moment(calls[0].started_at)} to {moment(calls[-1].started_at)}, "
         f"{_money(total.amount)} {currency}"
         + (f", {total.unknown:,} of unknown cost" if total.unknown else "")
     )
@@ -170,67 +167,3 @@ def _length(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _at(seconds: float) -> str:
-    return rfc3339(datetime.fromtimestamp(seconds, UTC).replace(microsecond=0))
-
-
-# -- for programs
-
-
-def _document(calls: Sequence[RecordedCall], tried: Sequence[_Tried]) -> dict[str, Any]:
-    return {
-        "from": _at(calls[0].started_at),
-        "to": _at(calls[-1].started_at),
-        "calls": len(calls),
-        "recorded": _sum(tried[0].effect.recorded),
-        "currency": tried[0].policies.currency,
-        "files": [
-            {
-                "file": str(each.file),
-                "version": each.policies.version,
-                "saved": _sum(each.effect.saved),
-                "waited_without_policy": each.effect.without_policy,
-                "policies": [policy_document(judged) for judged in each.effect.policies],
-            }
-            for each in tried
-        ],
-    }
-
-
-def policy_document(judged: Judged) -> dict[str, Any]:
-    return {
-        "policy": judged.ceiling.name,
-        "shadow": judged.ceiling.shadow,
-        "unit": judged.ceiling.unit.value,
-        "limit": decimal_text(judged.ceiling.limit),
-        "highest": None if judged.highest is None else decimal_text(judged.highest),
-        "breaches": judged.breaches,
-        "opening": _foresight_document(judged.opening),
-        "slowing": _foresight_document(judged.slowing),
-        "opened": judged.opened,
-        "refused": _sum(judged.refused),
-        "gave_up": _sum(judged.gave_up),
-        "stopped_needlessly": _sum(judged.needless),
-        "waited": judged.waited,
-        "mean_wait_s": judged.mean_wait_s,
-        "degraded": judged.degraded,
-        "saved_by_degrading": _sum(judged.saved_by_degrading),
-        "breaches_left": judged.breaches_left,
-        "largest_excess": decimal_text(judged.largest_excess),
-    }
-
-
-def _sum(money: Money) -> dict[str, Any]:
-    return {"calls": money.calls, "amount": decimal_text(money.amount), "of_unknown_cost": money.unknown}
-
-
-def _foresight_document(foresight: Foresight) -> dict[str, Any]:
-    return {
-        "trips": foresight.trips,
-        "false_trips": foresight.false_trips,
-        "breaches_seen_before": len(foresight.leads),
-        "leads_s": [round(lead, 3) for lead in foresight.leads],
-        "median_lead_s": foresight.median_lead_s,
-    }

@@ -8,30 +8,31 @@ tokens (null: usage not known), `cost` (null: no price) and `currency`. Rows com
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
 import polars as pl
 import pyarrow as pa
 
+from analytics.calls import booked as pages_of
+from policies.trials.recorded import COUNTS
 from switchgear.usage import MAX_TOKENS_PER_CALL
 
 from .answers import key_refused, reason, stranger
 from .client import connect
 from .console import note
 
-__all__ = ["COUNTS", "CallsError", "MisuseError", "booked", "from_file", "instant"]
+__all__ = ["CallsError", "MisuseError", "booked", "from_file", "instant"]
 
-COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 _TEXTS = ("tenant", "workload", "task_id", "root_task_id", "tier", "provider", "model", "currency")
 _LINES = (".jsonl", ".ndjson")
 _MONEY = pl.Decimal(38, 12)
 _TIME = pl.Datetime("us", "UTC")
 _TIMEOUT_S = 60.0
-_PAGE = 50_000
-"""Rows a request: the collector answers 100,000 and 64 MiB at most."""
+# So many calls take long enough to read to say how far it is.
+_LONG = 50_000
 
 
 class CallsError(Exception):
@@ -55,7 +56,7 @@ def booked(start: datetime, end: datetime, *, collector: str, api_key: str | Non
     """The calls that a collector has booked in [start, end), as far as the key sees them. Raises CallsError."""
     try:
         with connect(collector, api_key, timeout_s=_TIMEOUT_S) as client:
-            pages = list(_pages(client, start, end))
+            pages = [_page(page) for page in pages_of(partial(_asked, client), start, end, _told)]
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         raise CallsError(
             f"no collector answers at {collector} ({problem}); start one with: switchgear up"
@@ -143,52 +144,26 @@ def _or_null(table: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name) if name in table.columns else pl.lit(None).alias(name)
 
 
-def _pages(client: httpx.Client, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-    """The range in parts that one answer can hold: halved until each does."""
-    parts = [(start, end, _count(client, start, end))]
-    total, read = parts[0][2], 0
-    while parts:
-        first, last, rows = parts.pop()
-        if rows <= _PAGE or last - first <= timedelta(microseconds=1):
-            yield _page(client, first, last)
-            read += rows
-            if total > _PAGE:
-                note(f"{read:,} of {total:,} calls read")
-        else:
-            middle = first + (last - first) / 2
-            early = _count(client, first, middle)
-            parts += [(middle, last, rows - early), (first, middle, early)]
-
-
-def _count(client: httpx.Client, start: datetime, end: datetime) -> int:
-    found = _asked(client, f"SELECT count(*) AS calls FROM calls WHERE {_within(start, end)}")  # noqa: S608 - ours
-    return int(found["calls"][0])
-
-
-def _page(client: httpx.Client, start: datetime, end: datetime) -> pl.DataFrame:
-    columns = ", ".join(("started_at", "ended_at", *_TEXTS, *COUNTS, "cost"))
-    page = _asked(client, f"SELECT {columns} FROM calls WHERE {_within(start, end)}")  # noqa: S608 - names of ours
-    return _typed(page, "the collector")
-
-
-def _within(start: datetime, end: datetime) -> str:
-    return (
-        f"kind = 'llm' AND started_at >= TIMESTAMPTZ '{start.isoformat()}' "
-        f"AND started_at < TIMESTAMPTZ '{end.isoformat()}'"
-    )
-
-
-def _asked(client: httpx.Client, sql: str) -> pl.DataFrame:
+def _asked(client: httpx.Client, sql: str) -> pa.Table:
     answer = client.post("/v1/query", json={"sql": sql, "params": [], "format": "arrow"})
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise CallsError(key_refused(answer))
     if not answer.is_success:
         raise CallsError(f"the collector answered {answer.status_code}: {reason(answer)}")
     with pa.ipc.open_stream(io.BytesIO(answer.content)) as stream:
-        found = pl.from_arrow(stream.read_all())
+        return stream.read_all()
+
+
+def _page(page: pa.Table) -> pl.DataFrame:
+    found = pl.from_arrow(page)
     if not isinstance(found, pl.DataFrame):
         raise TypeError("no table")
-    return found
+    return _typed(found, "the collector")
+
+
+def _told(read: int, total: int) -> None:
+    if read and total > _LONG:
+        note(f"{read:,} of {total:,} calls read")
 
 
 def _first_line(problem: Exception) -> str:

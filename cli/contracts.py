@@ -18,7 +18,7 @@ from collector.wire import decimal_text, rfc3339
 from switchgear.usage import COUNTS, Usage, UsageError
 
 from .console import FAILED, misuse, note, plain, say
-from .serve import price_path
+from .paths import price_path
 
 __all__ = ["check", "explain"]
 

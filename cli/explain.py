@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.wire import decimal_text
+from policies.caching.words import told_of
 from policies.calendars import Calendar
 from policies.files import PolicyFileError, load
 from policies.model import Ceiling, PolicySet, Unit, Who
@@ -16,7 +17,7 @@ from switchgear.tier import Tier
 
 from .asking import NoAnswerError, Policies
 from .breakers import scope as scope_text
-from .console import FAILED, misuse, note, say
+from .console import FAILED, misuse, note, plain, say
 from .tables import table
 
 __all__ = ["by_engine", "by_file"]
@@ -41,9 +42,12 @@ def by_file(file: Path, named: Named, decision: str | None, *, as_json: bool) ->
     except ValueError as problem:
         return misuse(f"policies explain: --tier: {problem}")
     who = _who(policies, named, tier)
-    found = matches(policies, who)
+    found, cache = matches(policies, who), told_of(policies, who.tenant, who.workload)
     if as_json:
-        say(json.dumps({"who": _parts(who), "ceilings": [_document(each) for each in found]}, indent=2))
+        ceilings = [_document(each) for each in found]
+        caching = policies.caching.of(who.tenant, who.workload)
+        terms = None if caching is None else caching.document
+        say(json.dumps({"who": _parts(who), "ceilings": ceilings, "cache": cache, "terms": terms}, indent=2))
         return 0
     say(f"{scope_text(_parts(who))}: {_applying(sum(each.scope is not None for each in found))}")
     table(
@@ -61,6 +65,8 @@ def by_file(file: Path, named: Named, decision: str | None, *, as_json: bool) ->
             for each in found
         ),
     )
+    if cache is not None:
+        say(plain(cache))
     return 0
 
 
@@ -111,6 +117,8 @@ def _print(found: Mapping[str, Any]) -> None:
     for each in found["ceilings"]:
         if each["shadow"]:
             say(f"{each['ceiling']} is in shadow: what it says is recorded and not acted upon")
+    if found.get("cache") is not None:
+        say(plain(found["cache"]))
 
 
 def _who(policies: PolicySet, named: Named, tier: Tier | None) -> Who:

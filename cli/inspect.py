@@ -90,9 +90,18 @@ def _findings(seen: Sequence[Call | NotBilled], price: PriceCall) -> list[Findin
             findings.append(Finding(each, None, "sent again with other content: the first is kept"))
         elif record.identity != each.identity:
             findings.append(Finding(each, None, _why_merged(each, shelf, record)))
+        elif record.kind is Kind.SERVED:
+            findings.append(Finding(record, None, _why_served(record)))
         else:
             findings.append(Finding(each, record, None))
     return findings
+
+
+def _why_served(record: Call) -> str:
+    saved = "what it would have cost is not known"
+    if record.saved is not None:
+        saved = f"it would have cost {decimal_text(record.saved)} {record.currency}"
+    return f"answered out of the cache ({record.cache}), no model was asked: {saved}"
 
 
 def _why_merged(span: Call, shelf: Shelf, record: Call) -> str:
@@ -115,7 +124,13 @@ def _document(finding: Finding) -> dict[str, Any]:
             "tenant": none.tenant,
         }
     call = finding.booked or finding.span
-    cost = call.cost
+    cost = call.cost if finding.booked else None
+    cached: dict[str, Any] = {}
+    if call.cache is not None:
+        cached = {
+            "cache": call.cache,
+            "saved": None if call.saved is None else decimal_text(call.saved),
+        }
     return {
         "span": call.span,
         "booked": finding.booked is not None,
@@ -133,6 +148,7 @@ def _document(finding: Finding) -> dict[str, Any]:
         "cost": None if cost is None else decimal_text(cost),
         "currency": call.currency,
         "price_version": call.price_version,
+        **cached,
     }
 
 

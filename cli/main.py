@@ -10,14 +10,20 @@ from .commands import (
     audit,
     backup,
     breakers,
+    cache,
     contracts,
     demo,
+    export,
     keys,
+    ledger,
     notices,
     override,
     policies,
     prices,
+    reconcile,
+    registry,
     rerate,
+    review,
     services,
     spend,
     task,
@@ -29,6 +35,7 @@ from .commands import (
 __all__ = ["app", "main"]
 
 RUN, CHECK, LOOK, ACT = "Run it", "Check before you trust", "Look at spend", "In an incident"
+CHARGE = "Charge it"
 
 HELP = (
     "Meters, projects and cuts what AI agents spend on foundation models.\n\n"
@@ -68,9 +75,16 @@ app.add_typer(policies.app, name="policies", rich_help_panel=CHECK)
 app.add_typer(contracts.app, name="contracts", rich_help_panel=CHECK)
 app.add_typer(notices.app, name="notices", rich_help_panel=CHECK)
 app.command(rich_help_panel=LOOK)(spend.query)
-app.command(rich_help_panel=LOOK)(spend.review)
+app.add_typer(review.app, name="review", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(rerate.rerate)
+app.add_typer(registry.registry, name="registry", rich_help_panel=LOOK)
+app.add_typer(registry.plan, name="plan", rich_help_panel=LOOK)
+app.add_typer(registry.revenue, name="revenue", rich_help_panel=LOOK)
 app.add_typer(audit.app, name="audit", rich_help_panel=LOOK)
+app.add_typer(cache.app, name="cache", rich_help_panel=LOOK)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=CHARGE)
+app.add_typer(export.app, name="export", rich_help_panel=CHARGE)
+app.command(rich_help_panel=CHARGE)(reconcile.reconcile)
 app.command(rich_help_panel=ACT)(top.top)
 app.add_typer(breakers.app, name="breakers", rich_help_panel=ACT)
 app.add_typer(override.app, name="override", rich_help_panel=ACT)

@@ -12,7 +12,7 @@ from pathlib import Path
 from policies.notices import NoticeFileError, load, try_each
 
 from .console import FAILED, misuse, note, plain, say
-from .serve import notice_path
+from .paths import notice_path
 
 __all__ = ["test"]
 

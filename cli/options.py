@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "CACHE",
     "COLLECTOR",
     "LOCAL",
     "POLICIES",
     "ApiKey",
     "By",
+    "CacheUrl",
+    "ChargebackFile",
     "CollectorUrl",
     "ContractFile",
     "Data",
@@ -22,6 +25,7 @@ __all__ = [
     "Keyless",
     "NoGrpc",
     "NoticeFile",
+    "OidcFile",
     "PoliciesUrl",
     "PolicyFile",
     "Port",
@@ -36,6 +40,7 @@ __all__ = [
 LOCAL = "127.0.0.1"
 COLLECTOR = "http://127.0.0.1:4318"
 POLICIES = "http://127.0.0.1:8700"
+CACHE = "http://127.0.0.1:8720"
 
 Data = Annotated[
     Path, typer.Option(envvar="SWITCHGEAR_DATA", help="Folder that holds everything switchgear keeps.")
@@ -68,6 +73,17 @@ ContractFile = Annotated[
         show_default=False,
     ),
 ]
+ChargebackFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--chargeback",
+        envvar="SWITCHGEAR_CHARGEBACK",
+        metavar="FILE",
+        help="Zone, closing, accounts and shared cost (docs/chargeback.md). "
+        "Default: chargeback.yaml here, if there is one.",
+        show_default=False,
+    ),
+]
 NoticeFile = Annotated[
     Path | None,
     typer.Option(
@@ -75,6 +91,16 @@ NoticeFile = Annotated[
         envvar="SWITCHGEAR_NOTICES",
         metavar="FILE",
         help="Who is told of breakers (docs/notifications.md). Default: notices.yaml here, if there is one.",
+        show_default=False,
+    ),
+]
+OidcFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--oidc",
+        envvar="SWITCHGEAR_OIDC",
+        metavar="FILE",
+        help="Whose tokens are taken beside keys (docs/oidc.md). Default: oidc.yaml here, if there is one.",
         show_default=False,
     ),
 ]
@@ -95,6 +121,10 @@ CollectorUrl = Annotated[
 ]
 PoliciesUrl = Annotated[
     str, typer.Option("--policies", envvar="SWITCHGEAR_POLICIES", help="URL of the policies.")
+]
+CacheUrl = Annotated[
+    str,
+    typer.Option("--cache", envvar="SWITCHGEAR_CACHE", help="URL of the answer cache, or its folder."),
 ]
 # Only from the environment: an argument could be read in the process list.
 ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="SWITCHGEAR_API_KEY", hidden=True)]

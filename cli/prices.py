@@ -19,7 +19,7 @@ from collector.wire import decimal_text
 from switchgear.usage import APART, COUNTS, Usage, UsageError
 
 from .console import FAILED, misuse, note, plain, say
-from .serve import price_path
+from .paths import price_path
 
 __all__ = ["book", "check", "list_", "quote"]
 

@@ -1,29 +1,23 @@
-"""Recordings: the calls of a range as replays take them, with their prices; and what a policy set makes of them."""
+"""Recordings: the calls of a range as replays take them, with their prices; and how far a replay of them is."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from policies.engine import Price
 from policies.model import PolicySet
-from policies.trials.judging import Effect, Money, judge
-from policies.trials.recorded import RecordedCall, recorded_prices
-from policies.trials.replay import in_shadow, replay
-from switchgear.tier import Tier
-from switchgear.usage import Usage
+from policies.trials.effects import MixedCurrenciesError, Recordings, recordings
+from policies.trials.recorded import recorded_call
 
-from .calls import COUNTS, CallsError, MisuseError, booked, from_file, instant
+from .calls import CallsError, MisuseError, booked, from_file, instant
 from .console import note
 from .prices import book
 
-__all__ = ["Recordings", "Wanted", "effect", "recorded"]
+__all__ = ["Wanted", "progress", "recorded"]
 
 _PROGRESS_EVERY_S = 2.0
 
@@ -40,20 +34,6 @@ class Wanted:
     api_key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Recordings:
-    """Calls in the order of their begin, and prices."""
-
-    calls: Sequence[RecordedCall]
-    price: Price
-
-    @property
-    def money(self) -> Money:
-        """What they cost."""
-        known = [call.cost for call in self.calls if call.cost is not None]
-        return Money(len(self.calls), sum(known, Decimal(0)), len(self.calls) - len(known))
-
-
 def recorded(wanted: Wanted, sets: Sequence[PolicySet]) -> Recordings:
     """The calls that are wanted, one or more, in the currency of all these policy sets.
 
@@ -62,26 +42,12 @@ def recorded(wanted: Wanted, sets: Sequence[PolicySet]) -> Recordings:
     """
     prices = book(wanted.prices)
     found = _read(wanted)
-    currencies = sorted({*found["currency"].drop_nulls().unique(), *(policies.currency for policies in sets)})
-    if len(currencies) > 1:
-        raise MisuseError(
-            f"{' and '.join(currencies)} do not add up: the calls and the file have one currency"
-        )
-    calls = [_call(row) for row in found.iter_rows(named=True)]
-    return Recordings(
-        calls,
-        recorded_prices(
-            calls, lambda by, model, usage, at: prices.quote(by or "", model or "", usage, at).cost
-        ),
-    )
-
-
-def effect(policies: PolicySet, recordings: Recordings, *, told_as: str) -> Effect:
-    """What `policies` would have done; how far it is stands on stderr now and then, under the name `told_as`."""
-    calls, price = recordings.calls, recordings.price
-    as_it_was = replay(in_shadow(policies), calls, price, _progress(f"{told_as}, as it was", len(calls)))
-    acting = replay(policies, calls, price, _progress(f"{told_as}, acting", len(calls)))
-    return judge(policies, as_it_was, acting, recordings.money)
+    calls = [recorded_call(row) for row in found.iter_rows(named=True)]
+    currencies = found["currency"].drop_nulls().unique()
+    try:
+        return recordings(calls, currencies, sets, prices.quote)
+    except MixedCurrenciesError as problem:
+        raise MisuseError(str(problem)) from None
 
 
 def _read(wanted: Wanted) -> pl.DataFrame:
@@ -102,31 +68,14 @@ def _read(wanted: Wanted) -> pl.DataFrame:
     return found
 
 
-def _call(row: dict[str, Any]) -> RecordedCall:
-    counts = [row[count] for count in COUNTS]
-    begin = row["started_at"].timestamp()
-    return RecordedCall(
-        started_at=begin,
-        ended_at=max(begin, row["ended_at"].timestamp()) if row["ended_at"] else begin,
-        tenant=row["tenant"],
-        workload=row["workload"] or "",
-        tier=Tier(row["tier"]) if row["tier"] in set(Tier) else None,
-        task=row["root_task_id"] or row["task_id"],
-        provider=row["provider"] or "",
-        model=row["model"] or "",
-        usage=None if counts[0] is None else Usage(*counts),
-        cost=row["cost"],
-    )
-
-
-def _progress(what: str, total: int) -> Callable[[int], None]:
+def progress(what: str, total: int) -> Callable[[str, int], None]:
     """Says on stderr now and then how far it is."""
     told_at = time.monotonic()
 
-    def tell(done: int) -> None:
+    def tell(replay: str, done: int) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= _PROGRESS_EVERY_S:
             told_at = time.monotonic()
-            note(f"{what}: {done:,} of {total:,} calls")
+            note(f"{what}, {replay}: {done:,} of {total:,} calls")
 
     return tell

@@ -17,22 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
+from .paths import chargeback_path, contract_path, notice_path, oidc_path, policy_path, price_path
 from .tls import Certificate, CertificateError
 
 if TYPE_CHECKING:
     from analytics.live import LivePrices
+    from collector.keys.tokens import Tokens
 
-__all__ = [
-    "KEYLESS",
-    "collector",
-    "dashboard",
-    "needs_key",
-    "notice_path",
-    "policies",
-    "policy_path",
-    "price_path",
-    "refusal",
-]
+__all__ = ["KEYLESS", "cache", "collector", "dashboard", "needs_key", "policies", "refusal"]
 
 _log = logging.getLogger("switchgear")
 
@@ -49,6 +41,8 @@ def collector(
     data: Path,
     prices: Path | None = None,
     contracts: Path | None = None,
+    chargeback: Path | None = None,
+    oidc: Path | None = None,
     host: str,
     port: int,
     grpc_port: int | None,
@@ -83,11 +77,15 @@ def collector(
         )
 
     def build(certificate: Certificate | None) -> Any:
-        from analytics import registry, reports
+        from importlib.metadata import version
+
+        from analytics import registry
+        from analytics.serving import added
         from collector.ingest.grpc_server import Endpoint
         from collector.service import create_app
 
         live = _prices(prices, contracts)
+        served = added(live, chargeback_path(chargeback), version("switchgear-server"))
         grpc = None
         if grpc_port is not None:
             # The gRPC library listens only once the event loop runs: whether it can is found out here.
@@ -97,12 +95,14 @@ def collector(
             data=data,
             price=live.quote,
             price_calls=live.quotes,
-            reports=reports.REPORTS,
+            reports=served.reports,
             registry=registry,
+            extensions=served.extensions,
             limits=taken,
             retention=kept,
             api_key=api_key,
             keyless=keyless,
+            tokens=_tokens(oidc),
             grpc=grpc,
             # One core is busy with the rest; more than two such processes would wait for it.
             billers=min(2, (os.cpu_count() or 1) - 1),
@@ -116,6 +116,7 @@ def collector(
         port=port,
         grpc_port=grpc_port,
         api_key=api_key,
+        oidc=oidc,
         tls=(tls_cert, tls_key),
         supervised=supervised,
     )
@@ -127,6 +128,7 @@ def policies(
     prices: Path | None = None,
     contracts: Path | None = None,
     notices: Path | None = None,
+    oidc: Path | None = None,
     data: Path,
     collector: str | None,
     host: str,
@@ -149,6 +151,7 @@ def policies(
             collector=collector,
             api_key=api_key,
             keyless=keyless,
+            tokens=_tokens(oidc),
             notices=notice_path(notices),
             own_process=True,
         )
@@ -160,18 +163,57 @@ def policies(
         host=host,
         port=port,
         api_key=api_key,
+        oidc=oidc,
         tls=(tls_cert, tls_key),
         supervised=supervised,
     )
 
 
-def dashboard(
-    *, collector: str, policies: str, host: str, port: int, api_key: str | None, supervised: bool = False
+def cache(
+    *,
+    folder: Path | None,
+    policy_file: Path | None,
+    oidc: Path | None = None,
+    data: Path,
+    host: str,
+    port: int,
+    api_key: str | None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    keyless: bool = False,
+    supervised: bool = False,
 ) -> int:
-    """Show the pages on `port` until a signal; the exit code. They read the two services by URL."""
-    refused = refusal(host, has_key=bool(api_key))
-    if refused:
-        return misuse(f"dashboard: {refused}")
+    """Keep answers in `folder` (default: `cache` in `data`) for many processes, on `port`, until a signal."""
+
+    def build(_: Certificate | None) -> Any:
+        from policies.caching.service import create_app
+        from switchgear.cache.cache import open_cache
+
+        return create_app(
+            open_cache=lambda: open_cache(folder or data / "cache"),
+            policy_file=policy_path(policy_file),
+            data=data,
+            api_key=api_key,
+            keyless=keyless,
+            tokens=_tokens(oidc),
+        )
+
+    return _serve(
+        "cache",
+        build,
+        data=data,
+        host=host,
+        port=port,
+        api_key=api_key,
+        oidc=oidc,
+        tls=(tls_cert, tls_key),
+        supervised=supervised,
+        folder_option="--data" if folder is None else "--folder",
+    )
+
+
+def dashboard(*, collector: str, policies: str, host: str, port: int, supervised: bool = False) -> int:
+    """Show the pages on `port` until a signal; the exit code. They read the two services with each viewer's own key."""
     try:
         bind(host, port, option=_port_option("dashboard", supervised=supervised)).close()
     except ListenError as problem:
@@ -183,53 +225,27 @@ def dashboard(
     import dashboard as pages
 
     if not is_loopback(host):
-        note(f"dashboard: it has no sign-in: whoever reaches {host}:{port} sees every tenant")
+        note(
+            f"dashboard: {host}:{port} can be reached from other machines: viewers sign in with their keys, so put TLS "
+            "in front; where the services need no key, nothing is shown"
+        )
     if supervised:
         _report_to_parent()
     os.environ["SWITCHGEAR_COLLECTOR"] = collector
     os.environ["SWITCHGEAR_POLICIES"] = policies
-    if api_key:
-        os.environ["SWITCHGEAR_API_KEY"] = api_key
-    app = Path(str(pages.__file__)).with_name("app.py")
+    app = Path(str(pages.__file__)).with_name("web.py")
     streamlit.main(["run", str(app), *_streamlit_options(host, port)], standalone_mode=False)
     return 0
 
 
-def policy_path(given: Path | None) -> Path:
-    """The policy file to use: the one given, else `policies.yaml` here, else the packaged starter."""
-    if given is not None:
-        return given
-    here = Path("policies.yaml")
-    if here.exists():
-        return here
-    import policies as package
+def needs_key(data: Path, api_key: str | None, oidc: Path | None = None) -> bool:
+    """Whether the services on this folder want to know of everybody who they are.
 
-    return Path(str(package.__file__)).parent / "library" / "starter.yaml"
-
-
-def price_path(given: Path | None) -> Path | None:
-    """The price file to use: the one given, else `prices.yaml` here, else none: list prices alone."""
-    here = Path("prices.yaml")
-    return given if given is not None else here if here.exists() else None
-
-
-def contract_path(given: Path | None) -> Path | None:
-    """The contracts to use: the file given, else `contracts.yaml` here, else none."""
-    here = Path("contracts.yaml")
-    return given if given is not None else here if here.exists() else None
-
-
-def notice_path(given: Path | None) -> Path | None:
-    """The notices to use: the file given, else `notices.yaml` here, else none: nobody is told."""
-    here = Path("notices.yaml")
-    return given if given is not None else here if here.exists() else None
-
-
-def needs_key(data: Path, api_key: str | None) -> bool:
-    """Whether the services on this folder want a key of everybody. Raises StoreError for an unusable key file."""
+    Raises StoreError for an unusable key file.
+    """
     from collector.keys.keyring import FILE_NAME, Keyring
 
-    return bool(api_key) or bool(Keyring(data / FILE_NAME).records())
+    return bool(api_key) or oidc_path(oidc) is not None or bool(Keyring(data / FILE_NAME).records())
 
 
 def refusal(host: str, *, has_key: bool) -> str | None:
@@ -244,11 +260,19 @@ def refusal(host: str, *, has_key: bool) -> str | None:
 
 def _prices(prices: Path | None, contracts: Path | None) -> LivePrices:
     """What a service prices by, which follows its files. Raises DocumentError for a file that cannot be used."""
-    from analytics.live import LivePrices
+    from analytics.live import LivePrices, follow
 
     live = LivePrices(price_path(prices), contract_path(contracts))
-    live.follow()
+    follow(live)
     return live
+
+
+def _tokens(oidc: Path | None) -> Tokens | None:
+    """The tokens that a service takes, by a file that it follows. Raises OidcFileError for one that cannot be used."""
+    from .oidc import tokens
+
+    path = oidc_path(oidc)
+    return None if path is None else tokens(path)
 
 
 def _serve(
@@ -260,8 +284,10 @@ def _serve(
     port: int,
     grpc_port: int | None = None,
     api_key: str | None,
+    oidc: Path | None,
     tls: tuple[Path | None, Path | None],
     supervised: bool,
+    folder_option: str = "--data",
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
     from analytics.documents import DocumentError
@@ -271,10 +297,13 @@ def _serve(
     from policies.journal import JournalError
     from policies.notices import NoticeFileError
     from policies.transitions import BrokenChainError
+    from switchgear.errors import ConfigError
+
+    from .oidc import OidcFileError
 
     try:
         certificate = Certificate.of(*tls)
-        guarded = needs_key(data, api_key)
+        guarded = needs_key(data, api_key, oidc)
     except (CertificateError, StoreError) as problem:
         return fail(f"{name}: {problem}")
     refused = refusal(host, has_key=guarded)
@@ -287,7 +316,7 @@ def _serve(
                 app = build(certificate)
             except OSError as problem:
                 return fail(
-                    f"{name}: {problem.filename}: {problem.strerror}; choose another folder with --data"
+                    f"{name}: {problem.filename}: {problem.strerror}; choose another folder with {folder_option}"
                 )
             if not supervised:
                 url = local_url(host, port, scheme="https" if certificate else "http")
@@ -299,9 +328,11 @@ def _serve(
         return fail(f"{name}: {_first(str(problem), 'policies check')}")
     except NoticeFileError as problem:
         return fail(f"{name}: {_first(str(problem), 'notices test')}")
+    except OidcFileError as problem:
+        return fail(f"{name}: {_first(str(problem), 'keys oidc')}")
     except DocumentError as problem:
         return fail(f"{name}: {_first(str(problem), 'prices check')}")
-    except (ListenError, StoreError, BrokenChainError, JournalError) as problem:
+    except (ListenError, StoreError, BrokenChainError, JournalError, ConfigError) as problem:
         return fail(f"{name}: {problem}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,40 +14,18 @@ from analytics import documents
 from analytics.documents import DocumentError
 from collector.wire import decimal_text
 from policies.files import load
-from policies.model import PolicySet, Unit
-from policies.trials.judging import Judged
+from policies.model import Unit
+from policies.trials.shadows import Shadow, Verdict, observed_sql, shadow_document, shadows
 
 from .answers import key_refused, reason, stranger
-from .backtest import policy_document
 from .calls import CallsError, MisuseError, instant
 from .client import connect
 from .console import FAILED, fail, misuse, note, plain, say
-from .recordings import Wanted, effect, recorded
+from .recordings import Wanted, progress, recorded
 
 __all__ = ["run"]
 
 _WITHIN_S = 60.0
-_OBSERVED = """\
-SELECT policy, count(*) FILTER ("to" = 'open') AS opened, count(*) FILTER ("to" = 'throttled') AS throttled
-FROM transitions WHERE shadow AND "at" >= TIMESTAMPTZ '{start}' AND "at" < TIMESTAMPTZ '{end}' GROUP BY ALL"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shadow:
-    """A ceiling in shadow: where its file says so, what it would have done, and what its breakers recorded.
-
-    `observed` is how often they opened and throttled by the log; None where no log was asked.
-    """
-
-    place: str
-    judged: Judged
-    observed: tuple[int, int] | None
-
-    @property
-    def acts(self) -> bool:
-        """Whether enforcing it would have changed anything."""
-        judged = self.judged
-        return bool(judged.refused.calls or judged.gave_up.calls or judged.waited or judged.degraded)
 
 
 def run(file: Path, wanted: Wanted, *, as_json: bool) -> int:
@@ -58,13 +35,13 @@ def run(file: Path, wanted: Wanted, *, as_json: bool) -> int:
     """
     try:
         policies = load(file)
-        shadows = {index: each.name for index, each in enumerate(policies.ceilings) if each.shadow}
-        if not shadows:
+        names = {index: each.name for index, each in enumerate(policies.ceilings) if each.shadow}
+        if not names:
             say(f"{file}: no ceiling is in shadow")
             return 0
         recordings = recorded(wanted, [policies])
         observed = None if wanted.calls is not None else _observed(wanted)
-        places = _places(file, shadows)
+        places = _places(file, names)
     except DocumentError as problem:
         for line in str(problem).splitlines():
             note(line)
@@ -73,40 +50,29 @@ def run(file: Path, wanted: Wanted, *, as_json: bool) -> int:
         return misuse(f"policies shadow-report: {problem}")
     except CallsError as problem:
         return fail(f"policies shadow-report: {problem}")
-    enforced = effect(_enforced(policies), recordings, told_as=str(file))
-    found = [
-        _Shadow(
-            places[judged.ceiling.name],
-            judged,
-            None if observed is None else observed.get(judged.ceiling.name, (0, 0)),
-        )
-        for judged in enforced.policies
-        if judged.ceiling.name in places
-    ]
+    found = shadows(policies, recordings, observed, progress(str(file), len(recordings.calls)))
+    placed = [(each, places[each.judged.ceiling.name]) for each in found]
     if as_json:
-        say(json.dumps({"file": str(file), "shadows": [_document(each) for each in found]}, indent=2))
+        document = {"file": str(file), "shadows": [_document(each, place) for each, place in placed]}
+        say(json.dumps(document, indent=2))
     else:
         say(f"{len(recordings.calls):,} calls; {len(found)} of {len(policies.ceilings)} ceilings in shadow")
-        for each in found:
-            _print(each, policies.currency)
+        for each, place in placed:
+            _print(each, place, policies.currency)
     return FAILED if any(each.acts for each in found) else 0
 
 
-def _enforced(policies: PolicySet) -> PolicySet:
-    return replace(policies, ceilings=tuple(replace(each, shadow=False) for each in policies.ceilings))
-
-
-def _places(file: Path, shadows: Mapping[int, str]) -> dict[str, str]:
+def _places(file: Path, names: Mapping[int, str]) -> dict[str, str]:
     """By the name of a ceiling the line that puts it in shadow."""
     tree = documents.tree_of(documents.read(file), str(file))
-    lines = {name: documents.place_of(tree, ("ceilings", at, "shadow")).line for at, name in shadows.items()}
+    lines = {name: documents.place_of(tree, ("ceilings", at, "shadow")).line for at, name in names.items()}
     return {name: f"{file}:{line}" for name, line in lines.items()}
 
 
 def _observed(wanted: Wanted) -> dict[str, tuple[int, int]]:
     """By policy, how often breakers in shadow opened and throttled in the range, by the collector's log."""
-    start, end = (instant("", text or "").isoformat() for text in (wanted.start, wanted.end))
-    sql = _OBSERVED.format(start=start, end=end)
+    start, end = (instant("", text or "") for text in (wanted.start, wanted.end))
+    sql = observed_sql(start, end)
     try:
         with connect(wanted.collector, wanted.api_key, timeout_s=_WITHIN_S) as client:
             answer = client.post("/v1/query", json={"sql": sql, "params": [], "format": "json"})
@@ -121,7 +87,7 @@ def _observed(wanted: Wanted) -> dict[str, tuple[int, int]]:
         raise CallsError(stranger(wanted.collector)) from None
 
 
-def _print(shadow: _Shadow, currency: str) -> None:
+def _print(shadow: Shadow, place: str, currency: str) -> None:
     judged = shadow.judged
     unit = "tokens" if judged.ceiling.unit is Unit.TOKENS else currency
     say(f"\n{plain(judged.ceiling.name)}: limit {decimal_text(judged.ceiling.limit)} {unit}")
@@ -139,17 +105,17 @@ def _print(shadow: _Shadow, currency: str) -> None:
         f"{decimal_text(judged.needless.amount)} needlessly), let {judged.waited:,} wait and degraded "
         f"{judged.degraded:,}"
     )
-    for line in _advice(shadow, unit):
+    for line in _advice(shadow, place, unit):
         say(f"  {line}")
 
 
-def _advice(shadow: _Shadow, unit: str) -> Sequence[str]:
+def _advice(shadow: Shadow, place: str, unit: str) -> Sequence[str]:
     """What to do next."""
     judged = shadow.judged
-    enforce = f"to enforce it, take away `shadow: true` at {shadow.place}"
-    if not shadow.acts:
+    enforce = f"to enforce it, take away `shadow: true` at {place}"
+    if shadow.verdict is Verdict.IDLE:
         return [f"nothing would have changed: {enforce}"]
-    if judged.needless.calls:
+    if shadow.verdict is Verdict.NEEDLESS:
         above = decimal_text(judged.highest or Decimal(0))
         return [
             f"it would have stopped work that did no harm: a limit above {above} {unit} stops nothing of it,",
@@ -158,11 +124,5 @@ def _advice(shadow: _Shadow, unit: str) -> Sequence[str]:
     return [f"what it stops led to breaches: {enforce}"]
 
 
-def _document(shadow: _Shadow) -> dict[str, Any]:
-    observed = shadow.observed and {"opened": shadow.observed[0], "throttled": shadow.observed[1]}
-    return {
-        **policy_document(shadow.judged),
-        "observed": observed,
-        "would_act": shadow.acts,
-        "to_enforce": {"place": shadow.place, "remove": "shadow: true"},
-    }
+def _document(shadow: Shadow, place: str) -> dict[str, Any]:
+    return {**shadow_document(shadow), "to_enforce": {"place": place, "remove": "shadow: true"}}

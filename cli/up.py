@@ -1,4 +1,4 @@
-"""The supervisor of `switchgear up`: three children, ready together and stopped together."""
+"""The supervisor of `switchgear up`: three children or four, ready together and stopped together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from collector.keys.keyring import PREFIX
 
 from .console import fail, misuse, note, say
 from .listener import local_url
-from .serve import KEYLESS, contract_path, needs_key, notice_path, policy_path, price_path, refusal
+from .paths import chargeback_path, contract_path, notice_path, oidc_path, policy_path, price_path
+from .serve import KEYLESS, needs_key, refusal
 
 __all__ = ["Service", "run"]
 
@@ -75,22 +76,26 @@ def run(
     policy_file: Path | None,
     prices: Path | None = None,
     contracts: Path | None = None,
+    chargeback: Path | None = None,
     notices: Path | None = None,
+    oidc: Path | None = None,
     host: str,
     dashboard_host: str,
     collector_port: int,
     grpc_port: int | None,
     policies_port: int,
     dashboard_port: int,
+    cache_port: int | None = None,
     api_key: str | None,
 ) -> int:
-    """Run the three services until a signal (exit 0) or until one of them dies (exit 1).
+    """Run the three services, and with a `cache_port` the cache's, until a signal (exit 0) or until one of them dies
+    (exit 1).
 
     Where `api_key` is no root key they get one of their own, so that they can talk to each other once there are keys.
     """
     root = api_key if api_key and not api_key.startswith(PREFIX) else None
     try:
-        guarded = needs_key(data, root)
+        guarded = needs_key(data, root, oidc)
     except StoreError as problem:
         return fail(str(problem))
     for name, address in (("--host", host), ("--dashboard-host", dashboard_host)):
@@ -103,6 +108,7 @@ def run(
             "--grpc-port": grpc_port,
             "--policies-port": policies_port,
             "--dashboard-port": dashboard_port,
+            "--cache-port": cache_port,
         }
     ):
         return misuse(shared)
@@ -115,13 +121,16 @@ def run(
         policy_file=policy_path(policy_file).absolute(),
         prices=price_path(prices),
         contracts=contract_path(contracts),
+        chargeback=chargeback_path(chargeback),
         notices=notice_path(notices),
+        oidc=oidc_path(oidc),
         host=host,
         dashboard_host=dashboard_host,
         collector_port=collector_port,
         grpc_port=grpc_port,
         policies_port=policies_port,
         dashboard_port=dashboard_port,
+        cache_port=cache_port,
         keyless=root is None,
     )
     if not guarded:
@@ -145,20 +154,27 @@ def _services(
     policy_file: Path,
     prices: Path | None,
     contracts: Path | None,
+    chargeback: Path | None,
     notices: Path | None,
+    oidc: Path | None,
     host: str,
     dashboard_host: str,
     collector_port: int,
     grpc_port: int | None,
     policies_port: int,
     dashboard_port: int,
+    cache_port: int | None,
     keyless: bool,
 ) -> tuple[Service, ...]:
-    keys = ("--keyless",) if keyless else ()
+    keys = (
+        *(("--keyless",) if keyless else ()),
+        *(() if oidc is None else ("--oidc", str(oidc.absolute()))),
+    )
     book = (
         *(("--prices", str(prices.absolute())) if prices is not None else ()),
         *(("--contracts", str(contracts.absolute())) if contracts is not None else ()),
     )
+    charged = () if chargeback is None else ("--chargeback", str(chargeback.absolute()))
     told = () if notices is None else ("--notices", str(notices.absolute()))
     grpc = ("--no-grpc",) if grpc_port is None else ("--grpc-port", str(grpc_port))
     collector, policies = local_url(host, collector_port), local_url(host, policies_port)
@@ -167,7 +183,7 @@ def _services(
         Service(
             "collector",
             (
-                *("collector", "--data", str(data), *book, *keys),
+                *("collector", "--data", str(data), *book, *charged, *keys),
                 *("--host", host, "--port", str(collector_port), *grpc),
             ),
             collector if grpc_port is None else f"{collector}  (gRPC: port {grpc_port})",
@@ -191,6 +207,20 @@ def _services(
             dashboard,
             f"{dashboard}/_stcore/health",
         ),
+        *(() if cache_port is None else (_cache(data, policy_file, keys, host, cache_port),)),
+    )
+
+
+def _cache(data: Path, policy_file: Path, keys: Sequence[str], host: str, port: int) -> Service:
+    where = local_url(host, port)
+    return Service(
+        "cache",
+        (
+            *("cache", "--policy-file", str(policy_file), "--data", str(data), *keys),
+            *("--host", host, "--port", str(port)),
+        ),
+        where,
+        f"{where}/readyz",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -28,6 +29,7 @@ from .facts.feed import Feed, page
 from .facts.store import Store
 from .facts.writer import Writer
 from .ingest.intake import Intake
+from .keys import identity
 from .keys.access import Access
 from .keys.idempotency import DOCUMENTED
 from .keys.key import EVERYTHING, key_of
@@ -41,11 +43,15 @@ from .rerating.asked import Asked
 from .rerating.rerater import Rerater
 from .wire import dump, rfc3339
 
-__all__ = ["Parts", "add_routes"]
+__all__ = ["WRITES", "Parts", "add_routes", "booked"]
+
+WRITES = frozenset({("PUT", "/v1/registry"), ("POST", "/v1/audit"), ("POST", "/v1/rerate")})
+"""The writes that take an idempotency key."""
 
 MAX_WAIT_S = 60.0
 CATCH_UP_S = 1.0
 Format = Literal["json", "arrow"]
+Source = Literal["policies", "imported"]
 Scalar = str | int | float | bool | None
 T = TypeVar("T")
 
@@ -93,6 +99,7 @@ class Problem(Exception):  # noqa: N818 - it is named for the document that it b
 def add_routes(app: FastAPI, parts: Parts) -> None:
     """Put every route on `app`. Each needs a line in the guard's `RULES`, or it is not served."""
     _add_health(app, parts)
+    identity.routes(app, parts.access)
     _add_reading(app, parts)
     _add_writing(app, parts)
     _add_errors(app)
@@ -117,16 +124,16 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
 
 
-async def _booked(parts: Parts, within_s: float) -> None:
+async def booked(writer: Writer, feed: Feed, within_s: float = CATCH_UP_S) -> None:
     """Return when all is booked that was acknowledged by now, or when time is over."""
-    parts.writer.hurry()
-    await parts.feed.wait(parts.writer.acknowledged - 1, within_s)
+    writer.hurry()
+    await feed.wait(writer.acknowledged - 1, within_s)
 
 
 def _add_reading(app: FastAPI, parts: Parts) -> None:
     async def caught_up() -> None:
         """Let whoever had its spans acknowledged find them: until they are booked, or a second has passed."""
-        await _booked(parts, CATCH_UP_S)
+        await booked(parts.writer, parts.feed)
 
     @app.get("/v1/feed", tags=["facts"], response_class=Response)
     async def feed(
@@ -142,10 +149,10 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
         key = key_of(request.scope)
         await parts.feed.wait(after, wait)
         parts.access.check(key)
-        at, booked = parts.store.last_booked_at, parts.store.last_seq
+        at, last = parts.store.last_booked_at, parts.store.last_seq
         # A page of everything, cut to the key's tenants after it is known how far it reaches.
         calls = await parts.reader.run(partial(page, after=after, limit=limit), EVERYTHING)
-        reached = calls[-1]["seq"] if calls else min(max(after, booked), parts.store.last_seq)
+        reached = calls[-1]["seq"] if calls else min(max(after, last), parts.store.last_seq)
         calls = [call for call in calls if key.speaks_for(call["tenant"])]
         return _json({"calls": calls, "next": reached, "watermark": rfc3339(at) if at else None})
 
@@ -194,19 +201,38 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
         return parts.registry
 
     @app.get("/v1/registry", tags=["registry"], response_class=Response)
-    async def read_registry(request: Request) -> Response:
-        """Who owns which workload, and what is planned: as far as the key may see it."""
-        return _json(await parts.reader.run(registry().read, key_of(request.scope)))
+    async def read_registry(request: Request, source: Source | None = None) -> Response:
+        """Who owns which workload since when, and what is planned: as far as the key may see it.
+
+        Of one `source` it is a document that can be put back; else what counts of both, with the source of each line.
+        """
+        found = await parts.reader.run(partial(registry().read, source=source), key_of(request.scope))
+        return _json(found, {} if source is None else {"ETag": _tag(found)})
 
     @app.put("/v1/registry", tags=["registry"], response_class=Response, dependencies=DOCUMENTED)
     async def replace_registry(document: dict[str, Any], request: Request) -> Response:
-        """Put this in place of everything that was registered."""
-        book = registry()
+        """Put this in place of everything that its source said: `policies`, if it names none, or `imported`.
+
+        With `If-Match` only if that is still what the answer with this `ETag` held.
+        """
+        book, key, source = registry(), key_of(request.scope), document.get("source", "policies")
+        if source == "imported" and not key.allows("finance"):
+            raise Problem(403, "what is imported takes a key with the scope finance for every tenant")
+        known = request.headers.get("if-match")
+
+        def put(con: duckdb.DuckDBPyConnection) -> None:
+            if known is not None and known != _tag(book.read(con, str(source))):
+                raise Problem(
+                    412, "somebody else has changed the registry meanwhile; read it and write it again"
+                )
+            book.replace(con, document)
+
         try:
-            await in_transaction(lambda con: book.replace(con, document))
+            await in_transaction(put)
         except ValueError as unfit:
             raise Problem(422, str(unfit)) from unfit
-        return _json(await parts.reader.run(book.read, key_of(request.scope)))
+        found = await parts.reader.run(partial(book.read, source=source), key)
+        return _json(found, {"ETag": _tag(found)})
 
     @app.post("/v1/audit", tags=["audit"], response_class=Response, dependencies=DOCUMENTED)
     async def audit(batch: Transitions) -> Response:
@@ -226,7 +252,7 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/rerate", tags=["prices"], response_class=Response, dependencies=DOCUMENTED)
     async def rerate(asked: Asked, request: Request) -> Response:
         """What calls would cost by the price book that is loaded; with `write`, as adjustments of them."""
-        await _booked(parts, CATCH_UP_S)
+        await booked(parts.writer, parts.feed)
         return _json(await asyncio.to_thread(parts.rerater.rerate, asked, key_of(request.scope), parts.now()))
 
     @app.get("/v1/rerate", tags=["prices"], response_class=Response)
@@ -237,7 +263,7 @@ def _add_writing(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/backups", tags=["backup"], response_class=Response)
     async def backup() -> Response:
         """Copy what is booked, and the keys, into a new folder beside the data; taking spans goes on meanwhile."""
-        await _booked(parts, MAX_WAIT_S)
+        await booked(parts.writer, parts.feed, MAX_WAIT_S)
         now = parts.now()
         folder = parts.data / "backups" / f"{now:%Y%m%dT%H%M%S.%fZ}"
         manifest = await asyncio.to_thread(take, parts.store, parts.data, folder, now)
@@ -295,8 +321,13 @@ def _add_errors(app: FastAPI) -> None:
         return answer
 
 
-def _json(document: Mapping[str, Any]) -> Response:
-    return Response(dump(document), media_type="application/json")
+def _json(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(dump(document), media_type="application/json", headers=headers)
+
+
+def _tag(document: Mapping[str, Any]) -> str:
+    """The entity tag of an answer: another for other content."""
+    return f'"{sha256(dump(document)).hexdigest()}"'
 
 
 def _problem(status: int, detail: str, retry_after_s: int | None = None) -> Response:

@@ -116,6 +116,8 @@ async def deny(send: Send, denied: DeniedError) -> None:
     headers = []
     if denied.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="switchgear"'))
+    if denied.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
     if denied.allow:
         headers.append((b"allow", ", ".join(denied.allow).encode()))
     body = problem(denied.status, HTTPStatus(denied.status).phrase, str(denied))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from switchgear import attributes
+from switchgear.cache.model import Outcome as CacheOutcome
 from switchgear.outcome import Outcome
 
 from . import dialects
@@ -37,15 +38,18 @@ _HTTP_STATUS = "http.response.status_code"
 _ERROR_TYPE = "error.type"
 _HTTP_ERROR = re.compile("[4-9][0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOTHING = Decimal(0)
 _OURS = (
     *(attributes.TENANT, attributes.WORKLOAD, attributes.TASK_ID, attributes.TASK_PARENT_ID),
     *(attributes.TASK_ROOT_ID, attributes.TASK_OUTCOME, attributes.TIER, attributes.USER),
-    *(attributes.ATTEMPT, attributes.LEASE_ID, attributes.CUT),
+    *(attributes.ATTEMPT, attributes.LEASE_ID, attributes.CUT, attributes.CACHE),
     *(attributes.COST_AMOUNT, attributes.COST_CURRENCY, attributes.COST_SKU),
 )
 # Spans that asked no model: they may state what they cost.
 _ASKED_NO_MODEL = frozenset({"no_dialect", "wrong_kind"})
 _OUTCOMES = frozenset(Outcome)
+_CACHE_OUTCOMES = frozenset(CacheOutcome)
+_SERVED = frozenset(each for each in CacheOutcome if each.served)
 
 WANTED = Wanted(
     names=dialects.ATTRIBUTES.union(_OURS, (_RESENDS, _HTTP_STATUS, _ERROR_TYPE)),
@@ -79,16 +83,25 @@ class Price(NamedTuple):
     price_version: str | None
     list_cost: Decimal | None = None
     contract: str | None = None
+    saved: Decimal | None = None
+    """Of an answer that was served: what it would have cost."""
 
 
 def price_of(call: Call, price: PriceCall) -> Price:
-    """The state of `call`, its cost, and the price book that said so. Unknown is never zero."""
+    """The state of `call`, its cost, and the price book that said so. Unknown is never zero.
+
+    Of an answer that was served the state says what is known of `saved`: nothing was bought, so that its cost is zero.
+    """
     if call.stated is not None:
         return Price(State.COMPLETE, call.stated.amount, call.stated.currency, STATED)
     if call.usage is None:
-        return Price(State.INCOMPLETE, None, None, None)
+        return Price(State.INCOMPLETE, _NOTHING if call.kind is Kind.SERVED else None, None, None)
     quote = price(call.provider, call.model, call.usage, call.started_at, call.service_tier, call.tenant)
     state = _state(call, quote)
+    if call.kind is Kind.SERVED:
+        return Price(
+            state, _NOTHING, quote.currency, quote.version, contract=quote.contract, saved=quote.cost
+        )
     return Price(state, quote.cost, quote.currency, quote.version, quote.list_cost, quote.contract)
 
 
@@ -127,6 +140,10 @@ def _request(span: Span, dialect: Dialect) -> Call | NotBilled:
             return _none(span, dialect, "failed", f"{failure}, and no usage: the request failed, unbilled")
         if model is None and answer is None:
             return _none(span, dialect, "no_model", "names no model, no usage and no response id")
+    lease = _name(span, attributes.LEASE_ID)
+    cache = _cache(span)
+    # An answer out of the cache draws no hold: where there is one, the call was made.
+    served = cache in _SERVED and lease is None
     return Call(
         *_circumstances(span),
         provider=_short(fields.text(dialect.provider)),
@@ -138,10 +155,20 @@ def _request(span: Span, dialect: Dialect) -> Call | NotBilled:
         attempts=_attempts(span),
         dialect=dialect.name,
         scope=_scope(span.scope_name, span.scope_version),
-        lease_id=_name(span, attributes.LEASE_ID),
+        lease_id=lease,
         service_tier=reading.service_tier(dialect, fields),
-        flags=_flags(span, consistent=counts is None or counts.consistent),
+        flags=_flags(
+            span, consistent=(counts is None or counts.consistent) and (served or cache not in _SERVED)
+        ),
+        kind=Kind.SERVED if served else Kind.LLM,
+        cache=cache,
     )
+
+
+def _cache(span: Span) -> str | None:
+    """What a cache of answers made of it; None for what is none of the outcomes: it is a call like any other then."""
+    value = span.attributes.get(attributes.CACHE)
+    return value if isinstance(value, str) and value in _CACHE_OUTCOMES else None
 
 
 def _purchase(span: Span, dialect: Dialect | None) -> Call:

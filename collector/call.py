@@ -1,6 +1,7 @@
 """Call: one billable request to a model, as it is booked; and the reason where a span is none.
 
-What tells how a task ended comes the same way, as a call of kind `task` that is never booked as one.
+What tells how a task ended, or of an answer that a cache served, comes the same way, as a call of kind `task` or
+`served`, which is never billed as one.
 """
 
 from __future__ import annotations
@@ -85,6 +86,8 @@ class Kind(StrEnum):
     """A request to a model, priced by the price book."""
     COST = "cost"
     """Anything else, such as a search: it costs what its span states."""
+    SERVED = "served"
+    """Nothing: the answer was kept from an earlier call, and no model was asked. It stands in no count of calls."""
     TASK = "task"
     """Nothing: it tells how a task ended, and stands in no count of calls."""
 
@@ -97,7 +100,8 @@ class Flag(StrEnum):
     DUPLICATE_KEYS = "duplicate_keys"
     """Its span names an attribute twice: the last one counts."""
     INCONSISTENT = "inconsistent"
-    """Its counts contradict each other; `reading.counts` says which are believed."""
+    """What it says contradicts itself: its counts (`reading.counts` says which are believed), or that it is an answer
+    out of a cache and was paid for: then it was paid for."""
     TRUNCATED = "truncated"
     """An attribute that is read was longer than what is kept of it."""
 
@@ -173,6 +177,10 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
     fact: int | None = None
     """The number in the journal of the fact that told of it; None for what is not on disk."""
     marks: Marks = Marks.NOTHING
+    cache: str | None = None
+    """What a cache of answers made of it, where one was asked: a value of `switchgear.cache.model.Outcome`."""
+    saved: Decimal | None = None
+    """Of kind `served`, and of no other: what it would have cost. None: not known."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Call) and _said(self) == _said(other)
@@ -197,7 +205,7 @@ class Call(Struct, frozen=True, eq=False, gc=False, array_like=True, tag=True):
 
 
 _NOT_SAID = frozenset(
-    {"state", "cost", "currency", "price_version", "list_cost", "contract", "fact", "marks"}
+    {"state", "cost", "currency", "price_version", "list_cost", "contract", "fact", "marks", "saved"}
 )
 _said = attrgetter(*(name for name in Call.__struct_fields__ if name not in _NOT_SAID))
 

@@ -8,7 +8,7 @@ from .ingest.answers import Refusal
 from .ingest.lane import PATHS, Lane, refuse
 from .keys.access import Access
 from .keys.key import OWNER, with_key
-from .keys.rules import OPEN, Everywhere, Rules
+from .keys.rules import ANY_KEY, OPEN, Everywhere, Rules
 
 __all__ = ["RULES", "Guard"]
 
@@ -21,6 +21,7 @@ RULES = Rules(
         "GET /readyz": OPEN,
         "GET /openapi.json": OPEN,
         "GET /metrics": (Everywhere("read"), Everywhere("operate")),
+        "GET /v1/identity": ANY_KEY,
         # Metrics and logs are refused, by the lane and in the words of OTLP.
         "POST /v1/traces": ("ingest",),
         "POST /v1/metrics": ("ingest",),
@@ -55,7 +56,7 @@ class Guard:
             return
         path = scope["path"]
         try:
-            key = self.access.admit(scope["method"], path, header(scope, b"authorization"))
+            key = await self.access.admitted(scope["method"], path, header(scope, b"authorization"))
         except DeniedError as denied:
             if path in PATHS:
                 answer = Refusal(denied.status, str(denied))

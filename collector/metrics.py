@@ -28,6 +28,10 @@ _COUNTERS: Mapping[str, tuple[str, str | None]] = {
     "unpriced_calls": ("Calls whose model has no price.", None),
     "quarantined_calls": ("Calls kept aside and not billed: their time cannot be right.", None),
     "task_ends": ("Spans that told how a task ended, those that were sent again among them.", None),
+    "served_answers": (
+        "Answers that a cache of the SDK gave in place of calls, when they were written.",
+        None,
+    ),
     "settled_only_calls": ("Calls that only a settlement told of when they were booked.", None),
     "incomplete_calls": ("Calls whose usage is not, or not wholly, known.", None),
 }

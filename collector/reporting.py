@@ -22,10 +22,10 @@ class Report(Protocol):
 
 
 class Registry(Protocol):
-    """Who owns what: the whole document is replaced or read. Runs inside the caller's transaction."""
+    """Who owns what: all that one source says is replaced or read. Runs inside the caller's transaction."""
 
     def replace(self, con: duckdb.DuckDBPyConnection, document: Mapping[str, Any]) -> None:
-        """Put `document` in place of what is there. Raises ValueError that lists what is unfit."""
+        """Put `document` in place of what its source said. Raises ValueError that lists what is unfit."""
 
-    def read(self, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-        """The document as it was stored."""
+    def read(self, con: duckdb.DuckDBPyConnection, source: str | None = None) -> dict[str, Any]:
+        """The document of one source as it was stored, or what counts of all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,11 +12,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from .api import Parts, add_routes
+from .api import WRITES, Parts, add_routes, booked
 from .asgi import PROBLEMS
 from .erasing.erasure import Eraser
 from .erasing.horizon import Horizon
 from .erasing.retention import Retention, Sweep
+from .extension import Extension, Facts
 from .facts.booker import Booker
 from .facts.feed import Feed
 from .facts.journal import Journal
@@ -36,6 +37,7 @@ from .ingest.room import Room
 from .keys.access import Access
 from .keys.idempotency import Idempotent
 from .keys.keyring import FILE_NAME, Keyring
+from .keys.tokens import Tokens
 from .metrics import Metrics
 from .otlp import JSON, PROTOBUF
 from .pricing import PriceCall
@@ -56,10 +58,12 @@ def create_app(
     price_calls: PriceCalls | None = None,
     reports: Mapping[str, Report] | None = None,
     registry: Registry | None = None,
+    extensions: Sequence[Extension] = (),
     limits: Limits | None = None,
     retention: Retention | None = None,
     api_key: str | None = None,
     keyless: bool = False,
+    tokens: Tokens | None = None,
     grpc: Endpoint | None = None,
     workers: Workers | None = None,
     billers: int = 0,
@@ -69,12 +73,15 @@ def create_app(
 
     The store is opened here and closed with the application's lifespan, after everything that was taken in has been
     written. Without `retention` everything is kept. `api_key` may do everything; the other keys are in `data`. With
-    `keyless` nobody needs one until there is one. `grpc` is where it takes OTLP over gRPC too; None is nowhere.
+    `keyless` nobody needs one until there is one. `tokens` are those of an issuer, taken beside keys. `grpc` is where
+    it takes OTLP over gRPC too; None is nowhere.
     `price_calls` prices many calls at once as `price` does each, for a rerate; None asks for each by itself.
+    `extensions` are further routes.
     `workers` are processes for queries that several applications share; whoever made them closes them. `billers` is
     how many processes read and bill what comes in; with 0 that is done in this one.
     """
-    access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
+    rules = RULES.with_those_of(*(each.rules for each in extensions))
+    access = Access(rules, Keyring(data / FILE_NAME), root=api_key, keyless=keyless, tokens=tokens)
     store = Store(data)
     metrics = Metrics()
     feed = Feed(store)
@@ -157,12 +164,14 @@ def create_app(
             registry=registry,
         ),
     )
-    _document_traces(api)
-    return Guard(
-        access,
-        lane,
-        Idempotent(api, {("PUT", "/v1/registry"), ("POST", "/v1/audit"), ("POST", "/v1/rerate")}),
+    facts = Facts(
+        *(data, now, store, reader, partial(booked, writer, feed)),
+        behind=lambda: max(0, writer.acknowledged - store.last_seq),
     )
+    for each in extensions:
+        api.include_router(each.router(facts))
+    _document_traces(api)
+    return Guard(access, lane, Idempotent(api, WRITES.union(*(each.idempotent for each in extensions))))
 
 
 def _remember(admission: Admission, store: Store, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -12,9 +12,22 @@ import polars as pl
 import pyarrow as pa
 import streamlit as st
 
-from analytics.rendering import plain_cell
+from analytics.reviews.tables import plain_cell
+from collector.overflow import OVERFLOW
 
-__all__ = ["NAMES", "columns", "csv_bytes", "download", "frame", "height"]
+__all__ = [
+    "BASES",
+    "NAMES",
+    "amounts",
+    "columns",
+    "csv_bytes",
+    "download",
+    "frame",
+    "heading",
+    "height",
+    "named",
+    "show",
+]
 
 # What stands for a missing name. A word in brackets is no name that anyone chose.
 NAMES: Mapping[str, str] = {
@@ -28,6 +41,16 @@ NAMES: Mapping[str, str] = {
     "provider": "(no provider)",
     "model": "(no model)",
 }
+# What an amount rests on, and what that means: said wherever cost stands.
+BASES: Mapping[str, str] = {
+    "estimated": "usage that agents reported, at list or contract prices; no invoice has confirmed it yet",
+    "reported": "as the provider or the agent states it, not computed here",
+    "reconciled": "matched with the provider's invoice",
+    "closed": "of a closed period: it never changes; what comes later is a correction",
+}
+_CENT = Decimal("0.01")
+_FORMATS = {"USD": "dollar", "EUR": "euro"}
+_OVER_CAP = "(names over the cap)"
 _TALLEST = 12
 _TITLES = {
     "calls": "Calls",
@@ -84,9 +107,74 @@ def columns(names: Sequence[str], currency: str, titles: Mapping[str, str] | Non
     return config
 
 
-def height(table: pa.Table) -> int | Literal["content"]:
+def show(
+    table: pa.Table,
+    *,
+    name: str,
+    title: str,
+    aside: str = "",
+    basis: str | None = None,
+    drawn: pl.DataFrame | None = None,
+    config: Mapping[str, Any] | None = None,
+    order: Sequence[str] | None = None,
+    select: bool = False,
+    totals: int = 0,
+) -> int | None:
+    """A heading, the table as CSV with every digit, and its grid; the place of the row that was chosen.
+
+    `title` and `aside` are text of ours. `name` names the file and is unique on the page. `drawn` is what the grid
+    shows where that is not the table itself; its rows are the table's, in their order, after as many `totals`.
+    """
+    heading(title, aside, basis=basis, table=table, name=name)
+    shown = drawn if drawn is not None else pl.DataFrame(table)
+    options: dict[str, Any] = {
+        "column_config": dict(config or {}),
+        "column_order": order,
+        "hide_index": True,
+        "height": height(table.num_rows + totals),
+        "placeholder": "—",
+        "alt": title,
+    }
+    if not select:
+        st.dataframe(shown, **options, key=f"grid-{name}")
+        return None
+    # A new step takes a new key: the selection that led here would lead here again.
+    key = f"grid-{name}-{st.session_state.get('steps', 0)}"
+    event = st.dataframe(shown, **options, key=key, on_select="rerun", selection_mode="single-row")
+    chosen = [row - totals for row in event["selection"]["rows"]]
+    return chosen[0] if chosen and 0 <= chosen[0] < table.num_rows else None
+
+
+def heading(
+    title: str,
+    aside: str = "",
+    *,
+    basis: str | None = None,
+    table: pa.Table | None = None,
+    name: str = "",
+) -> None:
+    """A section's heading, with what its amounts rest on, and its table as CSV where it has one."""
+    mark = f'<span class="sg-basis" title="{BASES[basis]}">{basis}</span>' if basis else ""
+    line = f'<div class="sg sg-h">{title} {mark}<small>{aside}</small></div>'
+    if table is None:
+        st.html(line)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.html(line)
+        download(table, name)
+
+
+def amounts(currency: str, values: Iterable[Decimal | None]) -> str:
+    """The format of a column of amounts: in cents where none is smaller, else with the digits of a small one."""
+    known = [abs(value) for value in values if value]
+    if currency in _FORMATS and (not known or min(known) >= _CENT):
+        return _FORMATS[currency]
+    return "%.4f" if not known or min(known) >= _CENT / 100 else "%.6f"
+
+
+def height(rows: int) -> int | Literal["content"]:
     """As tall as its rows, up to a dozen; then it scrolls."""
-    return "content" if table.num_rows <= _TALLEST else 36 * (_TALLEST + 1)
+    return "content" if rows <= _TALLEST else 36 * (_TALLEST + 1)
 
 
 def csv_bytes(table: pa.Table) -> bytes:
@@ -114,8 +202,15 @@ def download(table: pa.Table, name: str) -> None:
     )
 
 
+def named(kind: str, name: str | None) -> str:
+    """A name as it is shown: words in brackets stand for none, and for what was over a cap on names."""
+    if name == OVERFLOW:
+        return _OVER_CAP
+    return name or NAMES[kind]
+
+
 def _name(row: Mapping[str, Any], name: str) -> str:
-    return NAMES[name] if row[name] is None else str(row[name])
+    return named(name, row[name])
 
 
 def _tokens(row: Mapping[str, Any]) -> dict[str, int]:

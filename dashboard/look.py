@@ -20,6 +20,8 @@ __all__ = [
     "Palette",
     "State",
     "ago",
+    "attribute",
+    "change",
     "clock",
     "count",
     "dark",
@@ -32,6 +34,7 @@ __all__ = [
     "span",
     "text",
     "tidy",
+    "words",
 ]
 
 _NAME_LENGTH = 60
@@ -48,7 +51,7 @@ class State:
     rank: int
 
 
-# Hues that stay apart for colour-blind readers: vermilion, amber, violet, blue, grey.
+# Hues that stay apart for colour-blind readers (tests/dashboard/test_palette.py): crimson, amber, violet, blue, grey.
 STATES: Mapping[str, State] = {
     "open": State("open", "■", "hot", 0),
     "forced_open": State("forced open", "■", "hot", 0),
@@ -88,9 +91,9 @@ light = Palette(
     calm="#2f6296",
     warm="#96600a",
     trial="#7048a8",
-    hot="#b8391a",
-    off="#6a7583",
-    series=("#2f6296", "#9a6a10", "#2f7d74", "#7550a8", "#ad4f2c", "#5c7728", "#99496e", "#5a6f86"),
+    hot="#aa1345",
+    off="#616c7a",
+    series=("#2f6296", "#99496e", "#5c7728", "#7550a8", "#ad4f2c", "#2f7d74", "#9a6a10", "#5a6f86"),
     rest="#b6bec8",
 )
 dark = Palette(
@@ -103,9 +106,9 @@ dark = Palette(
     calm="#6ea0d6",
     warm="#e2ab4f",
     trial="#b394e0",
-    hot="#f2825c",
+    hot="#f76e85",
     off="#8f9baa",
-    series=("#6ea0d6", "#e2ab4f", "#63b9ae", "#b394e0", "#e58a68", "#9cbb62", "#d486ac", "#8ea3ba"),
+    series=("#6ea0d6", "#d486ac", "#9cbb62", "#b394e0", "#e58a68", "#63b9ae", "#e2ab4f", "#8ea3ba"),
     rest="#4a5563",
 )
 
@@ -115,6 +118,17 @@ def text(name: object) -> str:
     return html.escape(tidy(str(name)), quote=True)
 
 
+def words(said: object, most: int = 400) -> str:
+    """What a service says, for HTML: inert, on one line, longer than a name may be."""
+    line = _printable(" ".join(str(said).split()))
+    return html.escape(line if len(line) <= most else f"{line[: most - 1]}…", quote=True)
+
+
+def attribute(value: str) -> str:
+    """Foreign text as an attribute's value, whole."""
+    return html.escape(value, quote=True)
+
+
 def label(name: object) -> str:
     """Foreign text for a widget's label, which is markdown: every mark is escaped, so it reads as it is."""
     return "".join(f"\\{mark}" if mark in string.punctuation else mark for mark in tidy(str(name)))
@@ -122,11 +136,15 @@ def label(name: object) -> str:
 
 def tidy(name: str) -> str:
     """The name on one line without what a terminal or a text direction would obey, shortened in the middle."""
-    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+    line = _printable(name)
     if len(line) <= _NAME_LENGTH:
         return line
     head, tail = _NAME_LENGTH * 2 // 3, _NAME_LENGTH // 3 - 1
     return f"{line[:head]}…{line[-tail:]}"
+
+
+def _printable(line: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def money(amount: Decimal | None, currency: str | None = "USD") -> str:
@@ -159,6 +177,19 @@ def percent(part: Decimal | None, whole: Decimal | None) -> str:
         return "—"
     share = 100 * (part or Decimal(0)) / whole
     return "under 0.1 %" if 0 < share < Decimal("0.05") else f"{share:,.1f} %"
+
+
+def change(now: Decimal | int | None, before: Decimal | int | None) -> str:
+    """What became of an amount since the range before, in words: +12.4 %. More is never shown as good."""
+    if now is None or before is None:
+        return "not known for both ranges"
+    if not before:
+        return "nothing in the range before" if now else "nothing, as before"
+    share = 100 * (Decimal(now) - before) / before
+    if share >= 1000:
+        return "more than ten times the range before"
+    sign = "+" if share > 0 else "\N{MINUS SIGN}" if share < 0 else ""
+    return f"{sign}{abs(share):,.1f} % on the range before"
 
 
 def span(seconds: float) -> str:

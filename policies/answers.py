@@ -18,6 +18,7 @@ from switchgear.decision import Decision
 
 from .accounts import Account
 from .bodies import ScopeQuery, read_query
+from .caching.rules import suffix_of
 from .engine import Engine
 from .judge import Verdict, tag_of
 from .model import Overrun, PolicySet, Who
@@ -45,6 +46,9 @@ class Asked:
 
     query: ScopeQuery
     who: Who
+    cache: bytes = b"null"
+    """What the policy set says of the scope's answers, as JSON, and what its tag ends with for that."""
+    suffix: str = ""
     tag: str = ""
     at: float = 0.0
     start: Message = field(default_factory=dict)
@@ -68,13 +72,15 @@ class Answers:
     def asked(self, query: bytes) -> Asked:
         """The scope that a query string names. Raises BadBodyError."""
         if self._policies is not self._engine.policies:
-            # A workload's tier and owner are the policy set's to say.
+            # A workload's tier and owner, and the terms of its answers, are the policy set's to say.
             self._policies = self._engine.policies
             self._asked.clear()
         asked = self._asked.get(query)
         if asked is None:
             read = read_query(query)
-            asked = Asked(read, read.who(self._policies))
+            caching = self._policies.caching.of(read.tenant, read.workload)
+            cache = orjson.dumps(None if caching is None else caching.document)
+            asked = Asked(read, read.who(self._policies), cache, suffix_of([caching]))
             if len(self._asked) >= _MOST_KEPT:
                 self._asked.clear()
             self._asked[query] = asked
@@ -88,13 +94,13 @@ class Answers:
         share = self._engine.queue.share(asked.who, now)
         if told is asked.told and verdict.wrap_up == asked.wraps_up and share == asked.share:
             return
-        version = self._engine.version
-        if told.tag != asked.tag or version != asked.version:
+        version, tag = self._engine.version, told.tag + asked.suffix
+        if tag != asked.tag or version != asked.version:
             decision = self._engine.retold(asked.who, told.decision, wrap_up=verdict.wrap_up)
-            asked.id, asked.tag, asked.version = decision.id, told.tag, version
+            asked.id, asked.tag, asked.version = decision.id, tag, version
         asked.told, asked.wraps_up, asked.share = told, verdict.wrap_up, share
-        body = b'{"id":"%b",%b,"share":%b,"wrap_up":%b}' % (
-            asked.id.encode(), told.text, orjson.dumps(share), b"true" if verdict.wrap_up else b"false",
+        body = b'{"id":"%b",%b,"share":%b,"wrap_up":%b,"cache":%b}' % (
+            asked.id.encode(), told.text, orjson.dumps(share), b"true" if verdict.wrap_up else b"false", asked.cache,
         )  # fmt: skip
         headers = [
             (b"content-type", b"application/json"),
@@ -123,7 +129,7 @@ class Answers:
             return told
         decision = self._engine.judge.told(verdict, self._engine.version, now)
         wire = decision.to_wire()
-        del wire["id"], wire["share"], wire["wrap_up"]
+        del wire["id"], wire["share"], wire["wrap_up"], wire["cache"]
         told = _Told(decision, orjson.dumps(wire)[1:-1], tag_of([verdict]), now)
         if len(self._told) >= _MOST_KEPT:
             self._told.clear()

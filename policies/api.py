@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
@@ -17,17 +17,17 @@ from collector.keys.key import Key, key_of
 from switchgear.tier import Tier
 
 from . import metrics
-from .access import reaches, signed
+from .access import concerns, reaches, sees, signed
 from .accounts import Account
 from .breaker import State
 from .capacity import Backlog, LaneKey
 from .ladder import stand
 from .runtime import Runtime
-from .wire import ForceBody, budget
+from .wire import ForceBody, budget, held_by_workload
 
 __all__ = ["routes"]
 
-_TASKS_SHOWN = 200
+_TASKS_SHOWN, _TRANSITIONS_SHOWN = 200, 200
 _FORCED = {"open": State.FORCED_OPEN, "disable": State.DISABLED, "restore": None}
 
 
@@ -40,10 +40,12 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
         return JSONResponse({"at": datetime.now(UTC).isoformat(), "budgets": shown})
 
     @app.get("/v1/breakers", summary="Breakers and their last transitions, newest first")
-    async def breakers(request: Request) -> JSONResponse:
-        key = key_of(request.scope)
-        seen = [line for line in runtime.log.recent if reaches(key, line["scope"].get("tenant"))]
-        return JSONResponse({"breakers": _budgets(runtime, key), "transitions": seen[::-1]})
+    async def breakers(
+        request: Request, last: Annotated[int, Query(ge=0, le=_TRANSITIONS_SHOWN)] = _TRANSITIONS_SHOWN
+    ) -> JSONResponse:
+        key, policies = key_of(request.scope), runtime.engine.policies
+        seen = [line for line in runtime.log.recent if concerns(key, policies, line["scope"])]
+        return JSONResponse({"breakers": _budgets(runtime, key), "transitions": seen[::-1][:last]})
 
     @app.post("/v1/breakers", summary="Force breakers open, disable or restore them", dependencies=DOCUMENTED)
     async def force(request: Request, body: ForceBody) -> JSONResponse:
@@ -55,28 +57,21 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
         runtime.force(chosen, _FORCED[body.do], signed(body.by, key), body.reason, body.for_s)
         return JSONResponse({"ceilings": len(chosen)})
 
+    @app.get("/v1/grants", summary="What is held for calls that were granted and have not ended, by workload")
+    async def grants(request: Request) -> JSONResponse:
+        key, engine, now = key_of(request.scope), runtime.engine, runtime.clock()
+        seen = (
+            grant
+            for grant in engine.book.grants()
+            if grant.left
+            and concerns(key, engine.policies, {"tenant": grant.who.tenant, "workload": grant.who.workload})
+        )
+        at, currency = datetime.fromtimestamp(now, UTC), engine.policies.currency
+        return JSONResponse({"at": at.isoformat(), "currency": currency, "grants": held_by_workload(seen)})
+
     @app.get("/v1/shares", summary="Provider capacity: used in the last minute, and who waits for it")
     async def shares(request: Request) -> JSONResponse:
         return JSONResponse({"providers": _shares(runtime, key_of(request.scope))})
-
-    @app.get(
-        "/v1/policies", summary="The policy file in force, and why the last change was refused if it was"
-    )
-    async def policies(request: Request) -> JSONResponse:
-        key = key_of(request.scope)
-        # The error names what the file says, of whichever tenant.
-        error = runtime.file_error and (
-            runtime.file_error if key.all_tenants else "the last change was refused"
-        )
-        return JSONResponse(
-            {
-                "file": runtime.policy_file.name,
-                "version": runtime.engine.policies.version,
-                "loaded_at": datetime.fromtimestamp(runtime.loaded_at, UTC).isoformat(),
-                "error": error,
-                "ceilings": _ceilings(runtime, key),
-            }
-        )
 
     @app.get("/healthz", summary="The process is alive")
     @app.get("/readyz", summary="Policies are loaded")
@@ -111,7 +106,7 @@ def _budgets(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
         forced = engine.accounts.forced.get(account.ceiling.name)
         return budget(account, stand(account, now), engine.policies, forced.until if forced else None, now)
 
-    seen = [account for account in engine.accounts if reaches(key, account.tenant)]
+    seen = [account for account in engine.accounts if concerns(key, engine.policies, account.scope())]
     windows = [shown(account) for account in seen if account.task is None]
     tasks = [account for account in seen if account.task is not None]
     tasks.sort(key=lambda account: account.total.spent(now) + account.meter.held, reverse=True)
@@ -128,7 +123,7 @@ def _shares(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
     for lane_key in sorted(dict(engine.queue.lanes) | waiting, key=str):
         lane, here = engine.queue.lanes.opened(lane_key), waiting[lane_key]
         use = lane.use(now, here, engine.policies.weight)
-        queue = {(waits.tenant, waits.tier): waits.calls for waits in here if key.speaks_for(waits.tenant)}
+        queue = {(waits.tenant, waits.tier): waits.calls for waits in here if sees(key, waits.tenant)}
         shares.append(
             {
                 "provider": lane_key.provider,
@@ -138,8 +133,8 @@ def _shares(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
                 "tokens_per_minute": use.capacity.tokens_per_minute,
                 "learned_requests_per_minute": use.requests_limit,
                 "learned_tokens_per_minute": use.tokens_limit,
-                "used_requests": use.requests if key.all_tenants else None,
-                "used_tokens": use.tokens if key.all_tenants else None,
+                "used_requests": use.requests if sees(key, None) else None,
+                "used_tokens": use.tokens if sees(key, None) else None,
                 "queued": {tier.value: sum(n for (_, t), n in queue.items() if t is tier) for tier in Tier},
                 "queued_by_tenant": {
                     tenant: sum(n for (t, _), n in queue.items() if t == tenant)
@@ -157,8 +152,9 @@ def _shares(runtime: Runtime, key: Key) -> list[dict[str, Any]]:
                         "queue": queue.get((share.tenant, share.tier), 0),
                     }
                     for share in use.shares
-                    if key.speaks_for(share.tenant)
+                    if sees(key, share.tenant)
                 ],
+                "throttled": use.throttles if sees(key, None) else None,
                 "throttled_until": datetime.fromtimestamp(use.paused_until, UTC).isoformat()
                 if use.paused_until > now
                 else None,

@@ -372,6 +372,9 @@ class Engine:
         return decision if share is None else replace(decision, share=share)
 
     def _remembered(self, who: Who, decision: Decision) -> Decision:
+        caching = self.policies.caching.of(who.tenant, who.workload)
+        if caching is not None:
+            decision = replace(decision, cache=caching.document)
         self._decided[decision.id] = (who, decision)
         if len(self._decided) > _REMEMBERED:
             self._decided.popitem(last=False)

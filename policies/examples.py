@@ -42,6 +42,7 @@ _ALLOWED = {
     "fail": "open",
     "wrap_up": False,
     "overrun": "extend",
+    "cache": None,
 }
 _GRANTED = {
     **_ALLOWED,
@@ -117,6 +118,17 @@ _OVERRIDE = {
     "reason": "month-end close",
 }
 _HEALTHY = {"status": "ok", "policies": "c6ff276546a7"}
+_FILE = """\
+version: 1
+tenants:
+  acme:
+    workloads:
+      summarize-sales: {owner: sales-data, cost_centre: CC-100, tier: interactive}
+capacity:
+  - {provider: openai, requests_per_minute: 600, tokens_per_minute: 2000000}
+ceilings:
+  - {name: acme-hour, scope: {tenant: acme}, limit: 5 USD, window: 1h}
+"""
 _METRICS = """\
 # TYPE switchgear_ceiling_spent gauge
 switchgear_ceiling_spent{ceiling="acme-hour"} 0.01365
@@ -159,6 +171,25 @@ EXAMPLES: dict[str, Example] = {
             "task_id": "t-4711",
             "wait": 5,
         },
+    ),
+    "GET /v1/grants": Example(
+        {
+            "at": _NOW,
+            "currency": "USD",
+            "grants": [
+                {
+                    "tenant": "acme",
+                    "workload": "summarize-sales",
+                    "owner": "sales-data",
+                    "tier": "interactive",
+                    "grants": 1,
+                    "calls": 1,
+                    "held": "0.02304",
+                    "held_tokens": 6800,
+                    "expires_at": "2026-12-01T10:05:00+00:00",
+                }
+            ],
+        }
     ),
     "POST /v1/grants/{id}:extend": Example(
         {"lease": "call-0001:1", "held": True}, {"max_output_tokens": 1600}, {"id": "call-0001"}
@@ -229,6 +260,7 @@ EXAMPLES: dict[str, Example] = {
                             "queue": 0,
                         }
                     ],
+                    "throttled": 1,
                     "throttled_until": "2026-12-01T10:00:02+00:00",
                 }
             ]
@@ -251,6 +283,7 @@ EXAMPLES: dict[str, Example] = {
                 {**_HOUR, "reason": _WITHIN, "restricts": False},
                 {**_TASK, "reason": _WITHIN, "restricts": True},
             ],
+            "cache": None,
         },
         parameters=_SCOPE,
     ),
@@ -290,7 +323,8 @@ EXAMPLES: dict[str, Example] = {
                     "hash": "b3ef00005fde3019df4cc8d62bb2f50807a0a198374fbbc8fa40eb0f831c0970",
                 }
             ],
-        }
+        },
+        parameters={"last": 50},
     ),
     "POST /v1/overrides": Example(
         _OVERRIDE,
@@ -311,7 +345,44 @@ EXAMPLES: dict[str, Example] = {
             "version": "c6ff276546a7",
             "loaded_at": _NOW,
             "error": None,
+            "refused_at": None,
             "ceilings": ["acme-hour"],
+            "document": {
+                "version": 1,
+                "currency": "USD",
+                "unpriced_rate": "60 USD",
+                "tenants": {
+                    "acme": {
+                        "workloads": {
+                            "summarize-sales": {
+                                "owner": "sales-data",
+                                "cost_centre": "CC-100",
+                                "tier": "interactive",
+                            }
+                        }
+                    }
+                },
+                "capacity": [
+                    {"provider": "openai", "requests_per_minute": 600, "tokens_per_minute": 2000000}
+                ],
+                "ceilings": [
+                    {"name": "acme-hour", "scope": {"tenant": "acme"}, "limit": "5 USD", "window": "1h"}
+                ],
+            },
+            "text": _FILE,
+        }
+    ),
+    "GET /v1/identity": Example(
+        {
+            "id": "keyless",
+            "name": "",
+            "tenants": ["*"],
+            "scopes": ["admin"],
+            "owners": [],
+            "options": ["cost_spans"],
+            "expires_at": None,
+            "keyless": True,
+            "root": False,
         }
     ),
     "GET /healthz": Example(_HEALTHY),

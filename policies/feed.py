@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from switchgear.jitter import JITTER
 from switchgear.tier import Tier
 from switchgear.usage import COUNTS, Usage
 
@@ -81,7 +81,7 @@ class CollectorLine:
             except Exception as error:  # noqa: BLE001 - whatever it is: without this loop nothing is counted any more
                 if pause < 0.2:
                     _log.warning("collector %s: %s; trying again", name, error or type(error).__name__)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                await asyncio.sleep(pause * JITTER.uniform(0.5, 1.5))
                 pause = min(pause * 2, 5.0)
 
     async def _follow(self) -> None:

@@ -73,6 +73,13 @@ class Grant:
         return calls, tuple(self.apart)[: max(0, calls - self.left + len(self.apart))]
 
     @property
+    def held(self) -> tuple[int, int]:
+        """What is held for the calls that are left: atoms of money, and tokens."""
+        alike, apart = self.left - len(self.apart), self.apart.values()
+        money = alike * self.sizes.money.mean + sum(sizes.money.mean for sizes in apart)
+        return money, alike * self.sizes.tokens.mean + sum(sizes.tokens.mean for sizes in apart)
+
+    @property
     def is_told(self) -> bool:
         """Whether all of its calls that were settled are booked too."""
         return self.drawn.bit_count() == self.booked

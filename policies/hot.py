@@ -69,7 +69,7 @@ class HotRoutes:
             return
         path, method = scope["path"], scope["method"]
         try:
-            key = self.access.admit(method, path, header(scope, b"authorization"))
+            key = await self.access.admitted(method, path, header(scope, b"authorization"))
             if path == "/v1/decisions" and method == "GET":
                 await self._decision(key, scope, receive, send)
             elif path == "/v1/decisions:batch" and method == "POST":

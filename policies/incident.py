@@ -17,13 +17,13 @@ from collector.wire import decimal_text, rfc3339
 from switchgear.money import Money
 from switchgear.tier import Tier
 
-from .access import reaches, signed
+from .access import concerns, reaches, signed
 from .files.fields import Limit
 from .model import Ceiling, Dimension, Override, PolicySet, Unit
 from .runtime import Runtime
 from .wire import Name
 
-__all__ = ["IDEMPOTENT", "routes"]
+__all__ = ["IDEMPOTENT", "routes", "scope_of"]
 
 IDEMPOTENT = {("POST", "/v1/overrides")}
 """The routes that take an idempotency key. Stopping a task twice, or ending an override, is harmless without."""
@@ -85,7 +85,7 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
         shown = [
             _shown(override_id, override, engine.policies)
             for override_id, override in (*by_hand, *by_file)
-            if reaches(key, _tenant(override, engine.policies))
+            if concerns(key, engine.policies, scope_of(override, engine.policies))
         ]
         return JSONResponse({"overrides": shown})
 
@@ -120,7 +120,7 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
     ) -> JSONResponse:
         key, engine = key_of(request.scope), runtime.engine
         ending = engine.accounts.overrides.get(id)
-        if ending is None or not reaches(key, _tenant(ending, engine.policies)):
+        if ending is None or not reaches(key, scope_of(ending, engine.policies).get("tenant")):
             raise HTTPException(404, f'no override "{id[:64]}" holds; GET /v1/overrides lists them')
         engine.by_hand.end_override(id, signed(by, key), reason, runtime.clock())
         runtime.after_change()
@@ -160,10 +160,10 @@ def _amount(body: OverrideBody, ceiling: Ceiling, policies: PolicySet) -> Any:
     return body.limit.amount if isinstance(body.limit, Money) else body.limit.count
 
 
-def _tenant(override: Override, policies: PolicySet) -> str | None:
-    """Whom alone it is for; None for several tenants."""
-    named = next((c.scope.tenant for c in policies.ceilings if c.name == override.ceiling), None)
-    return named or dict(override.scope).get(Dimension.TENANT)
+def scope_of(override: Override, policies: PolicySet) -> dict[str, str]:
+    """What alone it is for, by name: of its ceiling's scope and its own."""
+    of = next((c.scope.to_wire() for c in policies.ceilings if c.name == override.ceiling), {})
+    return of | {dimension.value: value for dimension, value in override.scope}
 
 
 def _shown(override_id: str | None, override: Override, policies: PolicySet) -> dict[str, Any]:

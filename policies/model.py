@@ -10,6 +10,7 @@ from typing import Protocol
 
 from switchgear.tier import Tier
 
+from .caching.rules import CacheRule, CacheRules
 from .schedules import Schedule
 
 __all__ = [
@@ -305,13 +306,17 @@ class PolicySet:
     capacity: tuple[Capacity, ...] = ()
     plans: tuple[Plan, ...] = ()
     overrides: tuple[Override, ...] = ()
+    cache: tuple[CacheRule, ...] = ()
     tier_weights: Mapping[Tier, float] = field(default_factory=lambda: dict(TIER_WEIGHTS))
 
+    caching: CacheRules = field(init=False, repr=False, compare=False)
+    """What `cache` says, by tenant and workload."""
     _workloads: dict[tuple[str, str], Workload] = field(init=False, repr=False, compare=False)
     _weights: dict[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         declared = {(tenant.name, w.name): w for tenant in self.tenants for w in tenant.workloads}
+        object.__setattr__(self, "caching", CacheRules(self.cache))
         object.__setattr__(self, "_workloads", declared)
         object.__setattr__(self, "_weights", {tenant.name: tenant.weight for tenant in self.tenants})
 

@@ -28,6 +28,7 @@ _REPLIES: dict[str, type[msgspec.Struct]] = {
     "GET /v1/budgets": replies.Budgets,
     "GET /v1/breakers": replies.Breakers,
     "POST /v1/breakers": replies.Forced,
+    "GET /v1/grants": replies.Grants,
     "GET /v1/shares": replies.Shares,
     "GET /v1/policies": replies.Policies,
     "GET /v1/overrides": replies.Overrides,
@@ -50,7 +51,8 @@ _BODIES = (
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """The framework's document with all that it does not know: done twice, it is the same."""
-    document["paths"] |= _hot_routes()
+    for path, operations in _hot_routes().items():
+        document["paths"].setdefault(path, {}).update(operations)
     described = (bodies.ScopeQuery, *_BODIES, *_REPLIES.values())
     schemas = msgspec.json.schema_components(described, ref_template=_REFERENCE)[1]
     # It is taken apart into parameters.

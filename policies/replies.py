@@ -5,10 +5,11 @@ Amounts are decimals in text, moments RFC 3339; what is null is not known, or do
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from switchgear.cache.model import Mode
 from switchgear.decision import Action
 from switchgear.tier import Tier
 
@@ -25,6 +26,7 @@ __all__ = [
     "FinishedOne",
     "Forced",
     "Granting",
+    "Grants",
     "Health",
     "Override",
     "Overrides",
@@ -47,6 +49,19 @@ class Caps(_Reply):
 
     model: str | None
     max_output_tokens: int | None
+
+
+class CacheTerms(_Reply):
+    """On which terms answers that were given before may be served again; shares are decimals from 0 to 1."""
+
+    mode: Mode
+    bound: Annotated[Amount, Meta(description="Of what is served for its meaning, how much may be wrong.")]
+    confidence: Annotated[Amount, Meta(description="How sure that has to be before any is served.")]
+    keep_s: Annotated[float, Meta(description="How long an answer is served, in seconds.")]
+    audits: Annotated[Amount, Meta(description="Which part of it is asked all the same.")]
+    allow: Annotated[list[str], Meta(description="Requests that are left alone unless named here.")]
+    group: Annotated[str, Meta(description="The tenants who share their answers.")] | None
+    tags: list[str]
 
 
 class Decision(_Reply):
@@ -74,6 +89,7 @@ class Decision(_Reply):
         Literal["extend", "cut"],
         Meta(description="How a streamed answer ends that outgrows its hold where no room is left."),
     ]
+    cache: Annotated[CacheTerms | None, Meta(description="Null where the policies do not say.")]
 
 
 class Decisions(_Reply):
@@ -238,7 +254,7 @@ class Share(_Reply):
 
 
 class Lane(_Reply):
-    """One capacity: its limits as declared and as far as is known, the last minute's use, and what waits."""
+    """One capacity: its limits as declared and as far as is known, the last minute's use and 429s, and what waits."""
 
     provider: str
     model: str | None
@@ -252,6 +268,7 @@ class Lane(_Reply):
     queued: dict[str, int]
     queued_by_tenant: dict[str, int]
     shares: list[Share]
+    throttled: int | None
     throttled_until: Moment | None
 
 
@@ -259,14 +276,44 @@ class Shares(_Reply):
     providers: list[Lane]
 
 
+class Holds(_Reply):
+    """What is held for the calls of one workload and tier that were granted and have not ended.
+
+    `calls` of so many `grants`; what nothing is heard of is given back from `expires_at` on.
+    """
+
+    tenant: str
+    workload: str
+    owner: str | None
+    tier: Tier
+    grants: int
+    calls: int
+    held: Amount
+    held_tokens: int
+    expires_at: Moment
+
+
+class Grants(_Reply):
+    at: Moment
+    currency: str
+    grants: list[Holds]
+
+
 class Policies(_Reply):
-    """`error` is why the last change of the file was refused; what was in force before still is."""
+    """`error` is why the last change of the file was refused; what was in force before still is.
+
+    `document` is what of the file concerns the key's tenants, as the file would have it. `text` is the file itself, for
+    keys for every tenant, while it is the one in force.
+    """
 
     file: str
     version: str
     loaded_at: Moment
     error: str | None
+    refused_at: Moment | None
     ceilings: list[str]
+    document: dict[str, Any]
+    text: str | None
 
 
 class Override(_Reply):
@@ -315,6 +362,7 @@ class Explanation(_Reply):
     who: dict[str, str]
     decision: Decision
     ceilings: list[Said]
+    cache: Annotated[str, Meta(description="What of the file holds for its answers, in words.")] | None
 
 
 class Health(_Reply):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from switchgear.decision import Decision
+from switchgear.jitter import JITTER
 from switchgear.usage import Usage
 
 from .admission import Granted, GrantRequest
 from .breaker import State
+from .caching.rules import suffix_of
 from .capacity import parse
 from .engine import BookedCall, Engine
 from .files import PolicyFileError, load
@@ -55,6 +56,8 @@ class Runtime:
     clock: Callable[[], float] = field(default_factory=lambda: steady_clock())
     loaded_at: float = 0.0
     file_error: str | None = None
+    refused_at: float | None = None
+    """When the change of the file was refused that `file_error` is about."""
     log_error: str | None = None
     reloaded: list[Callable[[PolicySet], None]] = field(default_factory=list)
     rebuilt: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,7 +122,8 @@ class Runtime:
         while True:
             now = self.clock()
             verdicts = [self.engine.verdict(one, now) for one in who]
-            tag = tag_of(verdicts)
+            caching = self.engine.policies.caching
+            tag = tag_of(verdicts) + suffix_of([caching.of(one.tenant, one.workload) for one in who])
             if tag != etag or now >= deadline or gone.done():
                 told = zip(who, verdicts, strict=True)
                 return tag, [self.engine.told(one, verdict, now) for one, verdict in told]
@@ -137,7 +141,7 @@ class Runtime:
         self, lease: str, retry_after_s: float, headers: Mapping[str, str], calls: int | None
     ) -> Retry | None:
         now = self.clock()
-        jitter = random.random()  # noqa: S311 - jitter
+        jitter = JITTER.random()
         said = parse(headers, now)
         return self.engine.leases.throttled(lease, now, retry_after_s, said, calls, jitter=jitter)
 
@@ -222,9 +226,9 @@ class Runtime:
         try:
             policies = await asyncio.to_thread(load, self.policy_file)
         except PolicyFileError as error:
-            self.file_error = str(error)
+            self.file_error, self.refused_at = str(error), self.clock()
             return
-        self.file_error = None
+        self.file_error = self.refused_at = None
         self.loaded_at = self.clock()
         self.engine.replace(policies, self.loaded_at)
         for tell in self.reloaded:

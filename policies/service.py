@@ -12,13 +12,15 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from collector.asgi import PROBLEMS, BodyLimit
+from collector.keys import identity
 from collector.keys.access import Access
 from collector.keys.idempotency import Idempotent
 from collector.keys.keyring import FILE_NAME, Keyring
+from collector.keys.tokens import Tokens
 from collector.pricing import PriceCall
 from switchgear.usage import Usage
 
-from . import api, explain, feed, hot, incident, leftovers, openapi
+from . import api, explain, feed, hot, incident, inforce, leftovers, openapi
 from .access import RULES
 from .engine import Engine
 from .files import load
@@ -40,6 +42,7 @@ def create_app(
     collector: str | None,
     api_key: str | None = None,
     keyless: bool = False,
+    tokens: Tokens | None = None,
     overdue_after_s: float = feed.OVERDUE_AFTER_S,
     notices: Path | None = None,
     own_process: bool = False,
@@ -47,15 +50,15 @@ def create_app(
     """The ASGI app. `data` holds the log of transitions, the journal of grants and the keys.
 
     `collector` None runs without a ledger behind it. `api_key` may do everything here, and is sent to the collector.
-    With `keyless` nobody needs a key until there is one in the file. A settled hold that is not booked after
-    `overdue_after_s` is handed to the collector. The file `notices` says who is told of breakers. In its `own_process`
-    the engine sees to the garbage of all of it.
+    With `keyless` nobody needs a key until there is one in the file. `tokens` are those of an issuer, taken beside
+    keys. A settled hold that is not booked after `overdue_after_s` is handed to the collector. The file `notices` says
+    who is told of breakers. In its `own_process` the engine sees to the garbage of all of it.
 
     Raises PolicyFileError or NoticeFileError for a file that cannot be used, BrokenChainError for a log that was
     changed, JournalError for a journal of grants that does not read, StoreError for a key file that cannot be read.
     """
     policies = load(policy_file)
-    access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless)
+    access = Access(RULES, Keyring(data / FILE_NAME), root=api_key, keyless=keyless, tokens=tokens)
     data.mkdir(parents=True, exist_ok=True)
 
     def cost(provider: str | None, model: str | None, usage: Usage, at: datetime) -> Decimal | None:
@@ -110,8 +113,9 @@ def create_app(
         redoc_url=None,
         responses=PROBLEMS,
     )
-    for each in (api, explain, incident):
+    for each in (api, explain, inforce, incident):
         each.routes(app, runtime)
+    identity.routes(app, access)
     described = app.openapi
     app.openapi = lambda: openapi.complete(described())  # type: ignore[method-assign]
     rest = BodyLimit(Idempotent(app, {("POST", "/v1/breakers")} | incident.IDEMPOTENT), hot.MAX_BODY_BYTES)

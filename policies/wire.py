@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -14,6 +16,7 @@ from switchgear.tier import Tier
 from .accounts import Account
 from .admission import Granted
 from .breaker import State
+from .grants import Grant
 from .ladder import Stand, action, step_for
 from .model import PolicySet, Unit
 from .units import decimal
@@ -22,6 +25,7 @@ __all__ = [
     "ForceBody",
     "budget",
     "granted",
+    "held_by_workload",
     "registry",
 ]
 
@@ -108,9 +112,35 @@ def budget(
     }
 
 
+def held_by_workload(grants: Iterable[Grant]) -> list[dict[str, Any]]:
+    """What is held for calls that have not ended, by workload and tier; where most is held first."""
+    groups: dict[tuple[str, str, str | None, Tier], list[Grant]] = defaultdict(list)
+    for grant in grants:
+        groups[grant.who.tenant, grant.who.workload, grant.who.owner, grant.who.tier].append(grant)
+    sums = [
+        (who, of, *(sum(each) for each in zip(*(g.held for g in of), strict=True)))
+        for who, of in groups.items()
+    ]
+    return [
+        {
+            "tenant": tenant,
+            "workload": workload,
+            "owner": owner,
+            "tier": tier.value,
+            "grants": len(of),
+            "calls": sum(grant.left for grant in of),
+            "held": f"{decimal(money):f}",
+            "held_tokens": tokens,
+            "expires_at": _time(min(grant.expires_at for grant in of)),
+        }
+        for (tenant, workload, owner, tier), of, money, tokens in sorted(sums, key=lambda each: -each[2])
+    ]
+
+
 def registry(policies: PolicySet) -> dict[str, Any]:
-    """Who owns and pays for what, as the collector's registry takes it."""
+    """Who owns and pays for what, as the collector's registry takes it: in place of what the file said before."""
     return {
+        "source": "policies",
         "workloads": [
             {"tenant": tenant.name, "workload": w.name, "owner": w.owner, "cost_centre": w.cost_centre}
             for tenant in policies.tenants

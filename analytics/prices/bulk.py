@@ -1,4 +1,4 @@
-"""Bulk: what many calls cost at once, to the last digit what `PriceBook.quote` says of each.
+"""Bulk: what many calls cost at once, whole and by count, to the last digit what `PriceBook.quote` says of each.
 
 Amounts are whole numbers of 1e-12 here, which any number of tokens makes of almost every rate. A call with something
 billed apart, or with a rate that does not come out even, is quoted by itself.
@@ -15,15 +15,20 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collector.pricing import Quote
 from switchgear.usage import COUNTS, Usage
 
 from .book import PriceBook
 from .rates import REQUEST, SMALLEST, Amount, Rate, Sheet
 from .schedule import Schedule
 
-__all__ = ["COLUMNS", "priced"]
+__all__ = ["COLUMNS", "PARTS", "parted", "priced"]
 
 COLUMNS = ("provider", "model", "service_tier", "started_at", *COUNTS)
+PARTS = (*COUNTS[:-1], "other")
+"""What an amount is for: a count of usage, the output with its reasoning, and what is billed apart or by request."""
+_AS_INPUT = "as_input"
+_CACHED = COUNTS[1:4]
 _NAMES = ["provider", "model", "service_tier"]
 _COST = pa.decimal128(38, 12)
 # A thousand a million tokens: 100 million tokens in each count still fit 64 bits.
@@ -41,14 +46,45 @@ def priced(book: PriceBook, calls: pa.Table) -> pa.Table:
     assert isinstance(rows, pl.DataFrame)  # noqa: S101 - of a table it makes nothing else
     if not len(rows):
         return pa.table({"cost": pa.array([], _COST), "currency": pa.array([], pa.string())})
+    rows = _asked(rows)
+    return _answers(book, rows, _found(book, rows))
+
+
+def parted(book: PriceBook, calls: pl.DataFrame) -> pl.DataFrame:
+    """What each call costs by part, in whole 1e-12 of the currency, in order; null where unpriced.
+
+    The columns are those in `PARTS`, which add up to what `priced` says, and `as_input`: what the tokens read from
+    cache and written to it would cost as uncached input, null where that has no rate. `calls` as for `priced`.
+    """
+    columns = (*PARTS, _AS_INPUT)
+    if not len(calls):
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.Int128))
+    rows = _asked(calls)
+    found = _found(book, rows)
+    whole = found.select(pl.when(pl.col("units").is_not_null()).then(pl.col(columns)).cast(pl.Int128))
+    alone = found["alone"] | rows["apart"].is_not_null()
+    if not alone.any():
+        return whole
+    places = alone.arg_true()
+    quoted = [_parts(book, row) for row in rows.filter(alone).iter_rows(named=True)]
+    return whole.with_columns(
+        whole[name].scatter(places, pl.Series([each[name] for each in quoted], dtype=pl.Int128))
+        for name in columns
+    )
+
+
+def _asked(rows: pl.DataFrame) -> pl.DataFrame:
     if "apart" not in rows.columns:
         rows = rows.with_columns(pl.lit(None, pl.String).alias("apart"))
-    rows = rows.with_columns(pl.col("started_at").cast(pl.Datetime("us", "UTC")))
+    return rows.with_columns(pl.col("started_at").cast(pl.Datetime("us", "UTC")))
+
+
+def _found(book: PriceBook, rows: pl.DataFrame) -> pl.DataFrame:
     asked = rows.select(_NAMES).unique().with_row_index("asked")
     tables = _Tables()
     for place, provider, model, tier in asked.select("asked", *_NAMES).iter_rows():
         tables.add(place, book.schedule(provider, model, tier))
-    return _answers(book, rows, _summed(_placed(rows, asked, tables), tables))
+    return _summed(_placed(rows, asked, tables), tables)
 
 
 @dataclass(slots=True)
@@ -133,7 +169,7 @@ def _placed(rows: pl.DataFrame, asked: pl.DataFrame, tables: _Tables) -> pl.Data
 
 
 def _summed(placed: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
-    """`units` (1e-12 of the currency), `currency` and `alone` of each row, in order."""
+    """`units` (1e-12 of the currency), what it is for, `currency` and `alone` of each row, in order."""
     most = max((len(each) for each in tables.starts), default=0)
     steps = [f"start_{place}" for place in range(most)]
     starts = pl.DataFrame(
@@ -151,18 +187,28 @@ def _summed(placed: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
     total = pl.sum_horizontal("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h")
     band = pl.sum_horizontal(pl.lit(0), *((total > pl.col(step)).fill_null(value=False) for step in steps))
     counts = {kind: pl.col(kind) for kind in COUNTS} | {"output": pl.col("output") - pl.col("reasoning")}
-    amounts = [
-        pl.when(counts[kind] == 0).then(0).otherwise(counts[kind] * pl.col(rate))
+    amounts = {
+        kind: pl.when(counts[kind] == 0).then(0).otherwise(counts[kind] * pl.col(rate))
         for kind, rate in zip(COUNTS, rates, strict=True)
-    ]
+    }
     units = pl.col("fee")
-    for amount in amounts:
+    for amount in amounts.values():
         units = units + amount
+    cached = pl.sum_horizontal(_CACHED)
     return (
         placed.join(starts, on="sheet", how="left")
         .with_columns(band.cast(pl.Int64).alias("band"))
         .join(bands, on=["sheet", "band"], how="left")
-        .select("row", units.alias("units"), "currency", pl.col("alone").fill_null(value=False))
+        .select(
+            "row",
+            units.alias("units"),
+            *(amounts[kind].alias(kind) for kind in COUNTS[:-2]),
+            (amounts["output"] + amounts["reasoning"]).alias("output"),
+            pl.col("fee").alias("other"),
+            pl.when(cached == 0).then(0).otherwise(cached * pl.col(rates[0])).alias(_AS_INPUT),
+            "currency",
+            pl.col("alone").fill_null(value=False),
+        )
         .sort("row")
     )
 
@@ -183,8 +229,38 @@ def _answers(book: PriceBook, rows: pl.DataFrame, found: pl.DataFrame) -> pa.Tab
 
 
 def _quoted(book: PriceBook, row: dict[str, Any]) -> tuple[Decimal | None, str | None]:
+    quote = _quote(book, row)
+    return quote.cost, quote.currency
+
+
+def _quote(book: PriceBook, row: dict[str, Any]) -> Quote:
+    return book.quote(row["provider"], row["model"], _usage(row), row["started_at"], row["service_tier"])
+
+
+def _usage(row: dict[str, Any]) -> Usage:
     named = (part.partition("=") for part in (row["apart"] or "").split(",") if part)
     apart = tuple((name, int(count)) for name, _, count in named)
-    usage = Usage(**{kind: row[kind] for kind in COUNTS}, apart=apart)
-    quote = book.quote(row["provider"], row["model"], usage, row["started_at"], row["service_tier"])
-    return quote.cost, quote.currency
+    return Usage(**{kind: row[kind] for kind in COUNTS}, apart=apart)
+
+
+def _parts(book: PriceBook, row: dict[str, Any]) -> dict[str, int | None]:
+    """The parts of a call that is quoted by itself."""
+    quote = _quote(book, row)
+    if quote.cost is None:
+        return dict.fromkeys((*PARTS, _AS_INPUT))
+    found: dict[str, int | None] = {}
+    for part in PARTS:
+        kinds = ("output", "reasoning") if part == "output" else (part,)
+        amounts = [line.amount for line in quote.lines if _part_of(line.kind) in kinds]
+        found[part] = int(sum(amounts, Decimal(0)) / SMALLEST)
+    schedule = book.schedule(row["provider"], row["model"], row["service_tier"])
+    sheet = schedule.at(row["started_at"]) if schedule is not None else None
+    cached = sum(row[kind] for kind in _CACHED)
+    rate = _at(sheet.rates.get("input_uncached"), _usage(row).input_total) if sheet is not None else None
+    as_input = rate.line("input_uncached", cached).amount if rate is not None else None
+    found[_AS_INPUT] = 0 if not cached else None if as_input is None else int(as_input / SMALLEST)
+    return found
+
+
+def _part_of(kind: str) -> str:
+    return kind if kind in COUNTS else "other"

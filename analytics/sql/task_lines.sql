@@ -1,5 +1,6 @@
--- One line a task, from its calls. Hours whose calls were deleted are a line of their own for each workload.
-SELECT tenant, workload, task_id, details, min(root_task_id) AS root_task_id, min(tier) AS tier, any_value(owner) AS owner,
+-- One line a task, from its calls; of one that went on while its workload moved, under who had it last. Hours whose calls were
+-- deleted are a line of their own for each workload.
+SELECT tenant, workload, task_id, details, min(root_task_id) AS root_task_id, min(tier) AS tier, arg_max_null(owner, started_at) AS owner,
        sum(calls) AS calls, sum(attempts) AS attempts,
        CASE WHEN sum(priced_calls) > 0 THEN sum(cost) END AS cost,
        CASE WHEN sum(priced_calls) > 0 THEN any_value(currency) END AS currency,

@@ -2,5 +2,5 @@
 SELECT tenant, workload, task_id, true AS details, root_task_id, tier, owner,
        calls, attempts, cost, CASE WHEN priced_calls > 0 THEN currency END AS currency,
        unpriced_calls, incomplete_calls, first_at, last_at
-FROM rollup_tasks LEFT JOIN registry USING (tenant, workload)
+FROM ({owned})
 WHERE {whole} {task_filters}

@@ -1,6 +1,7 @@
--- Cost for each bucket and key. All but the $top keys with the highest cost are one key, marked `rest`.
+-- Cost and use for each bucket and key. All but the $top keys with the highest cost are one key, marked `rest`.
 WITH scoped AS (
-    SELECT {key} AS key, {bucket} AS bucket, calls, priced_calls, cost, state, currency
+    SELECT {key} AS key, {bucket} AS bucket, calls, priced_calls, cost, state, currency,
+           input_uncached + cache_read + cache_write_5m + cache_write_1h + output AS tokens
     FROM ({facts})
     WHERE true {filters}
 ),
@@ -15,6 +16,7 @@ SELECT scoped.bucket,
        CASE WHEN ranked.place <= $top THEN scoped.key END      AS key,
        ranked.place > $top                                     AS rest,
        CAST(sum(scoped.calls) AS BIGINT)                       AS calls,
+       CAST(coalesce(sum(scoped.tokens), 0) AS BIGINT)         AS tokens,
        CAST(CASE WHEN sum(scoped.priced_calls) > 0 THEN sum(scoped.cost) END AS DECIMAL(38, 12)) AS cost,
        CASE WHEN sum(scoped.priced_calls) > 0 THEN any_value(scoped.currency) END AS currency,
        CAST(coalesce(sum(scoped.calls) FILTER (scoped.state = 'unpriced'), 0) AS BIGINT)   AS unpriced_calls,

@@ -32,40 +32,52 @@ parted AS (
 ),
 lines AS (
     SELECT parted.*,
-           CASE WHEN part = 'tasks' THEN row(of_tenant, parted.root) END AS of_task,
-           CASE WHEN end_user IS NOT NULL THEN row(of_tenant, end_user) END AS of_user,
            coalesce(outcome, CASE WHEN running.root IS NULL THEN 'unknown' ELSE 'open' END) AS fate,
            coalesce(outcome IN ('failed', 'stopped', 'abandoned'), false) AS in_vain
     FROM parted
     LEFT JOIN ended ON part = 'tasks' AND ended.tenant = of_tenant AND ended.root = parted.root
     LEFT JOIN running ON part = 'tasks' AND running.tenant = of_tenant AND running.root = parted.root
 ),
+-- A row a task and group, so that tasks need only be counted; and a row for each user, which has nothing else.
+counted AS (
+    SELECT {names} part, fate, part = 'tasks' AS is_task, false AS is_user,
+           sum(calls) AS calls, sum(attempts) AS attempts, sum(priced_calls) AS priced_calls, sum(cost) AS cost,
+           any_value(currency) AS currency,
+           sum(cost) FILTER (end_user IS NOT NULL) AS users_cost,
+           sum(retried_calls) AS retried_calls, sum(priced_retried_calls) AS priced_retried_calls, sum(retry_cost) AS retry_cost,
+           coalesce(sum(CASE WHEN in_vain THEN calls ELSE incomplete_calls END), 0) AS calls_in_vain,
+           coalesce(sum(CASE WHEN in_vain THEN priced_calls ELSE priced_incomplete_calls END), 0) AS priced_calls_in_vain,
+           sum(CASE WHEN in_vain THEN cost ELSE incomplete_cost END) AS cost_in_vain,
+           coalesce(sum(unpriced_calls), 0) AS unpriced_calls, coalesce(sum(incomplete_calls), 0) AS incomplete_calls
+    FROM lines GROUP BY {names} part, of_tenant, root, fate
+    UNION ALL BY NAME
+    SELECT DISTINCT {names} part, of_tenant, end_user, false AS is_task, true AS is_user FROM lines WHERE end_user IS NOT NULL
+),
 grouped AS (
     SELECT {names} part,
            part NOT IN ('overflow', 'deleted') AS has_tasks, part <> 'deleted' AS has_calls,
-           sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls,
-           count(DISTINCT of_task) AS tasks,
-           count(DISTINCT of_task) FILTER (fate = 'succeeded') AS succeeded,
-           count(DISTINCT of_task) FILTER (fate = 'failed') AS failed,
-           count(DISTINCT of_task) FILTER (fate = 'stopped') AS stopped,
-           count(DISTINCT of_task) FILTER (fate = 'abandoned') AS abandoned,
-           count(DISTINCT of_task) FILTER (fate = 'open') AS "open",
-           count(DISTINCT of_task) FILTER (fate = 'unknown') AS "unknown",
+           coalesce(sum(calls), 0)::BIGINT AS calls, coalesce(sum(priced_calls), 0)::BIGINT AS priced_calls,
+           count(*) FILTER (is_task) AS tasks,
+           count(*) FILTER (is_task AND fate = 'succeeded') AS succeeded,
+           count(*) FILTER (is_task AND fate = 'failed') AS failed,
+           count(*) FILTER (is_task AND fate = 'stopped') AS stopped,
+           count(*) FILTER (is_task AND fate = 'abandoned') AS abandoned,
+           count(*) FILTER (is_task AND fate = 'open') AS "open",
+           count(*) FILTER (is_task AND fate = 'unknown') AS "unknown",
            -- NULL where no call of the group has a cost: unknown is not zero.
            CASE WHEN sum(priced_calls) > 0 THEN sum(cost) END::DECIMAL(38, 12) AS cost,
            CASE WHEN sum(priced_calls) > 0 THEN any_value(currency) END AS currency,
-           count(DISTINCT of_user) AS users,
-           sum(cost) FILTER (end_user IS NOT NULL)::DECIMAL(38, 12) AS users_cost,
+           quantile_disc(cost, [0.5, 0.95]) FILTER (is_task AND priced_calls > 0) AS quantiles,
+           count(*) FILTER (is_user) AS users,
+           sum(users_cost)::DECIMAL(38, 12) AS users_cost,
            sum(retried_calls)::BIGINT AS retried_calls, sum(attempts - calls)::BIGINT AS retry_attempts,
            CASE WHEN sum(retried_calls) = 0 THEN 0 WHEN sum(priced_retried_calls) > 0 THEN sum(retry_cost) END::DECIMAL(38, 12)
                AS retry_cost,
-           coalesce(sum(CASE WHEN in_vain THEN calls ELSE incomplete_calls END), 0) AS calls_in_vain,
-           coalesce(sum(CASE WHEN in_vain THEN priced_calls ELSE priced_incomplete_calls END), 0) AS priced_calls_in_vain,
-           sum(CASE WHEN in_vain THEN cost ELSE incomplete_cost END)::DECIMAL(38, 12) AS cost_in_vain,
-           coalesce(sum(unpriced_calls), 0)::BIGINT AS unpriced_calls,
-           coalesce(sum(incomplete_calls), 0)::BIGINT AS incomplete_calls
-    FROM lines
-    GROUP BY ALL HAVING sum(calls) > 0 OR part = 'tasks'
+           sum(calls_in_vain) AS calls_in_vain, sum(priced_calls_in_vain) AS priced_calls_in_vain,
+           sum(cost_in_vain)::DECIMAL(38, 12) AS cost_in_vain,
+           sum(unpriced_calls)::BIGINT AS unpriced_calls, sum(incomplete_calls)::BIGINT AS incomplete_calls
+    FROM counted
+    GROUP BY {names} part HAVING sum(calls) > 0 OR part = 'tasks'
 )
 SELECT {names} part, calls, priced_calls,
        CASE WHEN has_tasks THEN tasks END AS tasks,
@@ -77,6 +89,7 @@ SELECT {names} part, calls, priced_calls,
        CASE WHEN has_tasks THEN "unknown" END AS "unknown",
        cost, currency,
        {per_task} AS cost_per_task,
+       quantiles[1]::DECIMAL(38, 12) AS cost_of_task_p50, quantiles[2]::DECIMAL(38, 12) AS cost_of_task_p95,
        {per_success} AS cost_per_success,
        {per_1000_calls} AS cost_per_1000_calls,
        CASE WHEN has_calls THEN users END AS users,

@@ -18,8 +18,9 @@ from analytics.contracts.files import load
 from analytics.contracts.matching import matches, names_provider
 from analytics.contracts.terms import Band, Burst, Measure, Weights
 from analytics.documents import DocumentError
+from policies.trials.recorded import COUNTS
 
-from ..calls import COUNTS, CallsError, MisuseError, booked, from_file, instant
+from ..calls import CallsError, MisuseError, booked, from_file, instant
 from ..console import fail, misuse, note
 from ..durations import duration
 from . import telling

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..options import Data, Json
+from ..options import Data, Json, OidcFile
 
 __all__ = ["app"]
 
@@ -104,3 +104,22 @@ def rotate(
     from .. import keys
 
     raise typer.Exit(keys.rotate(data, key, overlap=overlap, expires=expires, as_json=as_json))
+
+
+@app.command()
+def oidc(
+    *,
+    oidc: OidcFile = None,
+    claims: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="What a token says: tell what its person may.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the file about the issuer whose tokens are taken; with --claims, say what somebody may by it.
+
+    Example: switchgear keys oidc --claims '{"sub": "4711", "groups": ["finance-team"]}'
+    """
+    from .. import oidc as verb
+
+    raise typer.Exit(verb.check(oidc, claims, as_json=as_json))

@@ -1,13 +1,12 @@
-"""The verbs that look at spend: `query` and `review`."""
+"""The verb that looks at spend: `query`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..options import COLLECTOR, ApiKey, CollectorUrl, Json
 
-__all__ = ["query", "review"]
+__all__ = ["query"]
 
 
 def query(
@@ -29,17 +28,3 @@ def query(
     raise typer.Exit(
         verb.run(question, given=given or (), collector=collector, api_key=api_key, as_json=as_json)
     )
-
-
-def review(
-    *,
-    week: Annotated[str, typer.Option(metavar="YYYY-Www", help="ISO week, such as 2026-W47.")],
-    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("reviews"),
-    collector: CollectorUrl = COLLECTOR,
-    api_key: ApiKey = None,
-    as_json: Json = False,
-) -> None:
-    """Write the weekly cost-ownership review: CSV, Parquet and HTML."""
-    from .. import review as verb
-
-    raise typer.Exit(verb.run(week, out=out, collector=collector, api_key=api_key, as_json=as_json))

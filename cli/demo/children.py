@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +82,19 @@ class Children:
             for pipe in (child.process.stdin, child.process.stdout):
                 _close(pipe)
 
-    def start(self, name: str, module: str, arguments: Sequence[str]) -> Child:
-        """Run `python -m module arguments` in a session of its own: a terminal's Ctrl-C reaches us alone."""
+    def start(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Child:
+        """Run `python -m module arguments` in a session of its own: a terminal's Ctrl-C reaches us alone.
+
+        It runs in `folder` and with `environment`; with ours where these are not given.
+        """
         errors = self.logs / f"{len(self._all):02}-{name}.log"
         with errors.open("w") as log:
             process = subprocess.Popen(  # noqa: S603 - our own modules
@@ -92,6 +103,8 @@ class Children:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                cwd=folder,
+                env=environment,
                 start_new_session=True,
             )
         child = Child(name, process, errors)

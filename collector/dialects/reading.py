@@ -123,7 +123,8 @@ def _canonical(dialect: Dialect, fields: Fields) -> Counts | None:
     told = {name: fields.tokens(getattr(dialect, _CANONICAL[name])) for name in COUNTS}
     if all(count is None for count in told.values()):
         return None
-    apart = {name: count for name, names in dialect.parts.items() if (count := fields.tokens(names))}
+    parts = dialect.parts if fields.any_of(dialect.parted) else {}
+    apart = {name: count for name, names in parts.items() if (count := fields.tokens(names))}
     try:
         usage = Usage(**{name: count or 0 for name, count in told.items()}, apart=tuple(apart.items()))
     except UsageError as problem:

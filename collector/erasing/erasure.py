@@ -51,6 +51,7 @@ _ROWS = {
     "rollup_tasks_base": "tenant = $tenant",
     "adjusted": "tenant = $tenant",
     "registry_workloads": "tenant = $tenant",
+    "registry_revenue": "tenant = $tenant",
 }
 # Files beside the database that are copies of one, and of the journal.
 _COPIES = (f"{FILE_NAME}.schema-*", "*.replaced-*", "backups/*")
@@ -122,6 +123,10 @@ class Eraser:
             pseudonyms = Pseudonyms.made(con)
             values = {"tenant": tenant, "pseudonym": pseudonyms.tenant(tenant)}
             tests.append("EXISTS (FROM deletions WHERE tenant = $pseudonym)")
+            # Of one whose details were kept no longer there are sums alone; a pseudonym is no tenant.
+            tests.append(
+                "EXISTS (FROM rollup_hours_base AS h ANTI JOIN deletions USING (tenant) WHERE h.tenant = $tenant)"
+            )
             ((there,),) = con.execute(f"SELECT {' OR '.join(tests)}", values).fetchall()
         if not there:
             raise LookupError(f"there is nothing of a tenant {tenant[:64]!r}")
@@ -147,7 +152,11 @@ class Eraser:
             deltas = _added(_deltas(con, tenant), _deltas(con, pseudonym))
             before = max(now, _after_the_last(con, tenant, now))
             _rename(con, tenant, pseudonym, pseudonyms)
+            served = _served(con, tenant)
             rows = {table: delete(con, table, test, {"tenant": tenant}) for table, test in _ROWS.items()}
+            if served:
+                # Answers out of a cache stand among the calls, and are none.
+                rows |= {"booked": rows["booked"] - served, "served": served}
             if _amounts(con, pseudonym) != _added(amounts, there) or _deltas(con, pseudonym) != deltas:
                 raise StoreError(f"the amounts of {pseudonym} are not what they were: nothing was deleted")
             deletion = Deletion(now, by, reason, DETAILS, before, pseudonym, rows, amounts)
@@ -194,10 +203,18 @@ def _amounts(con: duckdb.DuckDBPyConnection, tenant: str) -> dict[str, Decimal]:
     return dict(
         con.execute(
             "SELECT coalesce(currency, '') AS currency, sum(cost)::DECIMAL(38, 12) FROM rollup_hours_base"
-            " WHERE tenant = $1 AND priced_calls > 0 GROUP BY ALL ORDER BY ALL",
+            " WHERE tenant = $1 AND priced_calls > 0 AND kind <> 'served' GROUP BY ALL ORDER BY ALL",
             [tenant],
         ).fetchall()
     )
+
+
+def _served(con: duckdb.DuckDBPyConnection, tenant: str) -> int:
+    """How many of its answers came out of a cache."""
+    ((found,),) = con.execute(
+        "SELECT count(*) FROM booked WHERE tenant = $1 AND kind = 'served'", [tenant]
+    ).fetchall()
+    return int(found)
 
 
 def _deltas(con: duckdb.DuckDBPyConnection, tenant: str) -> dict[str, Decimal]:

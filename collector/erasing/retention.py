@@ -136,7 +136,9 @@ class Sweep:
         gone = {"before": before}
         with self._store.transaction() as con:
             rollups.fold(con)
-            counted = con.execute("SELECT count(*) FROM booked WHERE started_at < $before", gone)
+            counted = con.execute(
+                "SELECT count(*) FROM booked WHERE started_at < $before AND kind <> 'served'", gone
+            )
             ((count,),) = counted.fetchall()
             amounts = dict(con.execute(statement("known_cost"), gone).fetchall())
             con.execute("SET VARIABLE before = $before", gone)

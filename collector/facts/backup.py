@@ -1,8 +1,8 @@
 """Backup: a consistent copy of the collector's data while it works, and back.
 
-A backup is a folder: the database as it is between two batches (its file and its WAL), the keys, and a manifest with
-the checksum of each file and how far in the journal the copy reaches. Restored, the collector books from the journal
-what came after the copy, if the journal is still there.
+A backup is a folder: the database as it is between two batches (its file and its WAL), the keys, the files of the
+ledger, and a manifest with the checksum of each file and how far in the journal the copy reaches. Restored, the
+collector books from the journal what came after the copy, if the journal is still there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = ["MANIFEST", "Manifest", "restore", "take"]
 
 MANIFEST = "manifest.json"
 KEYS = "keys.sqlite"
+LEDGER = "ledger"
 _WAL = f"{FILE_NAME}.wal"
 _CHUNK = 1024 * 1024
 
@@ -45,7 +46,7 @@ class Manifest:
     cost: dict[str, str]
     """The sum of known costs by currency, to compare after a restore."""
     files: dict[str, str]
-    """File name -> SHA-256, in hex."""
+    """Path in the folder -> SHA-256, in hex."""
 
 
 def take(store: Store, data: Path, to: Path, now: datetime) -> Manifest:
@@ -65,6 +66,9 @@ def take(store: Store, data: Path, to: Path, now: datetime) -> Manifest:
             for name in (FILE_NAME, _WAL):
                 if (data / name).exists():
                     shutil.copyfile(data / name, to / name)
+            if (data / LEDGER).is_dir():
+                # What is being written of a close is made again from the entries, where these are in the copy.
+                shutil.copytree(data / LEDGER, to / LEDGER, ignore=shutil.ignore_patterns(".*"))
             booked, schema, calls, cost = store.last_seq, *_totals(con)
         _copy_keys(data, to)
         _compare(to / FILE_NAME, (schema, calls, cost))
@@ -74,7 +78,9 @@ def take(store: Store, data: Path, to: Path, now: datetime) -> Manifest:
             booked_seq=booked,
             calls=calls,
             cost=cost,
-            files={path.name: _sha256(path) for path in sorted(to.iterdir())},
+            files={
+                str(path.relative_to(to)): _sha256(path) for path in sorted(to.rglob("*")) if path.is_file()
+            },
         )
         (to / MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
         _sync(to)
@@ -100,11 +106,13 @@ def restore(source: Path, data: Path, now: datetime) -> Manifest:
         data.mkdir(parents=True, exist_ok=True)
         _refuse_in_use(data / FILE_NAME)
         aside = f"replaced-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        for name in (FILE_NAME, _WAL, *((KEYS,) if KEYS in manifest.files else ())):
+        for name in (FILE_NAME, _WAL, LEDGER, *((KEYS,) if KEYS in manifest.files else ())):
             if (data / name).exists():
                 (data / name).rename(data / f"{name}.{aside}")
         for name in manifest.files:
-            shutil.copyfile(source / name, data / name)
+            (data / name).parent.mkdir(parents=True, exist_ok=True)
+            # With its mode: what is of a closed period can only be read.
+            shutil.copy(source / name, data / name)
             if name == KEYS:
                 (data / name).chmod(0o600)
         _sync(data)
@@ -119,7 +127,8 @@ def _totals(con: duckdb.DuckDBPyConnection) -> tuple[int, int, dict[str, str]]:
         "SELECT (SELECT max(schema_version) FROM store), (SELECT count(*) FROM booked)"
     ).fetchall()[0]
     cost = con.execute(
-        "SELECT currency, sum(cost)::VARCHAR FROM booked WHERE cost IS NOT NULL GROUP BY currency ORDER BY currency"
+        "SELECT currency, sum(cost)::VARCHAR FROM booked WHERE cost IS NOT NULL AND currency IS NOT NULL"
+        " GROUP BY currency ORDER BY currency"
     ).fetchall()
     return schema, calls, dict(cost)
 
@@ -181,8 +190,8 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _sync(folder: Path) -> None:
     """Bring every file of the folder, and the folder itself, to the disk."""
-    for path in (*folder.iterdir(), folder):
-        if path.is_dir() and path != folder:
+    for path in (*folder.iterdir(), *(folder / LEDGER).rglob("*"), folder):
+        if path.is_dir() and path != folder and LEDGER not in path.relative_to(folder).parts:
             continue
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -263,6 +263,7 @@ class Booker:
         self._metrics.count("settled_only_calls", booked.states[State.SETTLED_ONLY])
         self._metrics.count("quarantined_calls", booked.quarantined)
         self._metrics.count("task_ends", booked.task_ends)
+        self._metrics.count("served_answers", booked.served)
 
     def _keep_up(self) -> None:
         """Fold the rollups now and then, bring the file up to date, let go of the journal that it makes needless."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..billing import priced
-from ..call import Call, NotBilled, State
+from ..call import Call, Kind, NotBilled, State
 from ..merging.merge import Group, Outcome, Shelf, gather
 from ..pricing import PriceCall, Quote
 from . import candidates
@@ -40,6 +40,8 @@ class Booked:
     """Of the rows that were written: new calls, and calls that became richer."""
     quarantined: int = 0
     task_ends: int = 0
+    served: int = 0
+    """Answers out of a cache that were written, which are no calls."""
     newest: datetime | None = None
     """The latest end of a call in the batch."""
     words: list[Hashes] = field(default_factory=list)
@@ -104,10 +106,12 @@ def _write_alone(con: duckdb.DuckDBPyConnection, rows: pa.Table, result: Booked)
     written = rows.drop_columns(NOT_BOOKED).append_column("call_id", rows["seq"])
     _insert(con, "booked", written)
     result.changes.added(written)
+    result.words += candidates.words_of(rows, rows["seq"])
+    rows = rows.filter(pc.not_equal(rows["kind"], Kind.SERVED.value))
+    result.served += written.num_rows - rows.num_rows
     result.outcomes[Outcome.NEW] += rows.num_rows
     for each in pc.value_counts(rows["state"]).to_pylist():
         result.states[State(each["values"])] += each["counts"]
-    result.words += candidates.words_of(rows, rows["seq"])
 
 
 def _merge(
@@ -143,7 +147,7 @@ class _Change:
             return
         ids = [_id(group) for group in changed]
         gone = [_id(group) for group, _ in shelf.absorbed]
-        self._delete([each for each in (*ids, *gone) if each in self._in_store], result)
+        were_calls = self._delete([each for each in (*ids, *gone) if each in self._in_store], result)
         calls = [_priced(group, price) for group in changed]
         rows = self._rows(calls, [_seq(group) for group in changed]).append_column(
             "call_id", pa.array(ids, pa.int64())
@@ -153,7 +157,11 @@ class _Change:
         self._write_members(changed)
         for group, into in shelf.absorbed:
             self._retract(group, into)
-        result.states.update(call.state for call in calls)
+        for group, call in zip(changed, calls, strict=True):
+            if call.kind is Kind.SERVED and group.call_id in were_calls:
+                self._retract(group, group)
+        result.states.update(call.state for call in calls if call.kind is not Kind.SERVED)
+        result.served += sum(call.kind is Kind.SERVED for call in calls)
         members = table(columns_of([member for group in changed for member in group.members]))
         homes = [_id(group) for group in changed for _ in group.members]
         result.words += candidates.words_of(members, pa.array(homes, pa.int64()))
@@ -165,16 +173,20 @@ class _Change:
             "booked_at", pa.array(at, pa.timestamp("us", "UTC"))
         )
 
-    def _delete(self, call_ids: Sequence[int], result: Booked) -> None:
+    def _delete(self, call_ids: Sequence[int], result: Booked) -> set[int]:
+        """Delete these rows; which of them were calls."""
         if not call_ids:
-            return
+            return set()
         bounds = {"low": min(call_ids), "high": max(call_ids)}
         gone = pa.table({"call_id": pa.array(call_ids, pa.int64())})
         among = "WHERE call_id BETWEEN $low AND $high AND call_id IN (SELECT call_id FROM gone)"
         with registered(self._con, gone=gone):
-            result.changes.removed(self._con.sql(f"FROM booked {among}", params=bounds).to_arrow_table())
+            rows = self._con.sql(f"FROM booked {among}", params=bounds).to_arrow_table()
+            result.changes.removed(rows)
             for name in ("booked", "members"):
                 self._con.execute(f"DELETE FROM {name} {among}", bounds)  # noqa: S608 - our own names
+        were_calls = rows.filter(pc.not_equal(rows["kind"], Kind.SERVED.value))
+        return set(were_calls["call_id"].to_pylist())
 
     def _write_members(self, changed: Sequence[Group]) -> None:
         """Every span of every call that has several: what its record is made of."""
@@ -193,7 +205,10 @@ class _Change:
             _insert(self._con, "members", rows)
 
     def _retract(self, gone: Group, into: Group) -> None:
-        """Say that a call turned out to be another one; also of one that this batch began, and ended."""
+        """Say that a call turned out to be another one, or none but an answer out of a cache: under its own key then.
+
+        Also of one that this batch began, and ended.
+        """
         home, seq = cast("Call", gone.home), _seq(into)
         self._con.execute(
             "INSERT INTO retractions VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -224,7 +239,7 @@ def _priced(group: Group, price: PriceCall) -> Call:
     for each in (group.home, *group.members):
         if each is not None and each.price_version is not None and _priced_by(each) == _priced_by(record):
             quote = Quote(
-                each.cost,
+                each.saved if each.kind is Kind.SERVED else each.cost,
                 each.currency,
                 each.price_version,
                 list_cost=each.list_cost,

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from switchgear.usage import COUNTS
 
-from ..call import State
+from ..call import Kind, State
 from .statements import registered, statement
 
 __all__ = ["Changes", "check", "fold", "unfolded"]
 
-_BY_HOUR = ("hour", "tenant", "workload", "tier", "provider", "model", "state", "currency", "kind")
+_BY_HOUR = ("hour", "tenant", "workload", "tier", "provider", "model", "state", "currency", "kind", "cache")
 _BY_TASK = ("tenant", "workload", "task_id")
 _SUMS = ("attempts", *COUNTS, "cost")
 _MOST_DIFFERENCES = 20
@@ -33,6 +33,11 @@ _TOTALS: tuple[_Aggregate, ...] = (
     ("started_at", "count", None, "calls"),
     *((name, "sum", _ZERO_OF_NONE, name) for name in _SUMS),
     ("cost", "count", None, "priced_calls"),
+)
+_OF_HOUR: tuple[_Aggregate, ...] = (
+    *_TOTALS,
+    ("saved", "count", None, "saved_calls"),
+    ("saved", "sum", _ZERO_OF_NONE, "saved"),
 )
 _OF_TASK: tuple[_Aggregate, ...] = (
     *_TOTALS,
@@ -77,7 +82,9 @@ class Changes:
         if not rows.num_rows:
             return
         hours = pc.floor_temporal(rows["started_at"], unit="hour")
-        by_hour = _added_up(rows.append_column("hour", hours), _BY_HOUR, _TOTALS)
+        by_hour = _added_up(rows.append_column("hour", hours), _BY_HOUR, _OF_HOUR)
+        # What a cache served is no call of its task.
+        rows = rows.filter(pc.not_equal(rows["kind"], Kind.SERVED.value))
         for state in (State.UNPRICED, State.INCOMPLETE):
             is_in_it = pc.equal(rows["state"], state.value).cast(pa.int64())
             rows = rows.append_column(f"is_{state.value}", is_in_it)

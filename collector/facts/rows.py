@@ -74,6 +74,7 @@ FACTS: Mapping[str, pa.DataType] = {
     "stated_currency": pa.string(),
     "sku": pa.string(),
     "service_tier": pa.string(),
+    "cache": pa.string(),
 }
 # What it costs, by the price book that was asked when it was taken in.
 _QUOTE: Mapping[str, pa.DataType] = {
@@ -83,6 +84,7 @@ _QUOTE: Mapping[str, pa.DataType] = {
     "price_version": pa.string(),
     "list_cost": _MONEY,
     "contract": pa.string(),
+    "saved": _MONEY,
 }
 HASHES = ("identity_hash", "parent_hash", "response_hash", "lease_hash")
 # Of what is not booked as a call: how a task ended, and why a call is kept aside. NULL for what is to be booked.
@@ -210,6 +212,7 @@ def columns_of(calls: Sequence[Call], prices: Sequence[Price] = ()) -> Columns:
     columns["price_version"] = [price.price_version for price in prices]
     columns["list_cost"] = [None if price.list_cost is None else _amount(price.list_cost) for price in prices]
     columns["contract"] = [price.contract for price in prices]
+    columns["saved"] = [None if price.saved is None else _amount(price.saved) for price in prices]
     hashes = [_hashes(call) for call in calls]
     for place, name in enumerate(HASHES):
         columns[name] = [each[place] for each in hashes]
@@ -257,7 +260,15 @@ def parted(text: str | None) -> tuple[tuple[str, int], ...]:
 
 
 def _own_price(call: Call) -> Price:
-    return Price(call.state, call.cost, call.currency, call.price_version, call.list_cost, call.contract)
+    return Price(
+        call.state,
+        call.cost,
+        call.currency,
+        call.price_version,
+        call.list_cost,
+        call.contract,
+        call.saved,
+    )
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -32,7 +32,7 @@ from .statements import MADE_OF_VIEWS, statement
 
 __all__ = ["FILE_NAME", "SCHEMA_VERSION", "Store"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 6
 FILE_NAME = "switchgear.duckdb"
 _log = logging.getLogger(__name__)
 
@@ -288,8 +288,10 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     con.execute(statement("schema"))
     con.execute(statement("rollup_tables"))
     con.execute(statement("deletion_tables"))
+    con.execute(statement("ledger_tables"))
     con.execute(statement("views"))
     con.execute(statement("rollup_views"))
+    con.execute(statement("ledger_views"))
     for view in MADE_OF_VIEWS:
         con.execute(f"CREATE OR REPLACE VIEW {view} AS {statement(view)}")
     if "rollup_hours_base" not in tables:

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from math import inf
 from typing import Any
 
-__all__ = ["ANYONE", "EVERYTHING", "OPTIONS", "OWNER", "ROOT", "SCOPES", "Key", "key_of", "unfit", "with_key"]
+__all__ = [
+    "ANYONE",
+    "EVERYTHING",
+    "OPTIONS",
+    "OWNER",
+    "ROOT",
+    "SCOPES",
+    "Holder",
+    "Key",
+    "key_of",
+    "unfit",
+    "with_key",
+]
 
 SCOPES = frozenset({"ingest", "decide", "read", "operate", "finance", "internal", "admin"})
 """What a key may be for, beside `owner:NAME`: reading the workloads of one owner, in whichever tenant."""
@@ -56,6 +69,17 @@ class Key:
     def owners(self) -> frozenset[str]:
         """The owners whose workloads it may read."""
         return frozenset(each.removeprefix(_OWNER) for each in self.scopes if each.startswith(_OWNER))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who comes with a key, and until when."""
+
+    key: Key
+    name: str = ""
+    """Who or what it is for, in words; "" where nobody said."""
+    ends_at: float = inf
+    """Seconds since the epoch."""
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .key import Key
 
-__all__ = ["OPEN", "Everywhere", "Needs", "Rules", "meets"]
+__all__ = ["ANY_KEY", "OPEN", "Everywhere", "Needs", "Rules", "meets"]
 
 
 class Everywhere(str):
@@ -22,10 +22,15 @@ Needs = tuple[str, ...]
 OPEN: Needs = ()
 """Nobody need say who they are."""
 
+ANY_KEY: Needs = ("any key",)
+"""Any key that is good will do, whatever it is for."""
+
 
 def meets(key: Key, needs: Needs) -> bool:
     """Whether the key has one of the scopes."""
-    return any(key.allows(need) and (key.all_tenants or not isinstance(need, Everywhere)) for need in needs)
+    return needs == ANY_KEY or any(
+        key.allows(need) and (key.all_tenants or not isinstance(need, Everywhere)) for need in needs
+    )
 
 
 class Rules:
@@ -42,6 +47,16 @@ class Rules:
                 self._patterns.append((method, re.compile(pattern), needs))
             else:
                 self._plain[method, path] = needs
+
+    def with_those_of(self, *tables: Mapping[str, Needs]) -> Rules:
+        """These and the routes of the tables. Raises ValueError for a route that is there twice."""
+        whole = dict(self.table)
+        for table in tables:
+            for route, needs in table.items():
+                if route in whole:
+                    raise ValueError(f"{route} has a rule already")
+                whole[route] = needs
+        return Rules(whole)
 
     def needs(self, method: str, path: str) -> Needs | None:
         """What the route needs; None where there is no such route."""

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from switchgear.usage import Usage
 
-from ..call import SETTLEMENT, UNATTRIBUTED, Call, Marks, Reported
+from ..call import SETTLEMENT, UNATTRIBUTED, Call, Flag, Kind, Marks, Reported
 from ..dialects import TRUST
 
 __all__ = ["merged", "stands_in", "telling"]
@@ -24,7 +24,8 @@ def merged(members: Sequence[Call]) -> Call:
     """The one call that `members` tell of, unpriced, under the identity of the first of them that has a tenant.
 
     Counts come whole from one span; another fills in only what that one does not name, and only where both
-    agree on the rest. Of other facts the first known counts, most trusted first; attempts are the most seen.
+    agree on the rest. Of other facts the first known counts, most trusted first; attempts are the most seen. It is an
+    answer out of a cache only where nothing shows that a model was asked: a hold, or what another span says of it.
     """
     tell = telling(members)
     ordered = sorted(tell, key=lambda call: _rank(call, tell))
@@ -35,8 +36,12 @@ def merged(members: Sequence[Call]) -> Call:
     # A settlement's times are the hold's.
     spans = [call for call in ordered if call.dialect != SETTLEMENT] or ordered
     ended = [call.ended_at for call in spans if call.ended_at is not None]
+    kind, cache, flags = _served(ordered)
     return structs.replace(
         best,
+        kind=kind,
+        cache=cache,
+        flags=flags,
         tenant=face.tenant,
         trace_id=face.trace_id,
         span_id=face.span_id,
@@ -64,6 +69,20 @@ def merged(members: Sequence[Call]) -> Call:
 def stands_in(call: Call) -> tuple[bool, bool]:
     """Whether a call's identity is for want of a better one: it has no tenant, or no span of its own."""
     return (call.tenant == UNATTRIBUTED, call.dialect == SETTLEMENT)
+
+
+def _served(ordered: Sequence[Call]) -> tuple[Kind, str | None, tuple[Flag, ...]]:
+    """Kind, outcome of the cache and flags of the record."""
+    best = ordered[0]
+    served = [call for call in ordered if call.kind is Kind.SERVED]
+    others = [call for call in ordered if call.kind is not Kind.SERVED]
+    if not served:
+        return best.kind, _first(ordered, "cache"), best.flags
+    paid = any(call.lease_id is not None or call.cache is not None for call in others)
+    if not paid:
+        return Kind.SERVED, served[0].cache, best.flags
+    flags = tuple(sorted({*best.flags, Flag.INCONSISTENT}))
+    return Kind.LLM, _first(others, "cache") or served[0].cache, flags
 
 
 def _first(ordered: Sequence[Call], name: str) -> str | None:

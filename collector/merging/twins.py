@@ -3,12 +3,15 @@
 The definition, for a set of spans; two *fit* if they name one tenant or one of them names none:
 
 1. A response id is *shared*, and says nothing, for spans of which one instrumentation tells at one time under it,
-   unless they are the same span or one lies inside the other.
+   unless they are the same span or one lies inside the other, or is *served*: an answer out of a cache names the call
+   that it was once given to.
 2. A span is *aside* if it lies round several fitting spans, or round one that is aside: it is the span of something
    larger, no call whatever usage it carries, and no twin. The other spans *tell* of calls.
 3. Two of those are *linked* if they fit, and are the same span with its tenant and without; or two instrumentations
-   name by them one response id, that is not shared, at one time; or one lies inside the other and their response ids,
-   or the one further inside, do not differ; or one is a settlement and the other the first span with its hold.
+   name by them one response id, that is not shared, at one time, and neither is served; or one is served, the other too
+   or it shows no sign of having been paid for, and they begin together and overlap; or one lies inside the other and
+   their response ids, or the one further inside, do not differ; or one is a settlement and the other the first span
+   with its hold.
 4. The spans of one tenant that links connect belong together, and so do those without a tenant.
 5. Such a part without a tenant joins all that it is linked with if that is of one tenant. With links to two tenants it
    is nobody's and stands alone: two named tenants never share a call.
@@ -34,7 +37,12 @@ __all__ = ["Places", "partition"]
 # money gone.
 _CLOCKS_DIFFER_BY = timedelta(seconds=10)
 _BEGIN_WITHIN = timedelta(hours=1)
+# Of an answer out of a cache the span of an instrumentation begins just before our own record of it, on one clock. The
+# first call has ended before its answer is served: it must not be taken for the other, and hidden with it.
+_SERVED_WITHIN = timedelta(seconds=1)
 
+# What there is an answer of: a call to a model, or one out of a cache.
+_ANSWERS = (Kind.LLM, Kind.SERVED)
 _Identity = tuple[str, str, str]
 _Link = tuple[Call, Call]
 _Key = TypeVar("_Key")
@@ -50,6 +58,7 @@ class Places:
         self._by_parent: dict[tuple[str, str], list[_Identity]] = {}
         self._by_answer: dict[str, list[_Identity]] = {}
         self._by_shared: dict[str, list[_Identity]] = {}
+        self._by_served: dict[str, list[_Identity]] = {}
         self._by_hold: dict[str, list[_Identity]] = {}
         for span in spans:
             self.add(span)
@@ -68,6 +77,8 @@ class Places:
             self._by_parent.setdefault((span.trace_id, span.parent_span_id), []).append(span.identity)
         if span.response_id is not None:
             answers = self._by_shared if _shared(span) else self._by_answer
+            if _served(span):
+                answers = self._by_served
             answers.setdefault(span.response_id, []).append(span.identity)
         if span.lease_id is not None:
             self._by_hold.setdefault(span.lease_id, []).append(span.identity)
@@ -120,7 +131,17 @@ class Places:
 
     def answers(self, span: Call) -> Iterator[Call]:
         """What other instrumentations tell of the same response at the same time."""
-        if span.response_id is not None and not span.marks:
+        if span.response_id is None or _aside(span):
+            return
+        for other in self._all(self._by_served, span.response_id):
+            if _served_once(span, other):
+                yield other
+        if _served(span):
+            for place in (self._by_answer, self._by_shared):
+                for other in self._all(place, span.response_id):
+                    if _served_once(span, other):
+                        yield other
+        elif not span.marks:
             for other in self._all(self._by_answer, span.response_id):
                 if not other.marks and not _one_instrumentation(span, other) and _overlap(span, other):
                     yield other
@@ -130,7 +151,7 @@ class Places:
 
         Of those that are marked already, one.
         """
-        if span.response_id is not None:
+        if span.response_id is not None and not _served(span):
             for other in self._all(self._by_answer, span.response_id):
                 if _one_instrumentation(span, other) and _overlap(span, other) and not _one_call(span, other):
                     yield other
@@ -274,6 +295,28 @@ def _shared(span: Call) -> bool:
     return Marks.SHARED_ID in span.marks
 
 
+def _served(span: Call) -> bool:
+    return span.kind is Kind.SERVED
+
+
+def _served_once(one: Call, other: Call) -> bool:
+    """Whether two instrumentations tell by both of one answer out of a cache, with one response id."""
+    first, second = (one, other) if one.started_at <= other.started_at else (other, one)
+    return (
+        (_served(one) or _served(other))
+        and not any(_aside(each) or _paid(each) for each in (one, other))
+        and not _one_instrumentation(one, other)
+        and _fit(one, other)
+        and second.started_at - first.started_at <= _SERVED_WITHIN
+        and second.started_at <= (first.ended_at or first.started_at)
+    )
+
+
+def _paid(span: Call) -> bool:
+    """Whether a span shows by itself that a model was asked."""
+    return not _served(span) and (span.lease_id is not None or span.cache is not None)
+
+
 def _fit(one: Call, other: Call) -> bool:
     return one.tenant == other.tenant or UNATTRIBUTED in (one.tenant, other.tenant)
 
@@ -283,7 +326,8 @@ def _nested(parent: Call, child: Call) -> bool:
     return (
         child.parent_span_id == parent.span_id != child.span_id
         and child.trace_id == parent.trace_id
-        and parent.kind is child.kind is Kind.LLM
+        and parent.kind in _ANSWERS
+        and child.kind in _ANSWERS
         and _fit(parent, child)
         and (None in (parent.response_id, child.response_id) or parent.response_id == child.response_id)
     )

@@ -25,6 +25,7 @@ __all__ = ["QUERY_WITHIN_S", "Reader"]
 
 QUERY_WITHIN_S = 5.0
 MAX_WAITING = 64
+_AGAIN_S = 0.02
 T = TypeVar("T")
 
 
@@ -111,12 +112,14 @@ class Reader:
 
     def _limited(self, work: Callable[[duckdb.DuckDBPyConnection], T], key: Key, within_s: float) -> T:
         with self.cursor_of(key) as cursor:
-            timer = threading.Timer(within_s, _interrupt, (cursor,))
-            timer.start()
+            done = threading.Event()
+            watch = threading.Thread(target=_interrupt, args=(cursor, within_s, done), daemon=True)
+            watch.start()
             try:
                 return work(cursor)
             finally:
-                timer.cancel()
+                done.set()
+                watch.join()
 
 
 def _is_cut(view: str, key: Key) -> bool:
@@ -136,7 +139,13 @@ def _schemas(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]:
     }
 
 
-def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
-    # The work may have ended, and the cursor with it, while the timer went off.
-    with suppress(duckdb.Error):
-        cursor.interrupt()
+def _interrupt(cursor: duckdb.DuckDBPyConnection, within_s: float, done: threading.Event) -> None:
+    """Interrupt what runs on the cursor when its time is over, until it is done.
+
+    Again and again: DuckDB forgets an interrupt that comes between two statements, while the work computes.
+    """
+    wait_s = within_s
+    while not done.wait(wait_s):
+        with suppress(duckdb.Error):
+            cursor.interrupt()
+        wait_s = _AGAIN_S

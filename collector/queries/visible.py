@@ -2,7 +2,8 @@
 
 Two rights add up. A key that reads (scope read, finance, internal or admin) sees what is of its tenants; what is of no
 tenant in particular needs a key for all of them. A key with `owner:NAME` sees what is of the workloads that the
-registry gives to NAME, in whichever tenant. A view that is not named here is seen by nobody.
+registry gives to NAME, in whichever tenant: of the time in which it does. A view that is not named here is seen by
+nobody.
 """
 
 from __future__ import annotations
@@ -31,21 +32,41 @@ class _View:
     by_owner: str = "false"
     """False where the view does not say which workload a row is about."""
     scopes: tuple[str, ...] = _READING
-    """One of them lets a key for some tenants see what is of these."""
+    """One of them lets a key for some tenants see what is of these,"""
+    everywhere: tuple[str, ...] = _READING
+    """and one of these lets a key for all tenants see every row."""
     hidden: frozenset[str] = frozenset()
     """Columns that are the store's own business: no query sees them."""
 
 
 _OF_CENTRES = "cost_centre IN (SELECT cost_centre FROM {registry} WHERE %s)"
-_OF_WORKLOADS = "(%s) IN (SELECT (tenant, workload) FROM {registry} WHERE owner IN {owners})"
+
+
+def _held(view: str, first: str, last: str | None = None, within: str = "") -> str:
+    """Whether the workload of a row was one owner's from `first` to `last`, in one piece; or at `first`.
+
+    `within` names the struct in which tenant and workload stand.
+    """
+    return (
+        f"EXISTS (FROM {{registry}} AS held WHERE held.owner IN {{owners}} "
+        f"AND held.tenant = {view}.{within}tenant AND held.workload = {view}.{within}workload "
+        f'AND (held.begins IS NULL OR held.begins <= {view}."{first}") '
+        f'AND (held.ends IS NULL OR {view}."{last or first}" < held.ends))'
+    )
+
 
 VIEWS: Mapping[str, _View] = {
     "adjustments": _View(by_owner="owner IN {owners}"),
     "calls": _View(by_owner="owner IN {owners}"),
     "conflicts": _View(),
+    "cost_centres": _View(
+        by_tenant=_OF_CENTRES % "{is_of_tenants}", by_owner=_OF_CENTRES % "owner IN {owners}"
+    ),
     # A tenant stands there under its pseudonym, or not at all.
     "deletions": _View(by_tenant="false"),
-    "merged_spans": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
+    # What rules share names other tenants, and what is booked by hand is finance's: readers of tenants do without.
+    "ledger": _View(by_owner="owner IN {owners}", scopes=("finance",)),
+    "merged_spans": _View(by_owner=_held("merged_spans", "started_at")),
     "not_billed": _View(),
     "not_billed_counts": _View(),
     # A plan is of a cost centre, which may pay for several tenants: whoever has one of these may see it.
@@ -55,7 +76,7 @@ VIEWS: Mapping[str, _View] = {
         scopes=("finance",),
     ),
     "quarantine": _View(
-        by_owner=_OF_WORKLOADS % "tenant, workload",
+        by_owner=_held("quarantine", "started_at"),
         hidden=frozenset(
             {
                 "identity_hash",
@@ -67,17 +88,22 @@ VIEWS: Mapping[str, _View] = {
                 "price_version",
                 "list_cost",
                 "contract",
+                "saved",
             }
         ),
     ),
     "registry": _View(by_owner="owner IN {owners}"),
+    "revenue": _View(scopes=("finance",), everywhere=("finance",)),
+    "rollup_cache": _View(by_owner="owner IN {owners}"),
     "rollup_hours": _View(by_owner="owner IN {owners}"),
-    "rollup_tasks": _View(by_owner=_OF_WORKLOADS % "tenant, workload"),
-    "task_ends": _View(by_owner=_OF_WORKLOADS % "tenant, workload", hidden=frozenset({"identity_hash"})),
+    # A task that went on when its workload moved is nobody's as a whole.
+    "rollup_tasks": _View(by_owner=_held("rollup_tasks", "first_at", "last_at")),
+    "served": _View(by_owner="owner IN {owners}"),
+    "task_ends": _View(by_owner=_held("task_ends", "started_at"), hidden=frozenset({"identity_hash"})),
     # A breaker without a tenant is for all of them; one for an owner counts that owner's workloads and no others.
     "transitions": _View(
         tenant="scope.tenant",
-        by_owner=f"scope.owner IN {{owners}} OR {_OF_WORKLOADS % 'scope.tenant, scope.workload'}",
+        by_owner=f"scope.owner IN {{owners}} OR {_held('transitions', 'at', within='scope.')}",
     ),
 }
 
@@ -88,7 +114,7 @@ def condition(view: str, key: Key, registry: str) -> str | None:
     `registry` names the view `registry` with all of its rows.
     """
     rules = VIEWS[view]
-    if key.all_tenants and _has_one(key, _READING):
+    if key.all_tenants and _has_one(key, rules.everywhere):
         return None
     rights = []
     if key.tenants and _has_one(key, rules.scopes):

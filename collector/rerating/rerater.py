@@ -157,7 +157,7 @@ class Rerater:
             con.begin()
             ((first, last, work.of),) = con.execute(
                 "SELECT min(call_id), max(call_id), count(*) FROM booked"  # noqa: S608 - our own names and conditions
-                f" WHERE started_at >= $begins AND started_at < $ends AND {tests}",
+                f" WHERE started_at >= $begins AND started_at < $ends AND kind <> 'served' AND {tests}",
                 {**times, **filters},
             ).fetchall()
             if not work.of:

@@ -45,6 +45,8 @@ class Use:
     requests: int
     tokens: int
     paused_until: float
+    throttles: int
+    """429s of the last minute."""
     shares: tuple[Share, ...]
     """In tokens a minute."""
 
@@ -62,6 +64,7 @@ class Lane:
     _token_buckets: Buckets = field(init=False)
     _request_count: Lately = field(default_factory=Lately)
     _token_count: Lately = field(default_factory=Lately)
+    _throttles: Lately = field(default_factory=Lately)
     _by_party: dict[tuple[str, Tier], Lately] = field(default_factory=dict)
     _slots: Slots = field(default_factory=Slots)
     _refilled_at: float | None = None
@@ -157,6 +160,7 @@ class Lane:
         The call went at `of` (None: now).
         """
         of = now if of is None else of
+        self._throttles.add(1, now)
         self.paused_until = max(self.paused_until, now + min(retry_after_s, _LONGEST_PAUSE_S))
         hit: frozenset[str] = frozenset()
         if said is not None:
@@ -203,6 +207,7 @@ class Lane:
             requests,
             tokens,
             self.paused_until,
+            self._throttles.sum(now),
             shares,
         )
 

@@ -16,6 +16,7 @@ from switchgear.tier import Tier
 from ..calendars import Cut
 from ..model import OWN_BUDGET, Dimension, Step
 from .document import (
+    CacheDocument,
     CalendarDocument,
     CapacityDocument,
     CeilingDocument,
@@ -50,6 +51,7 @@ def problems(document: PolicyDocument, tree: Mapping[str, Any], now: float | Non
         yield from _ladder(ceiling, where)
     yield from _overrides(document, declared, now)
     yield from _capacity(document.capacity)
+    yield from _cache(document, declared)
     yield from _currencies(document, tree)
 
 
@@ -268,6 +270,35 @@ def _capacity(entries: Iterable[CapacityDocument]) -> Problems:
                 f"capacity[{seen[key]}] is for the same provider, model and account; keep one of the two",
             )
         seen.setdefault(key, index)
+
+
+def _cache(document: PolicyDocument, declared: _Declared) -> Problems:
+    seen: dict[tuple[str | None, str | None], int] = {}
+    for index, entry in enumerate(document.cache):
+        where: Location = ("cache", index)
+        yield from declared.problems(ScopeDocument(tenant=entry.tenant, workload=entry.workload), where)
+        yield from _sharing(entry, document.tenants, (*where, "share_with"))
+        key = (entry.tenant, entry.workload)
+        if key in seen:
+            yield where, f"cache[{seen[key]}] is for the same tenant and workload; keep one of the two"
+        seen.setdefault(key, index)
+
+
+def _sharing(entry: CacheDocument, tenants: Collection[str], where: Location) -> Problems:
+    """With whom answers are shared. That the others say so too is no matter of the file: whoever does not, does not
+    share, and one who takes it back must not make the file one that is refused.
+    """
+    if not entry.share_with:
+        return
+    if entry.tenant is None:
+        yield where, "each tenant says for itself with whom it shares; name the tenant of this entry"
+    elif set(entry.share_with) <= {entry.tenant}:
+        yield where, "it names nobody else; name the other tenants, or leave it out"
+    for index, name in enumerate(entry.share_with):
+        if name not in tenants:
+            yield (*where, index), f"no tenant {quoted(name)} is declared{_among(name, tenants)}"
+        if name in entry.share_with[:index]:
+            yield (*where, index), f"{quoted(name)} stands twice in the list; write it once"
 
 
 def _currencies(document: PolicyDocument, tree: Mapping[str, Any]) -> Problems:

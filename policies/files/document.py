@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from switchgear.cache.model import Mode
 from switchgear.money import Money
 from switchgear.tier import Tier
 
@@ -18,6 +19,9 @@ from ..calendars import WEEKDAYS, Cut, Periods
 from ..model import Holds, Overrun, Runaway, Step
 from .fields import (
     Amount,
+    Audits,
+    Bound,
+    Confidence,
     Count,
     Currency,
     Dimensions,
@@ -34,6 +38,7 @@ from .fields import (
 from .times import Clock, Instant, Month, Seconds, WindowLength, YearDay, Zone
 
 __all__ = [
+    "CacheDocument",
     "CalendarDocument",
     "CeilingDocument",
     "OverrideDocument",
@@ -204,6 +209,35 @@ class OverrideDocument(_Strict):
     reason: Reason = Field(examples=["launch week"])
 
 
+class CacheDocument(_Strict):
+    """On which terms answers that were given before are served again: for a workload, a tenant, both, or everybody.
+
+    One entry holds for a call: that of its tenant and workload, else its tenant's, else its workload's, else the one
+    for everybody. Agents whose code asks for more get what the entry allows.
+    """
+
+    tenant: Name | None = None
+    """Whose calls; everybody's unless said."""
+    workload: Name | None = None
+    """Of which agent; every one's unless said."""
+    mode: Mode = Field(examples=["shadow"])
+    """off; shadow: measure and serve nothing; exact: serve the very same request; on: one of the same meaning, too."""
+    bound: Bound = Field(default=Decimal("0.02"), json_schema_extra={"default": "2%"})
+    """How many of the answers that are served for their meaning may be wrong."""
+    confidence: Confidence = Field(default=Decimal("0.9"), json_schema_extra={"default": "90%"})
+    """How sure that has to be before any is served."""
+    keep: Seconds = Field(default=86400.0, json_schema_extra={"default": "1d"})
+    """How long an answer is served."""
+    audits: Audits = Field(default=Decimal("0.05"), json_schema_extra={"default": "5%"})
+    """Which part of what could be served is asked all the same, to know how often it would have been wrong."""
+    allow: list[Literal["tools", "temperature", "volatile"]] = []
+    """Requests that are left alone unless named here, and in code too."""
+    share_with: list[Name] = []
+    """Tenants to share answers with; only where each of them has an entry that names the same tenants."""
+    tags: list[Name] = []
+    """Put on each answer kept, to be forgotten by."""
+
+
 class TiersDocument(_Strict):
     """What each tier weighs where capacity is short."""
 
@@ -228,3 +262,4 @@ class PolicyDocument(_Strict):
     capacity: list[CapacityDocument] = []
     ceilings: list[CeilingDocument] = []
     overrides: list[OverrideDocument] = []
+    cache: list[CacheDocument] = []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
+from switchgear.cache.model import Terms
+
+from ..caching.rules import CacheRule
 from ..calendars import WEEKDAYS, Calendar, Periods
 from ..model import (
     TIER_WEIGHTS,
@@ -23,7 +27,14 @@ from ..model import (
     Workload,
 )
 from ..schedules import Schedule
-from .document import CalendarDocument, CeilingDocument, OverrideDocument, PolicyDocument, WorkloadDocument
+from .document import (
+    CacheDocument,
+    CalendarDocument,
+    CeilingDocument,
+    OverrideDocument,
+    PolicyDocument,
+    WorkloadDocument,
+)
 from .fields import Tokens
 
 __all__ = ["policy_set"]
@@ -47,6 +58,7 @@ def policy_set(document: PolicyDocument, version: str) -> PolicySet:
         ),
         plans=tuple(Plan(p.cost_centre, p.month, p.amount.amount) for p in document.plans),
         overrides=tuple(_override(body) for body in document.overrides),
+        cache=tuple(_cache(body) for body in document.cache),
         tier_weights={tier: weights.get(tier.value, usual) for tier, usual in TIER_WEIGHTS.items()},
     )
 
@@ -112,3 +124,16 @@ def _override(body: OverrideDocument) -> Override:
         reason=body.reason,
         scope=tuple((Dimension(name), str(value)) for name, value in scope.items()),
     )
+
+
+def _cache(body: CacheDocument) -> CacheRule:
+    terms = Terms(
+        body.mode,
+        body.bound,
+        body.confidence,
+        timedelta(seconds=body.keep),
+        body.audits,
+        frozenset(body.allow),
+        tuple(body.tags),
+    )
+    return CacheRule(terms, body.tenant, body.workload, frozenset(body.share_with))

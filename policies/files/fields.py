@@ -23,6 +23,9 @@ from ..model import Dimension
 
 __all__ = [
     "Amount",
+    "Audits",
+    "Bound",
+    "Confidence",
     "Count",
     "Currency",
     "Dimensions",
@@ -156,6 +159,18 @@ def _as_share(value: Any) -> str:
     return f'"{100 * value:.12g}%"' if value <= 1 else f'"{value}%"'
 
 
+def _part(least: str, most: str, example: str) -> Callable[[Any], Decimal]:
+    def read(value: Any) -> Decimal:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", str(value))
+        if match is None or not Decimal(least) <= Decimal(match[1]) <= Decimal(most):
+            raise ValueError(
+                f'{quoted(value)} is no share from {least}% to {most}%; write one, such as "{example}"'
+            )
+        return Decimal(match[1]) / 100
+
+    return read
+
+
 def _whole_from(least: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         text = str(value).replace("_", "")
@@ -251,6 +266,14 @@ Limit: TypeAlias = Annotated[
     _pattern(f"{_MONEY}|{_TOKENS}", "40 USD", "2M tokens", "500000 tokens"),
 ]
 Share: TypeAlias = Annotated[Decimal, BeforeValidator(_share), _pattern(_SHARE, "80%")]
+# How many of the answers that a cache serves may be wrong; below a tenth of a percent no traffic is enough to tell.
+Bound: TypeAlias = Annotated[
+    Decimal, BeforeValidator(_part("0.1", "50", "2%")), _pattern(_SHARE, "2%", "0.5%")
+]
+Confidence: TypeAlias = Annotated[
+    Decimal, BeforeValidator(_part("50", "99.99", "90%")), _pattern(_SHARE, "90%", "95%")
+]
+Audits: TypeAlias = Annotated[Decimal, BeforeValidator(_part("0.1", "100", "5%")), _pattern(_SHARE, "5%")]
 Whole: TypeAlias = Annotated[int, BeforeValidator(_whole_from(1)), _integer(1)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_whole_from(0)), _integer(0)]
 Weight: TypeAlias = Annotated[

@@ -17,7 +17,7 @@ from .checks import problems
 from .document import PolicyDocument
 from .domain import policy_set
 
-__all__ = ["PolicyFileError", "load", "parse"]
+__all__ = ["PolicyFileError", "load", "parse", "version_of"]
 
 
 class PolicyFileError(DocumentError):
@@ -47,4 +47,9 @@ def parse(text: str, *, name: str, now: float | None = None) -> PolicySet:
             raise documents.refused(tree, name, chain([first], found))
     except DocumentError as problem:
         raise PolicyFileError(str(problem)) from None
-    return policy_set(document, hashlib.sha256(text.encode()).hexdigest()[:12])
+    return policy_set(document, version_of(text))
+
+
+def version_of(text: str) -> str:
+    """The version of the policy set in `text`: a hash of it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

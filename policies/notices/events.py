@@ -20,6 +20,8 @@ class Kind(StrEnum):
     TRIP = "trip"
     WARN = "warn"
     RECOVERY = "recovery"
+    REVIEW = "review"
+    """What is still to do for a weekly review: no event of the log, but told over the same channels."""
 
 
 # Half-open is on the way: whether it recovers is told when it does. Disabled stops nothing any more, which whoever is

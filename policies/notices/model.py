@@ -72,6 +72,15 @@ class Destination:
             and (not self.ceilings or any(_like(event.policy, pattern) for pattern in self.ceilings))
         )
 
+    def wants_reminder(self, owner: str) -> bool:
+        """Whether it is told here what this owner ("": nobody in particular) has to do; it is of no ceiling."""
+        scope = {"owner": owner} if owner else {}
+        return (
+            Kind.REVIEW in self.kinds
+            and not self.ceilings
+            and (not self.scopes or any(_within(scope, each) for each in self.scopes))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeSet:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 import time
 from collections import deque
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from switchgear.jitter import JITTER
 
 from ..transitions import TransitionLog
 from .channels import Channel, DeliveryError, channel
@@ -240,5 +241,5 @@ class _Teller:
 
 def _pause_s(tried: int, after_s: float | None) -> float:
     """How long to wait after so many tries: as long as the receiver says, or doubling, with jitter and a bound."""
-    own = 2.0 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    own = 2.0 ** (tried - 1) * JITTER.uniform(0.5, 1.5)
     return min(max(own, after_s or 0.0), _LONGEST_PAUSE_S)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from switchgear.tier import Tier
 from switchgear.usage import Usage
@@ -13,7 +14,10 @@ from switchgear.usage import Usage
 from ..engine import Price
 from ..model import PolicySet, Who
 
-__all__ = ["RecordedCall", "recorded_prices", "who_of"]
+__all__ = ["COUNTS", "RecordedCall", "recorded_call", "recorded_prices", "who_of"]
+
+COUNTS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+"""The counts that add up to a call's tokens, named as in the view `calls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,24 @@ class RecordedCall:
     model: str
     usage: Usage | None
     cost: Decimal | None
+
+
+def recorded_call(row: Mapping[str, Any]) -> RecordedCall:
+    """A row of the view `calls` as a replay makes it again. An end before the begin, or none, is the begin."""
+    counts = [row[count] for count in COUNTS]
+    begin = row["started_at"].timestamp()
+    return RecordedCall(
+        started_at=begin,
+        ended_at=max(begin, row["ended_at"].timestamp()) if row["ended_at"] else begin,
+        tenant=row["tenant"],
+        workload=row["workload"] or "",
+        tier=Tier(row["tier"]) if row["tier"] in set(Tier) else None,
+        task=row["root_task_id"] or row["task_id"],
+        provider=row["provider"] or "",
+        model=row["model"] or "",
+        usage=None if counts[0] is None else Usage(*counts),
+        cost=row["cost"],
+    )
 
 
 def who_of(call: RecordedCall, policies: PolicySet) -> Who:

@@ -41,7 +41,7 @@ _BYTES_A_TOKEN = 4
 _MOST_TICKS = 50_000
 # Calls of each workload to each model that the engine has seen before: more than it takes to believe their limits.
 _SEEN_BEFORE = 50
-_TOLD_EVERY = 1_000
+_TOLD_EVERY = 100
 # Long enough for what began last to end, and for who waits to lose patience.
 _AFTERWARDS_S = 900.0
 

@@ -2,7 +2,7 @@
 
 from . import guard
 from .clients import http_client, wrap
-from .context import Task, current_task
+from .context import Task, current_task, volatile
 from .decision import Action, Decision
 from .errors import BudgetExceeded, ConfigError, SwitchgearError
 from .guard import guarded_tool
@@ -40,5 +40,6 @@ __all__ = [
     "inject",
     "shutdown",
     "task",
+    "volatile",
     "wrap",
 ]

@@ -25,12 +25,24 @@ from .identity import Identity
 from .money import Money
 from .tier import Tier
 
-__all__ = ["UNTAGGED", "OnWrapUp", "Task", "current_task", "enter", "inside", "run_in", "task_in"]
+__all__ = [
+    "UNTAGGED",
+    "OnWrapUp",
+    "Task",
+    "current_task",
+    "enter",
+    "inside",
+    "is_volatile",
+    "run_in",
+    "task_in",
+    "volatile",
+]
 
 # The workload of calls outside any task, in a process that has a tenant of its own.
 UNTAGGED = "untagged"
 
 _KEY = otel.create_key("switchgear-task")
+_VOLATILE = otel.create_key("switchgear-volatile")
 _log = logging.getLogger("switchgear")
 
 P = ParamSpec("P")
@@ -214,6 +226,25 @@ def inside(task: Task) -> Iterator[Task]:
     finally:
         otel.detach(token)
         hooks.task_ends(task, None)
+
+
+@contextmanager
+def volatile() -> Iterator[None]:
+    """Say that the answers to what follows are of this moment (the weather, a stock): no cache keeps or serves them.
+
+    It holds for calls made in it, in this thread or asyncio task and those that asyncio makes of it. A single request
+    says it by a header, which no provider gets: `extra_headers={"x-switchgear-volatile": "1"}`.
+    """
+    token = otel.attach(otel.set_value(_VOLATILE, value=True))
+    try:
+        yield
+    finally:
+        otel.detach(token)
+
+
+def is_volatile() -> bool:
+    """Whether the running code has said so."""
+    return otel.get_value(_VOLATILE) is True
 
 
 def _is_time(decision: Decision) -> bool:

@@ -66,6 +66,8 @@ class Decision:
     overrun: str = "extend"
     """How a streamed answer ends that outgrows its hold where no more room is left: "extend" lets it run on, "cut"
     finishes it."""
+    cache: Mapping[str, Any] | None = field(default=None, hash=False)
+    """On which terms answers may be served again (`switchgear.cache.terms`); None: as the code says."""
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that programs outside rely on; decimals are strings."""
@@ -86,6 +88,7 @@ class Decision:
             "fail": self.fail,
             "wrap_up": self.wrap_up,
             "overrun": self.overrun,
+            "cache": None if self.cache is None else dict(self.cache),
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Decision:
             fail=str(body.get("fail", "open")),
             wrap_up=body.get("wrap_up") is True,
             overrun="cut" if body.get("overrun") == "cut" else "extend",
+            cache=_document(body, "cache"),
         )
 
 
@@ -127,6 +131,13 @@ def _named(body: Mapping[str, Any], name: str) -> str | None:
     value = body.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name}: {value!r} is no name")
+    return value
+
+
+def _document(body: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name}: {value!r} is no document")
     return value
 
 

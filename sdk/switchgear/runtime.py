@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -29,23 +31,33 @@ from .propagation import inherited
 from .settings import Options, Settings
 from .tier import Tier
 
+if TYPE_CHECKING:
+    from .cache.model import Cache
+    from .guard.caching import Caching
+
 __all__ = ["configure", "exported", "flush", "shutdown"]
 
 # Of the time to end, what settlements may take; the rest is the spans'.
 _SETTLING = 0.4
+# Of that, what the cache may take to learn the last answers, after which their calls are settled.
+_LEARNING = 0.25
 
 
 class Runtime:
     """What one `configure` set up."""
 
-    def __init__(self, settings: Settings, provider: TracerProvider) -> None:
+    def __init__(self, settings: Settings, provider: TracerProvider, cache: Cache | None) -> None:
         self.settings = settings
         self._hosts = parsed("SWITCHGEAR_PROPAGATE_TO", Hosts.parse, settings.propagate_to)
         self._task = inherited(os.environ)
+        # First, as it may refuse its settings.
+        self.caching = _caching(settings, cache) if settings.guard else None
         self.outbox = Outbox(settings)
         self.recorder = Recorder(self.outbox, provider.resource)
         self.control = Control(settings) if settings.guard else None
-        self.guard = Guard(self.control, settings, self.recorder) if self.control is not None else None
+        self.guard = (
+            Guard(self.control, settings, self.recorder, self.caching) if self.control is not None else None
+        )
 
         # How tasks end is told through the process's own tracer provider.
         self._tracer = provider.get_tracer("switchgear", version("switchgear"))
@@ -60,10 +72,18 @@ class Runtime:
             self.control.follow(Scope.outside(self.settings.tenant, self.settings.tier))
 
     def close(self, timeout_s: float) -> None:
-        """Send what waits, as far as the time allows, keep the rest for the next process, and stop."""
-        deadline = time.monotonic() + timeout_s
+        """Send what waits, as far as the time allows, give back the holds at hand, keep the rest for the next process,
+        and stop.
+        """
+        begun = time.monotonic()
+        deadline, settled = begun + timeout_s, begun + timeout_s * _SETTLING
+        if self.caching is not None:
+            self.caching.drain(timeout_s * _SETTLING * _LEARNING)
+            self.caching.close()
+        if self.guard is not None:
+            self.guard.give_back(timeout_s * _SETTLING)
         if self.control is not None:
-            self.control.close(timeout_s * _SETTLING)
+            self.control.close(max(0.0, settled - time.monotonic()))
         self.outbox.close(max(0.0, deadline - time.monotonic()))
 
     def task_begins(self, task: Task) -> None:
@@ -115,6 +135,7 @@ def configure(
     tenant: str | None = None,
     tier: str | None = None,
     guard: bool | None = None,
+    cache: str | Path | Cache | None = None,
     tracer_provider: TracerProvider | None = None,
     **settings: Unpack[Options],
 ) -> None:
@@ -122,8 +143,9 @@ def configure(
 
     What is not given comes from SWITCHGEAR_COLLECTOR, _POLICIES, _API_KEY, _TENANT, _TIER and the variables of the
     other `settings` (docs/settings.md names them all). Spans go to `tracer_provider`, or to the global one, which is
-    made where there is none. `guard=False` tags and meters only. Raises ConfigError for a setting that cannot be used,
-    or when called twice without `shutdown` between.
+    made where there is none. `guard=False` tags and meters only. `cache` is where answers are kept, for clients that
+    ask for it: a folder, the URL of a service, or an object that is a cache. Raises ConfigError for a setting that
+    cannot be used, or when called twice without `shutdown` between.
     """
     global _runtime
     if _runtime is not None:
@@ -137,13 +159,14 @@ def configure(
         tenant=tenant,
         tier=tier,
         guard=guard,
+        cache=cache if isinstance(cache, str | Path) else None,
         **settings,
     )
     provider = tracer_provider or _global_provider()
-    _runtime = Runtime(read, provider)
+    _runtime = Runtime(read, provider, None if isinstance(cache, str | Path) else cache)
     _runtime.attach(provider)
     hooks.install(_runtime)
-    install_guard(_runtime.guard)
+    install_guard(_runtime.guard, off=_runtime.guard is None)
     task_threads.carry()
     atexit.register(shutdown)
 
@@ -153,8 +176,10 @@ def flush(timeout_s: float = 5.0) -> bool:
     if _runtime is None:
         return True
     deadline = time.monotonic() + timeout_s
-    settled = _runtime.control.flush(timeout_s) if _runtime.control is not None else True
-    return _runtime.outbox.flush(max(0.0, deadline - time.monotonic())) and settled
+    learned = _runtime.caching is None or _runtime.caching.drain(timeout_s)
+    control, left_s = _runtime.control, max(0.0, deadline - time.monotonic())
+    settled = control is None or control.flush(left_s)
+    return _runtime.outbox.flush(max(0.0, deadline - time.monotonic())) and settled and learned
 
 
 def exported() -> Counts | None:
@@ -173,6 +198,30 @@ def shutdown(timeout_s: float = 5.0) -> None:
     task_threads.stop()
     runtime.close(timeout_s)
     atexit.unregister(shutdown)
+
+
+def _caching(settings: Settings, cache: Cache | None) -> Caching | None:
+    """The cache of this process, if it has one: imported only then. Raises ConfigError where it cannot be opened."""
+    place, opened = settings.cache, None
+    if cache is None:
+        if place is None:
+            return None
+        opened = _opening(place, settings.api_key)
+        cache = opened()
+    from .guard.caching import Caching
+
+    return Caching(cache, opened, closed_by_forks=isinstance(place, Path) and opened is not None)
+
+
+def _opening(place: str | Path, api_key: str | None) -> Callable[[], Cache]:
+    """Opens the cache at a place: the endpoint of a service, or a folder."""
+    if isinstance(place, str):
+        from .cache.remote import RemoteCache
+
+        return lambda: RemoteCache(place, api_key)
+    from .cache.cache import open_cache
+
+    return lambda: open_cache(place)
 
 
 def _global_provider() -> TracerProvider:

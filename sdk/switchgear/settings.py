@@ -16,6 +16,7 @@ __all__ = ["Options", "Settings"]
 
 _OFF = ("0", "off", "false", "no")
 _ON = ("1", "on", "true", "yes")
+_CACHE_URL = "http://127.0.0.1:8720"
 
 
 class Options(TypedDict, total=False):
@@ -71,6 +72,8 @@ class Settings:
     """Where billing records wait while the collector is away; None: a folder of the user's own."""
     spool_mb: int = 64
     """How much may wait there; 0 keeps nothing on disk."""
+    cache: str | Path | None = None
+    """Where answers are kept for clients that ask for a cache: a folder of this process's, or the URL of a service."""
 
     @classmethod
     def read(cls, *, environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
@@ -115,6 +118,8 @@ def _read(name: str, field_name: str, value: Any, default: Any) -> Any:
                 return _one_of(value, ("open", "closed"))
             case "spool":
                 return Path(value).expanduser()
+            case "cache":
+                return _url(value, _CACHE_URL) if "://" in str(value) else Path(value).expanduser()
             case "max_retries" | "flush_ms" | "spool_mb":
                 return _number(int, value, 0)
             case "concurrency":

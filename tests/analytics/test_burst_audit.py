@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from otlp_samples import BASE_NS, SHARED, Served, llm_span, request
 
+from analytics import calls as paged
 from analytics.bursts import peaks
 from cli import calls
 from cli.audit import bursts
@@ -243,7 +244,7 @@ def test_every_call_of_a_collector_is_read_once_however_many_answers_it_takes(
 ) -> None:
     spans = [llm_span(number, startTimeUnixNano=str(BASE_NS + number * 10**9)) for number in range(1, 61)]
     assert served.send(request(spans)).status_code == 200
-    monkeypatch.setattr(calls, "_PAGE", 7)
+    monkeypatch.setattr(paged, "_PAGE", 7)
     start, end = (datetime.fromtimestamp(BASE_NS // 10**9 + second, UTC).isoformat() for second in (1, 60))
     code, found = audit(capsys, served.url, start=start, end=end, committed_tpm=1000, bands=("1.0:2",))
     # Spans 1 to 59, of 400 + 50 tokens each: the end is not in the range

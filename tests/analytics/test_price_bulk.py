@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.prices import PriceBook
-from analytics.prices.bulk import priced
+from analytics.prices.bulk import PARTS, parted, priced
+from analytics.prices.rates import SMALLEST
 from switchgear.usage import COUNTS, Usage
 
 SCHEMA = pa.schema(
@@ -88,6 +91,47 @@ def test_each_of_many_costs_what_it_costs_alone(book: PriceBook, rows: Sequence[
         usage = Usage(**{name: row[name] for name in COUNTS}, apart=apart)
         quote = book.quote(row["provider"], row["model"], usage, row["started_at"], row["service_tier"])
         assert (answer["cost"], answer["currency"]) == (quote.cost, quote.currency), row
+
+
+@settings(deadline=None)
+@given(st.lists(calls(), min_size=1, max_size=40))
+def test_the_parts_of_each_are_the_lines_of_its_quote(
+    book: PriceBook, rows: Sequence[dict[str, Any]]
+) -> None:
+    found = parted(book, pl.DataFrame(pa.Table.from_pylist(list(rows), schema=SCHEMA)))
+    for row, answer in zip(rows, found.iter_rows(named=True), strict=True):
+        named = (part.split("=") for part in (row["apart"] or "").split(",") if part)
+        apart = tuple((name, int(each)) for name, each in named)
+        usage = Usage(**{name: row[name] for name in COUNTS}, apart=apart)
+        quote = book.quote(row["provider"], row["model"], usage, row["started_at"], row["service_tier"])
+        if quote.cost is None:
+            assert set(answer.values()) == {None}
+            continue
+        lines = {part: Decimal(0) for part in PARTS}
+        for line in quote.lines:
+            part = "output" if line.kind == "reasoning" else line.kind if line.kind in COUNTS else "other"
+            lines[part] += line.amount
+        assert {part: answer[part] * SMALLEST for part in PARTS} == lines
+        assert sum(answer[part] for part in PARTS) * SMALLEST == quote.cost
+
+
+def test_tokens_in_cache_have_beside_them_what_they_would_cost_as_input(book: PriceBook) -> None:
+    row: dict[str, Any] = {"provider": "anthropic", "model": "claude-sonnet-4-5", "service_tier": None}
+    row |= {"started_at": datetime(2026, 1, 1, tzinfo=UTC)} | dict.fromkeys(COUNTS, 0)
+    row |= {"input_uncached": 10, "cache_read": 1000, "cache_write_5m": 200, "cache_write_1h": 100}
+    apart = row | {"apart": "web_searches=1"}
+    found = parted(book, pl.DataFrame(pa.Table.from_pylist([row, apart], schema=SCHEMA)))
+    # USD a million: 3 of input, 0.30 read, 3.75 written for 5 minutes and 6 for an hour; 10 for 1,000 searches.
+    for place, other in enumerate((0, 10_000_000_000)):
+        assert found.row(place, named=True) == {
+            "input_uncached": 10 * 3_000_000,
+            "cache_read": 1000 * 300_000,
+            "cache_write_5m": 200 * 3_750_000,
+            "cache_write_1h": 100 * 6_000_000,
+            "output": 0,
+            "other": other,
+            "as_input": 1300 * 3_000_000,
+        }
 
 
 def test_no_calls_cost_nothing_and_need_no_column_of_parts(book: PriceBook) -> None:

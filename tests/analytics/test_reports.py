@@ -15,18 +15,17 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from msgspec.structs import replace
 from stores import book, empty
 from stores import call as stored_call
 
 from analytics import registry
 from analytics.reports import BUCKETS, DIMENSIONS, REPORTS, iso_week
-from collector.audit import Transition, keep
 from collector.call import Call, Reported
 from collector.facts.store import Store
 from collector.pricing import Quote
 from collector.reporting import ReportError
-from policies.breaker import State
 from switchgear.usage import Usage
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
@@ -176,29 +175,35 @@ def test_the_tasks_past_the_top_are_one_row(store: Store, con: duckdb.DuckDBPyCo
     assert (rows[2]["first_at"], rows[2]["last_at"]) == (MONDAY, MONDAY + timedelta(hours=2))
 
 
-def test_the_week_and_the_week_before_stand_apart(store: Store, con: duckdb.DuckDBPyConnection) -> None:
-    fill(store, call(1, hours=-168), call(2), call(4, hours=168), call(8, hours=-169))
-    rows = REPORTS["review"](con, {"week": "2026-W47"}).to_pylist()
-    assert [(row["period"], row["cost"] / Decimal("0.000001")) for row in rows] == [
-        ("week", 2),
-        ("before", 1),
+def test_the_calls_past_the_top_are_one_row_and_each_shown_is_told_in_full(
+    store: Store, con: duckdb.DuckDBPyConnection
+) -> None:
+    fill(
+        store,
+        *(call(10**place, hours=place) for place in range(4)),
+        call(5, model="odd"),
+        call(9, task="t-2"),
+    )
+    rows = ask(con, "calls", top="2", task="t-1")
+    assert [(row["rest"], row["calls"], row["cost"]) for row in rows] == [
+        (False, 1, 1000 * Decimal("0.000001")),
+        (False, 1, 100 * Decimal("0.000001")),
+        (True, 3, (10 + 1) * Decimal("0.000001")),
     ]
+    assert (rows[0]["owner"], rows[0]["output"], rows[0]["started_at"]) == (
+        "docs",
+        1000,
+        MONDAY + timedelta(hours=3),
+    )
+    assert ask(con, "calls", task="t-9") == []
 
 
-def test_what_a_breaker_tells_beside_its_states_is_no_trip(store: Store) -> None:
-    told = [*State, "warned", "overridden", "stopped", "runaway"]
-    with store.transaction() as con:
-        keep(
-            con,
-            [
-                Transition.model_validate(
-                    {"id": to, "at": MONDAY - timedelta(weeks=9), "policy": "p", "from": "closed", "to": to}
-                )
-                for to in told
-            ],
-        )
-    trips = REPORTS["trips"](store.cursor(), {"week": "2026-W38"})
-    assert sorted(trips["to"].to_pylist()) == ["forced_open", "open"]
+def test_the_other_calls_cost_what_is_known_of_them_or_nothing_that_is_known(
+    store: Store, con: duckdb.DuckDBPyConnection
+) -> None:
+    fill(store, call(7), call(5, model="odd"))
+    _, others = ask(con, "calls", top="1")
+    assert (others["calls"], others["cost"], others["currency"]) == (1, None, None)
 
 
 def test_two_currencies_are_never_summed(store: Store, con: duckdb.DuckDBPyConnection) -> None:
@@ -272,7 +277,9 @@ calls = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     calls=calls, keys=st.sets(st.sampled_from([*DIMENSIONS]), max_size=3), bucket=st.sampled_from([*BUCKETS])
 )
@@ -290,15 +297,15 @@ def test_every_report_adds_up_to_the_calls_of_its_range(
         "coverage": {},
         "timeline": {"by": "model", "bucket": bucket, "top": "1"},
         "tasks": {"top": "1"},
+        "calls": {"top": "1"},
     }
     for report, params in asked.items():
         rows = ask(con, report, **params)
         assert total(rows) == truth, report
         assert sum(row["calls"] for row in rows) == number, report
-    week = [
-        row for row in REPORTS["review"](con, {"week": "2026-W47"}).to_pylist() if row["period"] == "week"
-    ]
-    assert total(week) == truth
+    used = "input_uncached + cache_read + cache_write_5m + cache_write_1h + output"
+    ((tokens_in_all,),) = con.execute(f"SELECT coalesce(sum({used}), 0) {inside}").fetchall()
+    assert sum(row["tokens"] for row in ask(con, "timeline", **asked["timeline"])) == tokens_in_all
     tokens = {
         tenant: sum(
             each.usage.output for each in calls if each.tenant == tenant and _inside(each) and each.usage
@@ -309,7 +316,9 @@ def test_every_report_adds_up_to_the_calls_of_its_range(
         assert sum(row["output"] for row in ask(con, "spend", by="model,tier", tenant=tenant)) == output
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     calls=calls,
     richer=st.sets(st.integers(0, 11)),
@@ -350,7 +359,6 @@ def test_a_report_is_the_same_from_the_rollups_and_call_by_call(
         ("timeline", {**asked, "by": (by or ["tenant"])[0], "bucket": bucket, "top": "2"}),
         ("coverage", asked),
         ("tasks", {**asked, "top": "2"}),
-        ("review", {"week": "2026-W47"}),
     ]
     for name, params in reports:
         rolled = REPORTS[name](con, params).to_pylist()

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from msgspec.structs import replace
 from stores import book, empty
 from stores import call as stored_call
@@ -135,6 +136,8 @@ WORKED: list[tuple[str, Sequence[Call], dict[str, Any]]] = [
             "failed": 1,
             "cost": (30 + 20 + 10 + 60) * ONE,
             "cost_per_task": (30 + 20 + 10 + 60) * ONE / 3,
+            "cost_of_task_p50": (30 + 20) * ONE,
+            "cost_of_task_p95": 60 * ONE,
             "cost_per_success": (30 + 20 + 10 + 60) * ONE / 2,
             "cost_per_1000_calls": (30 + 20 + 10 + 60) * ONE * 1000 / 4,
             "abandoned_cost": 10 * ONE,
@@ -165,7 +168,15 @@ WORKED: list[tuple[str, Sequence[Call], dict[str, Any]]] = [
     (
         "a task without a call counts, and costs nothing",
         [call(6, "a"), end("succeeded", "a"), end("succeeded", "b", user="u")],
-        {"calls": 1, "tasks": 2, "succeeded": 2, "users": 1, "cost_per_task": 6 * ONE / 2, "cost_per_user": None},
+        {
+            "calls": 1,
+            "tasks": 2,
+            "succeeded": 2,
+            "users": 1,
+            "cost_per_task": 6 * ONE / 2,
+            "cost_of_task_p50": 6 * ONE,
+            "cost_per_user": None,
+        },
     ),
     (
         "the last end of a task counts",
@@ -443,7 +454,9 @@ ADDED = (
 FATES = ("succeeded", "failed", "stopped", "abandoned", "open", "unknown")
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     facts=facts,
     by=st.lists(st.sampled_from([*DIMENSIONS]), max_size=3, unique=True),
@@ -478,7 +491,9 @@ def _sum(rows: Sequence[dict[str, Any]], name: str) -> Decimal:
     return sum((row[name] for row in rows if row[name] is not None), Decimal(0))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data(), facts=facts)
 def test_the_order_in_which_facts_come_changes_nothing(
     store: Store, con: duckdb.DuckDBPyConnection, data: st.DataObject, facts: list[Call]

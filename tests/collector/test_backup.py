@@ -76,6 +76,29 @@ def test_a_backup_alone_holds_what_its_manifest_says(serve: Serve, tmp_path: Pat
     assert (count, Decimal(cost)) == (7, Decimal(manifest["cost"]["USD"]))
 
 
+def test_a_backup_carries_the_files_of_the_ledger_and_a_restore_puts_them_back(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    store = Store(data)
+    manifest = data / "ledger" / "2026-10" / "manifest.json"
+    (data / "ledger" / ".2026-11.closing").mkdir(parents=True)
+    manifest.parent.mkdir()
+    manifest.write_bytes(b"closed")
+    manifest.chmod(0o444)
+    (data / "ledger" / "HEAD.json").write_bytes(b"then")
+    assert {"ledger/HEAD.json", "ledger/2026-10/manifest.json"} <= take(store, data, copy, NOW).files.keys()
+    store.close()
+    (data / "ledger" / "HEAD.json").write_bytes(b"now")
+    restore(copy, data, NOW)
+    assert (manifest.read_bytes(), manifest.stat().st_mode & 0o777) == (b"closed", 0o444)
+    assert (data / "ledger" / "HEAD.json").read_bytes() == b"then"
+    assert not (data / "ledger" / ".2026-11.closing").exists()
+    (aside,) = data.glob("ledger.replaced-*")
+    assert (aside / "HEAD.json").read_bytes() == b"now"
+    (copy / "ledger" / "HEAD.json").write_bytes(b"forged")
+    with pytest.raises(StoreError, match="was changed since the backup was taken"):
+        restore(copy, data, NOW)
+
+
 def test_a_backup_that_was_changed_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     take(store, tmp_path / "data", tmp_path / "copy", NOW)

@@ -140,12 +140,13 @@ def test_reports_and_the_registry_are_what_was_passed_in(serve: Serve) -> None:
     line = {"tenant": "acme", "workload": "nightly", "owner": "data", "cost_centre": "CC-1"}
     plan = {"cost_centre": "CC-1", "month": "2026-11", "amount": "1200", "currency": "USD"}
     document = {"workloads": [line], "plans": [plan]}
-    assert served.http.put("/v1/registry", json=document).json() == document
-    assert served.http.get("/v1/registry").json() == document
+    stored = {"source": "policies", "zone": "UTC", **document}
+    assert served.http.put("/v1/registry", json=document).json() == stored
+    assert served.http.get("/v1/registry?source=policies").json() == stored
     assert served.rows("SELECT owner, cost_centre FROM calls") == [["data", "CC-1"]]
     refused = served.http.put("/v1/registry", json={"workloads": [{"tenant": ""}]})
     assert refused.status_code == 422
-    assert served.http.get("/v1/registry").json() == document
+    assert served.http.get("/v1/registry?source=policies").json() == stored
 
 
 def test_transitions_are_kept_once_by_their_id(served: Served) -> None:

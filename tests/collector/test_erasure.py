@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 import duckdb
 import pytest
 from otlp_samples import BASE_NS, Served, llm_span, request, task_end
+from stores import rows
 
 from analytics import registry
 from analytics.reports import REPORTS
 from cli.tenants import delete_details
+from collector.erasing.horizon import Horizon
+from collector.erasing.retention import Retention, Sweep
 from collector.facts.journal import FOLDER, Journal
-from collector.facts.store import FILE_NAME
+from collector.facts.store import FILE_NAME, Store
 from collector.ingest.limits import Limits
 
 Serve = Callable[..., Served]
@@ -33,6 +37,8 @@ ASKED: list[tuple[str, dict[str, str]]] = [
     ("spend", {"by": "provider,tier,state,day"}),
     ("coverage", {}),
     ("timeline", {"by": "owner", "bucket": "hour"}),
+    ("answer_cache", {}),
+    ("answer_cache", {"by": "owner,day"}),
 ]
 
 
@@ -58,6 +64,7 @@ def filled(served: Served) -> Served:
     )
     served.send(request([of(NAME, 8, startTimeUnixNano="1000")]))  # quarantined
     served.send(request([of(NAME, 9, {"gen_ai.operation.name": "invoke_agent"})]))  # not billed
+    served.send(request([of(NAME, 12, {"switchgear.cache": "exact"})]))  # an answer out of a cache
     ours = {"switchgear.tenant": NAME, "switchgear.task.id": f"{NAME}/1", "switchgear.task.root_id": None}
     served.send(request([task_end(10, ours)]))
     scope = {"tenant": NAME}
@@ -169,6 +176,7 @@ def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(erased: Erase
     assert (record["by"], record["reason"]) == ("keyless", "they left")
     assert record["rows"] == {
         "booked": 6,
+        "served": 1,
         "members": 2,
         "conflicts": 1,
         "task_ends": 1,
@@ -180,6 +188,7 @@ def test_a_deletion_is_recorded_with_who_why_how_many_and_how_much(erased: Erase
         "rollup_tasks_base": 3,
         "adjusted": 0,
         "registry_workloads": 1,
+        "registry_revenue": 0,
     }
     cost = "SELECT sum(cost)::VARCHAR FROM rollup_hours WHERE tenant = $1"
     assert [[record["amounts"]["USD"]]] != [[None]]
@@ -229,6 +238,26 @@ def test_a_tenant_of_whom_there_is_nothing_is_404(served: Served) -> None:
         answer = served.http.delete(f"/v1/tenants/{tenant}/details", params={"reason": "none"})
         assert answer.status_code == 404, answer.text
     assert served.rows("SELECT count(*) FROM calls WHERE tenant = $1", [NAME]) == [[6]]
+
+
+def test_a_tenant_of_whom_retention_left_sums_alone_is_erased_too(serve: Serve, tmp_path: Path) -> None:
+    first = serve(**OPTIONS)
+    first.send(request([of(NAME, 1), of("acme", 2)]))
+    first.stop()
+    with closing(Store(tmp_path / "data")) as store:
+        years = NOW + timedelta(days=800)
+        sweep = Sweep(store, Retention(), Horizon(store), now=lambda: years)
+        while rows(store, "SELECT count(*) FROM booked") != [(0,)]:
+            sweep()
+    served = serve(**OPTIONS)
+    pseudonym = erase(served)["deletion"]["tenant"]
+    found = served.rows("SELECT tenant, sum(calls) FROM rollup_hours GROUP BY ALL ORDER BY ALL")
+    assert found == [["acme", 1], [pseudonym, 1]]
+    # It is nobody's name: who asks for it again is told so.
+    answer = served.http.delete(f"/v1/tenants/{pseudonym}/details", params={"reason": "twice"})
+    assert answer.status_code == 404
+    served.stop()
+    assert left(tmp_path / "data", NAME) == []
 
 
 def test_it_says_which_copies_still_hold_what_was_deleted(served: Served, tmp_path: Path) -> None:

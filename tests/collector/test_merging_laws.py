@@ -12,10 +12,12 @@ from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from msgspec.structs import replace
 from stores import book
 
-from collector.call import SETTLEMENT, UNATTRIBUTED, Call, Reported
+from collector.call import SETTLEMENT, UNATTRIBUTED, Call, Kind, Reported
+from collector.facts import rollups
 from collector.facts.feed import page
 from collector.facts.store import Store
 from collector.merging.merge import Group, Outcome, Shelf, gather
@@ -25,6 +27,7 @@ from switchgear.usage import Usage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TOTALS = Reported.INPUT | Reported.OUTPUT
+SERVED: dict[str, Any] = {"kind": Kind.SERVED, "cache": "exact", "lease_id": None}
 
 
 @st.composite
@@ -38,20 +41,19 @@ def spans(draw: st.DrawFn, *, crowded: bool) -> Call:
     settled = draw(st.integers(0, 3 if crowded else 5)) == 0
     known = draw(st.booleans())
     tenants = ["acme", "globex", UNATTRIBUTED, UNATTRIBUTED if crowded else "acme"]
-    return span(
-        number,
-        draw(st.sampled_from(tenants)),
-        trace=draw(st.integers(1, 2)),
-        parent_span_id=None if settled else draw(st.sampled_from(parents)),
-        started_at=NOW + timedelta(seconds=draw(st.sampled_from([0, 1, 8, 30]))),
-        ended_at=NOW + timedelta(seconds=31) if draw(st.integers(0, 3)) == 0 else None,
-        response_id=draw(st.sampled_from([None, "s" if crowded else None, "r", "s"])),
-        lease_id=draw(st.sampled_from(["g:1", "g:2"] if settled else [None, None, "g:1", "g:2"])),
-        usage=Usage(draw(st.integers(1, 10**6)), output=1) if known else None,
-        reported=TOTALS if known else Reported.NOTHING,
-        dialect=SETTLEMENT if settled else draw(st.sampled_from(["otel-genai", "openinference"])),
-        scope="switchgear" if settled else draw(st.sampled_from(["a@1", "b@1", "c@1"])),
-    )
+    told: dict[str, Any] = {
+        "parent_span_id": None if settled else draw(st.sampled_from(parents)),
+        "started_at": NOW + timedelta(seconds=draw(st.sampled_from([0, 1, 8, 30]))),
+        "ended_at": NOW + timedelta(seconds=31) if draw(st.integers(0, 3)) == 0 else None,
+        "response_id": draw(st.sampled_from([None, "s" if crowded else None, "r", "s"])),
+        "lease_id": draw(st.sampled_from(["g:1", "g:2"] if settled else [None, None, "g:1", "g:2"])),
+        "usage": Usage(draw(st.integers(1, 10**6)), output=1) if known else None,
+        "reported": TOTALS if known else Reported.NOTHING,
+        "dialect": SETTLEMENT if settled else draw(st.sampled_from(["otel-genai", "openinference"])),
+        "scope": "switchgear" if settled else draw(st.sampled_from(["a@1", "b@1", "c@1"])),
+    }
+    cached = {} if settled else draw(st.sampled_from([{}, {}, {}, SERVED, {"cache": "miss"}]))
+    return span(number, draw(st.sampled_from(tenants)), trace=draw(st.integers(1, 2)), **told | cached)
 
 
 def span(number: int, tenant: str = "acme", trace: int = 1, parent: int | None = None, **fields: Any) -> Call:
@@ -162,12 +164,11 @@ def calls_of(world: Sequence[Call]) -> set[tuple[frozenset[str], Call]]:
     def linked(one: Call, other: Call) -> bool:
         same = one.span == other.span and fit(one, other)
         wraps = nested(one, other) and (one.response_id is None or answer(other) in (None, one.response_id))
-        twins = (
-            None is not one.response_id == other.response_id
-            and told_by(one) != told_by(other)
-            and overlap(one, other)
-            and not {one.identity, other.identity} & shared
-        )
+        twins = None is not one.response_id == other.response_id and told_by(one) != told_by(other)
+        if Kind.SERVED in (one.kind, other.kind):
+            twins = twins and served_once(one, other)
+        else:
+            twins = twins and overlap(one, other) and not {one.identity, other.identity} & shared
         settles = settled(one, other) and other is min((it for it in tell if settled(one, it)), key=first)
         return same or wraps or twins or settles
 
@@ -201,6 +202,16 @@ def overlap(one: Call, other: Call) -> bool:
     return fit(one, other) and late.started_at - ended <= timedelta(seconds=10)
 
 
+def served_once(one: Call, other: Call) -> bool:
+    early, late = sorted((one, other), key=lambda each: each.started_at)
+    return (
+        fit(one, other)
+        and late.started_at
+        <= min(early.ended_at or early.started_at, early.started_at + timedelta(seconds=1))
+        and not any(each.kind is Kind.LLM and (each.lease_id or each.cache) for each in (one, other))
+    )
+
+
 def told_by(one: Call) -> tuple[str, str]:
     return (one.dialect, one.scope)
 
@@ -218,6 +229,7 @@ def shares(one: Call, other: Call) -> bool:
         one.response_id is not None
         and (one.response_id, told_by(one)) == (other.response_id, told_by(other))
         and overlap(one, other)
+        and Kind.SERVED not in (one.kind, other.kind)
         and not (one.span == other.span or nested(one, other) or nested(other, one))
     )
 
@@ -283,7 +295,7 @@ ROUND_SEVERAL = [
 @example([LATE[1][:-1], LATE[1][-1:]])
 @example([LATE[2][:-1], LATE[2][-1:]])
 @example(cut(ROUND_SEVERAL, range(5)))
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(deliveries())
 def test_neither_order_nor_batches_change_a_call(batches: list[list[Call]]) -> None:
     world = [each for batch in batches for each in batch]
@@ -330,7 +342,7 @@ def contradictions(draw: st.DrawFn) -> list[list[Call]]:
         ],
     ]
 )
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(contradictions())
 def test_of_spans_that_come_again_with_other_content_the_first_counts_whatever_the_batches(
     batches: list[list[Call]],
@@ -340,7 +352,7 @@ def test_of_spans_that_come_again_with_other_content_the_first_counts_whatever_t
     assert shown(stored_of(batches).calls.values()) == calls_of(list(kept.values()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(worlds, st.data())
 def test_spans_sent_again_change_nothing(world: list[Call], data: st.DataObject) -> None:
     shelf = Shelf()
@@ -352,7 +364,7 @@ def test_spans_sent_again_change_nothing(world: list[Call], data: st.DataObject)
     assert shown(group.members for group in shelf.groups) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(worlds)
 def test_no_two_tenants_share_a_call(world: list[Call]) -> None:
     shelf = Shelf()
@@ -362,7 +374,7 @@ def test_no_two_tenants_share_a_call(world: list[Call]) -> None:
         assert len({each.tenant for each in telling(group.members)} - {UNATTRIBUTED}) <= 1
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds, st.data())
 def test_the_store_holds_the_calls_of_whatever_it_is_sent(world: list[Call], data: st.DataObject) -> None:
     sent = [*data.draw(st.permutations(world)), *data.draw(st.permutations(world))]
@@ -371,14 +383,25 @@ def test_the_store_holds_the_calls_of_whatever_it_is_sent(world: list[Call], dat
         store = Store(Path(folder))
         for begin, end in zip([0, *cuts], [*cuts, len(sent)], strict=True):
             book(store, sent[begin:end], no_price, NOW)
-        rows = store.cursor().execute("SELECT input_uncached FROM calls").fetchall()
+        rows = {
+            view: store.cursor().execute(f"SELECT input_uncached FROM {view}").fetchall()
+            for view in ("calls", "served")
+        }
         entries = page(store.cursor(), 0, 1000)
+        differences = rollups.check(store.cursor())
         store.close()
-    expected = sorted(str(record.usage and record.usage.input_uncached) for _, record in calls_of(world))
-    assert sorted(str(count) for (count,) in rows) == expected
+    served = sorted(inputs(record for _, record in calls_of(world) if record.kind is Kind.SERVED))
+    expected = sorted(inputs(record for _, record in calls_of(world) if record.kind is Kind.LLM))
+    assert sorted(str(count) for (count,) in rows["served"]) == served
+    assert sorted(str(count) for (count,) in rows["calls"]) == expected
+    assert differences == []
     held = {entry["key"]: entry for entry in entries}
     usages = [entry["usage"] for entry in held.values() if entry["merged_into"] is None]
     assert sorted(str(usage and usage["input_uncached"]) for usage in usages) == expected
+
+
+def inputs(records: Iterable[Call]) -> list[str]:
+    return [str(record.usage and record.usage.input_uncached) for record in records]
 
 
 def no_price(*_: object) -> Quote:

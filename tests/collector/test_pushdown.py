@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from otlp_samples import WORKERS
 from owned import TENANTS
 
@@ -196,7 +197,7 @@ def queries(reader: Reader) -> Iterator[Queries]:
         yield opened
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(shape=SHAPES, one=WHERE, other=WHERE)
 def test_the_answer_is_the_store_s_own(
     reader: Reader, queries: Queries, shape: str, one: str, other: str

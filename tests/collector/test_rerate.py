@@ -17,6 +17,7 @@ import pytest
 from otlp_samples import BASE_NS, Served, llm_span, request
 from repricing import EVER, Book, preview, rerate
 from stores import book as book_calls
+from waiting import until
 
 from analytics import registry
 from analytics.live import LivePrices
@@ -249,6 +250,30 @@ def test_nothing_is_written_but_what_was_shown(served: Served, book: Book) -> No
     assert served.rows("SELECT count(*) FROM adjustments") == [[2]]
 
 
+def test_a_book_that_changes_under_a_rerate_is_told_and_the_next_one_is_by_the_new_book(serve: Serve) -> None:
+    versions = ["b1"]
+
+    def price(provider: str | None, *_: object) -> Quote:
+        # Of no call the book is only asked for its version.
+        if provider is not None and changes:
+            versions.append(changes.pop())
+        return Quote(Decimal(len(versions)), "USD", versions[-1])
+
+    changes: list[str] = []
+    served = serve(price=price)
+    served.send(request([of("acme", 1, "a")]))
+    until(
+        lambda: served.rows("SELECT count(*) FROM calls") == [[1]], "the call is booked, at the first price"
+    )
+    changes.append("b2")
+    answer = served.http.post("/v1/rerate", json=EVER)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "the price book is no longer 'b1'; ask again",
+    )
+    assert preview(served.http)["book"] == "b2"
+
+
 def test_an_order_that_is_sent_again_under_its_key_is_carried_out_once(served: Served, book: Book) -> None:
     book.become("b2", a=(3, "USD"))
     order = {**EVER, "write": True, "reason": "r", "shown": preview(served.http)["shown"]}
@@ -396,6 +421,7 @@ def test_one_rerate_is_under_way_at_a_time_and_tells_whoever_asked_how_far_it_is
     booked_once: list[bool] = []
     served = serve(price=price)
     served.send(request([of("acme", 1, "a")]))
+    until(lambda: served.rows("SELECT count(*) FROM calls") == [[1]], "the call is booked")
     booked_once.append(True)
     with ThreadPoolExecutor() as threads:
         first = threads.submit(preview, served.http)

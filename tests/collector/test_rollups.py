@@ -12,8 +12,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from stores import book, call, rows
 
+from analytics import registry
 from collector.call import Call, Reported
 from collector.facts import rollups
 from collector.facts.store import Store
@@ -68,7 +70,8 @@ def test_a_batch_is_in_both_rollups_when_it_is_booked(store: Store) -> None:
 def test_owner_and_cost_centre_are_those_of_the_registry_as_it_is_now(store: Store) -> None:
     book(store, [span(3)], price, NOW)
     with store.transaction() as con:
-        con.execute("INSERT INTO registry_workloads VALUES ('acme', 'writer', 'docs', 'CC-1')")
+        line = {"tenant": "acme", "workload": "writer", "owner": "docs", "cost_centre": "CC-1"}
+        registry.replace(con, {"workloads": [line]})
     assert rows(store, "SELECT owner, cost_centre FROM rollup_hours") == [("docs", "CC-1")]
 
 
@@ -148,7 +151,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(st.lists(spans, max_size=16), st.randoms())
 def test_rollups_are_the_sums_of_the_calls_after_any_batches_and_folds(
     made: Sequence[Call], random: Random

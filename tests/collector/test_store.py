@@ -15,10 +15,12 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from msgspec.structs import replace
 from stores import book, rows
 from stores import call as stored_call
 
+from analytics import registry
 from collector.call import Call, Reported
 from collector.errors import StoreError
 from collector.facts.feed import page
@@ -157,7 +159,8 @@ def test_owners_are_joined_when_calls_are_read(store: Store) -> None:
     book(store, [call(1, workload="w")], cent_a_token, NOW)
     assert rows(store, "SELECT owner, cost_centre FROM calls") == [(None, None)]
     with store.transaction() as con:
-        con.execute("INSERT INTO registry_workloads VALUES ('acme', 'w', 'data', 'CC-1')")
+        line = {"tenant": "acme", "workload": "w", "owner": "data", "cost_centre": "CC-1"}
+        registry.replace(con, {"workloads": [line]})
     assert rows(store, "SELECT owner, cost_centre FROM calls") == [("data", "CC-1")]
 
 
@@ -173,7 +176,7 @@ SPANS = [
 TOTAL = (6, Decimal("0.01") * (2 + 3 + 4 + 5 + 6))
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_order_splitting_or_repetition_of_batches_changes_a_total(data: st.DataObject) -> None:
     order: Sequence[Call] = data.draw(st.permutations([*SPANS, *data.draw(st.permutations(SPANS))]))

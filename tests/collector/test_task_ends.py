@@ -227,6 +227,8 @@ def test_what_the_sdk_tells_of_tasks_is_divided_by(serve: Serve) -> None:
     assert {name: row[name] for name in row if "cost" in name} == {
         "cost": "0.00054",
         "cost_per_task": "0.00018",
+        "cost_of_task_p50": "0.00018",
+        "cost_of_task_p95": "0.00018",
         "cost_per_success": "0.00054",
         "cost_per_1000_calls": "0.18",
         "cost_per_user": "0.00027",

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from otlp_samples import WORKERS
-from owned import NOW, OWNERS, TENANTS, WORKLOADS, is_visible
+from owned import OWNERS, TENANTS, WORKLOADS, is_visible
 
 from analytics.gaps import GAPS
 from analytics.reports import REPORTS
@@ -31,23 +32,32 @@ COLUMNS = {
     "adjustments": "tenant, workload",
     "calls": "tenant, workload",
     "conflicts": "tenant, NULL",
+    "cost_centres": "split_part(cost_centre, ' ', 2), split_part(cost_centre, ' ', 3)",
     "cost_adjusted": "tenant, workload",
     "deletions": "NULL, NULL",
     "estimates": "tenant, workload",
+    "ledger": "tenant, workload",
     "merged_spans": "tenant, workload",
     "not_billed": "tenant, NULL",
     "not_billed_counts": "tenant, NULL",
     "plans": "split_part(cost_centre, ' ', 2), split_part(cost_centre, ' ', 3)",
     "quarantine": "tenant, workload",
     "registry": "tenant, workload",
+    "revenue": "tenant, NULL",
+    "rollup_cache": "tenant, workload",
     "rollup_hours": "tenant, workload",
     "rollup_tasks": "tenant, workload",
+    "served": "tenant, workload",
     "task_ends": "tenant, workload",
     "transitions": "scope.tenant, scope.workload",
 }
 RANGE = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
-WEEK = {"week": f"{NOW:%G-W%V}"}
-PARAMETERS = {"review": WEEK, "trips": WEEK, "spend": {**RANGE, "by": "tenant,workload"}}
+PARAMETERS = {
+    "spend": {**RANGE, "by": "tenant,workload"},
+    "unowned": {"as_of": RANGE["to"]},
+    "audit_top_workloads": {**RANGE, "top": "100"},
+    **{name: {**RANGE, "tenant": "acme", "task": "t100"} for name in ("task_calls", "task_tree")},
+}
 
 keys = st.builds(
     Key,
@@ -91,12 +101,12 @@ EVERY_ROW = " UNION ALL ".join(f"SELECT '{view}', {columns} FROM {view}" for vie
 @pytest.fixture(scope="module")
 def everything(queries: Queries) -> list[list[Any]]:
     """View, tenant and workload of every row."""
-    found = rows(queries, Key("all", ("*",), frozenset({"read"})), EVERY_ROW)
+    found = rows(queries, Key("all", ("*",), frozenset({"finance"})), EVERY_ROW)
     assert {row[0] for row in found} == {*VIEWS, *MADE_OF_VIEWS}
     return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(key=keys)
 def test_a_key_sees_of_every_view_what_is_its_own_and_nothing_else(
     queries: Queries, everything: list[list[Any]], key: Key
@@ -106,13 +116,16 @@ def test_a_key_sees_of_every_view_what_is_its_own_and_nothing_else(
 
 
 def _is_visible(view: str, tenant: str | None, workload: str | None, key: Key) -> bool:
-    if view == "plans" and not key.all_tenants and not key.scopes & {"finance", "admin"}:
-        return is_visible(Key("", (), key.scopes), tenant, workload)
+    if not key.scopes & {"finance", "admin"}:
+        if view == "revenue":
+            return False
+        if view in ("plans", "ledger") and not key.all_tenants:
+            return is_visible(Key("", (), key.scopes), tenant, workload)
     return is_visible(key, tenant, workload)
 
 
 @pytest.mark.parametrize("name", REPORTS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(key=keys)
 def test_a_report_counts_what_the_key_sees(reader: Reader, name: str, key: Key) -> None:
     visible = [pair for pair in PAIRS if is_visible(key, *pair)]
@@ -123,10 +136,19 @@ def test_a_report_counts_what_the_key_sees(reader: Reader, name: str, key: Key) 
         assert pairs == {pair for pair in visible if pair[1] is None}
     elif name in GAPS:
         assert all(is_visible(key, row["tenant"], "w1") for row in table.to_pylist())
-    elif name == "trips":
-        told = [(row["scope"]["tenant"], row["scope"]["workload"]) for row in table.to_pylist()]
-        assert {each for each in told if each[0]} == set(visible)
-        assert (None, None) not in told or key.all_tenants
+    elif name in ("task_calls", "task_tree"):
+        assert sum(table["calls"].to_pylist()) == is_visible(key, "acme", "w1")
+    elif name in ("audit_anomalies", "audit_herds", "audit_loops", "task_outliers"):
+        # Nothing is odd about so few; tests/analytics/audits holds them to what is planted for two tenants.
+        assert table.num_rows == 0
+    elif name == "answer_cache":
+        # An answer of each, and no call of which anything was said to a cache.
+        assert sum(table["exact"].to_pylist()) == sum(table["requests"].to_pylist()) == len(visible)
+    elif name == "transitions":
+        assert all(is_visible(key, row["tenant"], row["workload"]) for row in table.to_pylist())
+    elif name == "unowned":
+        pairs = set(zip(*(table[each].to_pylist() for each in ("tenant", "workload")), strict=True))
+        assert pairs == {pair for pair in visible if pair[1] == "w2"}
     else:
         assert sum(table["calls"].to_pylist()) == len(visible)
     if name == "spend":

@@ -20,7 +20,7 @@ def _query(url: str, key: str | None, _: Path) -> int:
 
 
 def _review(url: str, key: str | None, out: Path) -> int:
-    return review.run("2026-W47", out=out, collector=url, api_key=key, as_json=False)
+    return review.run(review.asked("review", url, key, as_json=False), "2026-W47", out=out)
 
 
 @pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])
@@ -46,6 +46,14 @@ def test_the_error_page_of_another_server_is_not_repeated(
         .err.rstrip()
         .endswith(f": what answers at {url} is no collector; name one with --collector")
     )
+
+
+def test_a_collector_that_fails_is_said_to_and_not_taken_for_another_server(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with answering(b"Internal Server Error", 500) as url:
+        assert _review(url, None, tmp_path) == 1
+    assert capsys.readouterr().err.rstrip().endswith(f"{url} failed on it; its own log says why")
 
 
 @pytest.mark.parametrize("verb", [_query, _review], ids=["query", "review"])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("collector", "dashboard", "policies")
+SERVICES = ("cache", "collector", "dashboard", "policies")
 
 
 def _compose() -> list[str]:
@@ -37,7 +37,7 @@ def _config(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_compose_accepts_the_file() -> None:
-    answer = _config(SWITCHGEAR_API_KEY="k")
+    answer = _config(SWITCHGEAR_API_KEY="k", COMPOSE_PROFILES="cache")
     assert answer.returncode == 0, answer.stderr
     assert all(f"{name}:" in answer.stdout for name in SERVICES)
 
@@ -61,15 +61,23 @@ def test_a_service_is_published_on_this_machine_only_and_has_a_healthcheck(
     service = services[name]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["healthcheck"]["test"]
-    assert "SWITCHGEAR_API_KEY" in service["environment"]
+    # Whoever looks at the dashboard signs in with a key of their own.
+    assert ("SWITCHGEAR_API_KEY" in service["environment"]) is (name != "dashboard")
 
 
 def test_a_service_starts_once_what_it_reads_is_healthy(services: dict[str, Any]) -> None:
     needs = {name: set(service.get("depends_on", {})) for name, service in services.items()}
     assert needs == {
+        "cache": set(),
         "collector": set(),
         "policies": {"collector"},
         "dashboard": {"collector", "policies"},
+    }
+
+
+def test_only_the_cache_has_to_be_asked_for(services: dict[str, Any]) -> None:
+    assert {name: service.get("profiles") for name, service in services.items() if "profiles" in service} == {
+        "cache": ["cache"]
     }
 
 

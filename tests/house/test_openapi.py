@@ -1,4 +1,4 @@
-"""Both services answer what their OpenAPI documents say, whatever they are asked. `make schemathesis` asks more."""
+"""The services answer what their OpenAPI documents say, whatever they are asked. `make schemathesis` asks more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from assault import assault, services
 
 def test_no_request_brings_a_5xx_or_an_answer_that_is_not_documented(tmp_path: Path) -> None:
     asked = partial(assault, folder=tmp_path, phases="fuzzing", cases=10, seed=1)
-    with services(tmp_path) as both, ThreadPoolExecutor() as pool:
-        for report in pool.map(asked, both):
+    with services(tmp_path) as all_, ThreadPoolExecutor() as pool:
+        for report in pool.map(asked, all_):
             assert report.passed, report.text
             assert report.cases > 40

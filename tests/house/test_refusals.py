@@ -42,7 +42,7 @@ def _service(name: str, port: int, tmp_path: Path) -> tuple[str, ...]:
     return ("serve", name, "--port", str(port), *data, *grpc)
 
 
-@pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])
+@pytest.mark.parametrize("name", ["cache", "collector", "policies", "dashboard"])
 def test_a_taken_port_is_one_line_that_names_port_and_flag(
     run: Run, taken_port: int, tmp_path: Path, name: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_one_port_for_http_and_grpc_is_misuse(run: Run) -> None:
     assert "--grpc-port" in line
 
 
-@pytest.mark.parametrize("name", ["collector", "policies", "dashboard"])
+@pytest.mark.parametrize("name", ["collector", "policies"])
 def test_an_address_that_others_reach_is_refused_without_a_key(run: Run, tmp_path: Path, name: str) -> None:
     line = _one_line(run(*_service(name, 4318, tmp_path), "--host", "0.0.0.0"), 2)
     assert "0.0.0.0" in line

@@ -71,6 +71,16 @@ def test_up_serves_all_three_and_stops_them_on_a_signal(start: Start, number: si
     assert all(_is_free(port) for port in ports)
 
 
+def test_up_serves_the_cache_too_where_that_is_asked_for(start: Start) -> None:
+    *ports, port = free_ports(5)
+    process = start(*up_on(ports), "--cache", "--cache-port", str(port))
+    lines = until_up(process)
+    # After the others, in place of the line that is the last without it.
+    assert lines[4].split() == ["cache", f"http://127.0.0.1:{port}"]
+    assert _get(port, "/readyz").status_code == 200
+    assert set(_children(process)) == {"collector", "policies", "dashboard", "cache"}
+
+
 def test_a_service_that_dies_stops_the_others_and_is_named(start: Start) -> None:
     process = start(*up_on(free_ports(4)))
     until_up(process)

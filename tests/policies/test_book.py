@@ -11,6 +11,7 @@ from engines import MICRO, Caller, engine
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from laws import examples
 
 from policies.book import Book, lease_of
 from policies.engine import BookedCall
@@ -271,7 +272,7 @@ class CounterIsLedger(RuleBasedStateMachine):
             assert inside <= account.spent(self.now) <= nearly
 
 
-CounterIsLedger.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+CounterIsLedger.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=30, deadline=None)
 TestCounterIsLedger = CounterIsLedger.TestCase
 
 

@@ -14,6 +14,7 @@ from engines import MICRO, engine, price
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from laws import examples
 
 from policies.accounts import Account
 from policies.admission import GrantRequest
@@ -365,5 +366,5 @@ class Scenes(RuleBasedStateMachine):
             self.undrawn = {lease: of for lease, of in self.undrawn.items() if of != grant_id}
 
 
-Scenes.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+Scenes.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=40, deadline=None)
 TestScenes = Scenes.TestCase

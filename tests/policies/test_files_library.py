@@ -42,6 +42,7 @@ def test_the_schema_is_one() -> None:
 
 def test_there_is_a_ready_policy_for_each_need() -> None:
     assert [file.stem for file in LIBRARY] == [
+        "cache-shadow",
         "fiscal-plan",
         "model-caps",
         "night-batch",

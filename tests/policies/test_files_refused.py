@@ -150,7 +150,7 @@ BAD_FILE = {
     ),
     "a number as a setting": (
         "version: 1\n1: 2\n",
-        "p.yaml:2:1: [1]: 1 is no setting; a setting is a word; there are: capacity, ceilings, currency, "
+        "p.yaml:2:1: [1]: 1 is no setting; a setting is a word; there are: cache, capacity, ceilings, currency, "
         "overrides, plans, tenants, tiers, unpriced_rate, version",
     ),
     "a setting misspelt": (
@@ -159,7 +159,7 @@ BAD_FILE = {
     ),
     "a setting that there is not": (
         VERSION + "budget: 5\n",
-        "p.yaml:2:1: budget: no such setting here; there are: capacity, ceilings, currency, overrides, "
+        "p.yaml:2:1: budget: no such setting here; there are: cache, capacity, ceilings, currency, overrides, "
         "plans, tenants, tiers, unpriced_rate, version",
     ),
     "a currency's name": (

@@ -88,7 +88,7 @@ def mail(more: str) -> str:
         ),
         pytest.param(HEAD + HOOK + "    tel: [trip]\n", 5, "no such setting here", id="unknown setting"),
         pytest.param(
-            HEAD + HOOK + "    tell: [trips]\n", 5, "none of: trip, warn, recovery", id="unknown kind"
+            HEAD + HOOK + "    tell: [trips]\n", 5, "none of: trip, warn, recovery, review", id="unknown kind"
         ),
         pytest.param(HEAD + HOOK + "    tell: []\n", 5, "at least 1 item", id="no kind"),
         pytest.param(

@@ -53,13 +53,25 @@ def engine(tmp_path: Path) -> Iterator[RunningEngine]:
         yield engine
 
 
+_PATIENT = """
+from switchgear.control import control, following
+
+control._ANSWERS_WITHIN_S = following._ANSWERS_WITHIN_S = 20.0
+"""
+
+
 @contextmanager
 def fanning_out(
     provider: testing.Provider, engine: RunningEngine, sink: str, spool: Path, *, patience_s: float = 120
 ) -> Iterator[subprocess.Popen[str]]:
     """The example as the program that it is: this process and two of its own."""
+    # An engine that a busy machine keeps waiting is there as well: a call that gave up on it would go without a hold.
+    patient = spool / "patient"
+    patient.mkdir()
+    (patient / "sitecustomize.py").write_text(_PATIENT)
     environment = {
         **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(patient), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OPENAI_API_KEY": "none",
         "OPENAI_BASE_URL": provider.openai_url,
         "SWITCHGEAR_POLICIES": engine.url,

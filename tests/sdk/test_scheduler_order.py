@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from laws import examples
 
 from switchgear import ConfigError
 from switchgear.scheduler.lane import Lane, Limits
@@ -126,7 +127,7 @@ class AnyLane(RuleBasedStateMachine):
             assert free <= held_back
 
 
-AnyLane.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyLane.TestCase.settings = settings(max_examples=examples(30), stateful_step_count=40, deadline=None)
 TestAnyLane = AnyLane.TestCase
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from provider_streams import EVENTS, RESPONSE, START, STREAMS, Seen, Streamed, seen
 
 from switchgear.request import CallRequest
@@ -70,7 +71,7 @@ def test_an_answer_that_is_left_alone_is_read_whole(name: str) -> None:
 
 @pytest.mark.parametrize("cuts", [True, False], ids=["followed", "only counted"])
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(data=st.data())
 def test_without_a_stop_the_bytes_are_passed_on_as_they_are(
     name: str, data: st.DataObject, *, cuts: bool
@@ -202,7 +203,7 @@ def test_what_cannot_be_ended_cleanly_is_passed_on(wire: bytes) -> None:
     assert not flow.done
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(
     events=st.lists(EVENTS | st.sampled_from([START, RESPONSE]), min_size=1, max_size=6),
     stop=st.integers(0, 6),

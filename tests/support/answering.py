@@ -12,13 +12,18 @@ __all__ = ["answering"]
 
 
 @contextmanager
-def answering(body: bytes | None, status: int = 200) -> Iterator[str]:
-    """Where a server answers everything with `body`, or (None) says nothing at all until the end."""
+def answering(body: bytes | None, status: int = 200, *, asked: list[str] | None = None) -> Iterator[str]:
+    """Where a server answers everything with `body`, or (None) says nothing at all until the end.
+
+    `asked` gets the path of each request.
+    """
     over = threading.Event()
 
     class Same(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"] or 0))
+            if asked is not None:
+                asked.append(self.path)
             if body is None:
                 over.wait()
                 return

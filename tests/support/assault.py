@@ -1,4 +1,4 @@
-"""Assault: schemathesis against both running services, with requests made from their OpenAPI documents.
+"""Assault: schemathesis against the running services, with requests made from their OpenAPI documents.
 
 No request may bring a 5xx, and each answer must be one that the document names: its status, its content type, its form.
 What a schema cannot say (SQL that parses, counts that add up, an idempotency key used twice) is not held against them.
@@ -52,7 +52,7 @@ class Report:
 
 @contextmanager
 def services(folder: Path) -> Iterator[Sequence[Server]]:
-    """Collector and policies on a fresh folder, both ready."""
+    """Collector, policies and cache on a fresh folder, all ready."""
     (folder / SETTINGS_NAME).write_text(SETTINGS)
     collector = Collector(folder / "data")
     port = str(free_port())
@@ -65,11 +65,19 @@ def services(folder: Path) -> Iterator[Sequence[Server]]:
         ready="/readyz",
         log=folder / "policies.log",
     )
+    port = str(free_port())
+    cache = Server(
+        [SWITCHGEAR, "serve", "cache", "--data", folder / "data", "--port", port],
+        f"http://127.0.0.1:{port}",
+        ready="/readyz",
+        log=folder / "cache.log",
+    )
     try:
-        for service in (collector, policies):
+        for service in (collector, policies, cache):
             service.wait_ready()
-        yield collector, policies
+        yield collector, policies, cache
     finally:
+        cache.kill()
         policies.kill()
         collector.kill()
 

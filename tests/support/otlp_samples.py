@@ -207,6 +207,8 @@ def task_end(
 WORKERS = Workers()
 """The processes that all applications of a test run query in: they keep nothing, and take half a second to start."""
 atexit.register(WORKERS.close)
+_PRICES = PriceBook()
+"""The list prices: read once, as a suite starts hundreds of applications."""
 
 
 class Served(Serving):
@@ -215,7 +217,7 @@ class Served(Serving):
     def __init__(self, data: Path, *, grpc: bool = False, **options: Any) -> None:
         (self.grpc_port,) = free_ports(1)
         endpoint = Endpoint("127.0.0.1", self.grpc_port) if grpc else None
-        usual = {"price": PriceBook().quote, "limits": EVER, "workers": WORKERS}
+        usual = {"price": _PRICES.quote, "limits": EVER, "workers": WORKERS}
         self.app = create_app(data=data, grpc=endpoint, **{**usual, **options})
         super().__init__(self.app)
         self.http = self.client()

@@ -43,6 +43,13 @@ _MADE = {
     "old_contract": "contract",
     "new_contract": "contract",
 }
+_POSTED = """
+INSERT INTO ledger_entries BY NAME
+SELECT seq, '2026-11' AS period, started_at::DATE AS day, 'usage' AS kind, tenant, workload, owner, cost_centre,
+       1 AS calls, 1 AS attempts, 0 AS input_uncached, 0 AS cache_read, 0 AS cache_write_5m, 0 AS cache_write_1h,
+       0 AS output, 0 AS reasoning, cost AS amount, booked_at AS posted_at, '' AS prev_hash, '' AS hash
+FROM calls
+"""
 _TOO_OLD = {name: str(BASE_NS - 60 * 86_400 * 10**9) for name in ("startTimeUnixNano", "endTimeUnixNano")}
 
 
@@ -66,12 +73,14 @@ def is_visible(key: Key, tenant: str | None, workload: str | None) -> bool:
 
 
 def fill(folder: Path) -> None:
-    """Put into `folder`, of each tenant and workload, a call, one too old to bill, the end of a task and a transition;
-    of each tenant a call that two instrumentations tell of, one without usage, a span that is no call and one with
-    other content than its first; the registry with a plan for each owner; the record of a deletion; and a rerate of
-    every call."""
+    """Put into `folder`, of each tenant and workload, a call, one too old to bill, an answer out of a cache, the
+    end of a task and a transition; of each tenant a call that two instrumentations tell of, one without usage, a
+    span that is no call and one with other content than its first; the registry with a plan and an approver for
+    each owner, and revenue of each tenant; the record of a deletion; a rerate of every call, and an entry of the
+    ledger for it."""
     served = Served(folder, keyless=True, registry=registry, limits=Limits(), now=lambda: NOW)
-    served.http.put("/v1/registry", json=_registry()).raise_for_status()
+    for document in (_registry(), _imported()):
+        served.http.put("/v1/registry", json=document).raise_for_status()
     served.http.post("/v1/audit", json={"transitions": _transitions()}).raise_for_status()
     served.send(request(_spans())).raise_for_status()
     served.send(
@@ -86,13 +95,14 @@ def fill(folder: Path) -> None:
     with closing(Store(folder)) as store:
         with store.transaction() as con:
             note(con, Deletion(NOW, "retention", "old", "not_billed", NOW))
+            con.execute(_POSTED)
         _rerate(store)
 
 
 def _rerate(store: Store) -> None:
     columns = ", ".join(name for name in ROWS if name not in _MADE)
     made = ", ".join(f"{value} AS {name}" for name, value in _MADE.items())
-    rows = store.cursor().sql(f"SELECT {columns}, {made} FROM booked").to_arrow_table()
+    rows = store.cursor().sql(f"SELECT {columns}, {made} FROM booked WHERE kind <> 'served'").to_arrow_table()
     part = pack(rows, Rerate("r", NOW, "key", "new prices", NOW, NOW, "b2", rows.num_rows)).facts
     store.adjust(numbered([(part, store.last_seq + 1, 0)]))
 
@@ -113,6 +123,16 @@ def _registry() -> dict[str, Any]:
             {"cost_centre": f"CC {tenant} {name}", "month": "2026-11", "amount": "1", "currency": "USD"}
             for tenant, name in owned
         ],
+    }
+
+
+def _imported() -> dict[str, Any]:
+    centres = [f"CC {tenant} {name}" for tenant in TENANTS for name in ("w1", "w2")]
+    earned = {"month": "2026-11", "amount": "5", "currency": "USD"}
+    return {
+        "source": "imported",
+        "cost_centres": [{"cost_centre": centre, "approver": "zoe"} for centre in centres],
+        "revenue": [earned | {"tenant": tenant} for tenant in TENANTS],
     }
 
 
@@ -142,6 +162,9 @@ def _spans() -> list[Any]:
             spans.append(_span(100 + 1000 * number + place, tenant, workload, **unknown))
             spans.append(_span(5000 + 1000 * number + place, tenant, workload, fields=_TOO_OLD))
             ours = {"switchgear.tenant": tenant, "switchgear.workload": workload}
+            spans.append(
+                _span(30_000 + 1000 * number + place, tenant, workload, **{"switchgear.cache": "exact"})
+            )
             spans.append(task_end(20_000 + 1000 * number + place, ours))
         answer = {"gen_ai.response.id": f"chatcmpl-{100 + place:08x}"}
         spans.append(_span(8000 + place, tenant, "w1", fields={"scope": "another"}, **answer))

@@ -13,7 +13,12 @@ CREATE TABLE IF NOT EXISTS deletions (
 
 -- Who answered for a workload of a deleted tenant, and who paid; both under pseudonyms.
 CREATE TABLE IF NOT EXISTS deleted_workloads (
-    tenant VARCHAR NOT NULL, workload VARCHAR NOT NULL, owner VARCHAR, cost_centre VARCHAR
+    tenant VARCHAR NOT NULL, workload VARCHAR NOT NULL, owner VARCHAR, cost_centre VARCHAR,
+    begins TIMESTAMPTZ, ends TIMESTAMPTZ       -- as in `ownership`
+);
+-- What such a tenant brought in.
+CREATE TABLE IF NOT EXISTS deleted_revenue (
+    tenant VARCHAR NOT NULL, month DATE NOT NULL, amount DECIMAL(18, 6) NOT NULL, currency VARCHAR NOT NULL
 );
 
 -- The key of the hash that makes pseudonyms: one row from the first deletion on.

@@ -13,9 +13,16 @@ INSERT INTO rollup_hours_base BY NAME FROM erased_hours;
 DROP TABLE erased_hours;
 
 INSERT INTO deleted_workloads BY NAME
-SELECT getvariable('pseudonym') AS tenant, n.pseudonym AS workload, o.owner, o.cost_centre
-FROM names AS n JOIN registry_workloads AS o ON o.tenant = getvariable('tenant') AND o.workload = n.workload
+SELECT getvariable('pseudonym') AS tenant, n.pseudonym AS workload, o.owner, o.cost_centre, o.begins, o.ends
+FROM names AS n JOIN ownership AS o ON o.tenant = getvariable('tenant') AND o.workload = n.workload
 ANTI JOIN deleted_workloads AS d ON d.tenant = getvariable('pseudonym') AND d.workload = n.pseudonym;
+DELETE FROM ownership WHERE tenant = getvariable('tenant');
+
+INSERT INTO deleted_revenue BY NAME
+SELECT getvariable('pseudonym') AS tenant, r.month, r.amount, r.currency
+FROM registry_revenue AS r
+ANTI JOIN deleted_revenue AS d ON d.tenant = getvariable('pseudonym') AND d.month = r.month
+WHERE r.tenant = getvariable('tenant');
 
 -- Its adjustments as sums by hour, in the same way; whatever else there is of them goes with its calls.
 CREATE OR REPLACE TEMP TABLE erased_adjustments AS

@@ -4,7 +4,7 @@ WITH entries AS (
     SELECT seq, tenant, trace_id, span_id, workload, task_id, parent_task_id, root_task_id, tier, provider, model,
            started_at, ended_at, state, cost, currency, input_uncached, cache_read, cache_write_5m, cache_write_1h, output,
            reasoning, attempts, lease_id, NULL AS merged_into
-    FROM booked WHERE seq > $after
+    FROM booked WHERE seq > $after AND kind <> 'served'
     UNION ALL BY NAME
     SELECT seq, tenant, trace_id, span_id, started_at, 'complete' AS state, 0::DECIMAL(18, 12) AS cost,
            1 AS attempts, into_key AS merged_into

@@ -18,4 +18,4 @@ SELECT b.call_id, b.seq AS call_seq, b.cost AS booked_cost, b.currency AS booked
 FROM booked AS b
 LEFT JOIN last_adjustments AS a ON a.call_id = b.call_id
 LEFT JOIN owners AS o ON o.tenant = b.tenant AND o.workload = b.workload
-WHERE b.call_id BETWEEN $low AND $high AND b.started_at >= $begins AND b.started_at < $ends
+WHERE b.call_id BETWEEN $low AND $high AND b.kind <> 'served' AND b.started_at >= $begins AND b.started_at < $ends

@@ -21,7 +21,10 @@ CREATE TABLE IF NOT EXISTS rollup_hours_base (
     reasoning       BIGINT      NOT NULL,
     priced_calls    BIGINT      NOT NULL,     -- the calls with a known cost
     cost            DECIMAL(38, 12) NOT NULL, -- theirs
-    details         BOOLEAN     NOT NULL      -- whether its calls are in `booked`: false once they were deleted
+    details         BOOLEAN     NOT NULL,     -- whether its calls are in `booked`: false once they were deleted
+    cache           VARCHAR,                  -- what a cache of answers made of them; NULL: none was asked
+    saved_calls     BIGINT      NOT NULL DEFAULT 0,  -- of kind served: those of which it is known what they would have cost
+    saved           DECIMAL(38, 12) NOT NULL DEFAULT 0  -- and that
 );
 
 CREATE TABLE IF NOT EXISTS rollup_hours_recent AS

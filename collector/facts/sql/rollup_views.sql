@@ -7,7 +7,8 @@ SELECT "hour", tenant, workload, tier, provider, model, state, currency, kind,
        sum(input_uncached)::BIGINT AS input_uncached, sum(cache_read)::BIGINT AS cache_read,
        sum(cache_write_5m)::BIGINT AS cache_write_5m, sum(cache_write_1h)::BIGINT AS cache_write_1h,
        sum(output)::BIGINT AS output, sum(reasoning)::BIGINT AS reasoning,
-       sum(priced_calls)::BIGINT AS priced_calls, sum(cost)::DECIMAL(38, 12) AS cost, details
+       sum(priced_calls)::BIGINT AS priced_calls, sum(cost)::DECIMAL(38, 12) AS cost, details,
+       cache, sum(saved_calls)::BIGINT AS saved_calls, sum(saved)::DECIMAL(38, 12) AS saved
 FROM (
     SELECT base.* FROM rollup_hours_base AS base SEMI JOIN rollup_hours_recent AS recent USING ("hour")
     UNION ALL BY NAME
@@ -47,15 +48,35 @@ FROM rollup_tasks_touched;
 -- be several rows for one key until the next fold, some with a minus: who reads it adds up, which is faster than to add up
 -- here first. Of a task there is one row, and no owner: with a join the dearest of 125,000 take twice as long to find.
 CREATE OR REPLACE VIEW rollup_hours AS
-SELECT h."hour", h.tenant, h.workload, h.tier, r.owner, r.cost_centre, h.provider, h.model, h.state, h.currency, h.kind,
+SELECT h."hour", h.tenant, h.workload, h.tier,
+       owner_at(r.since, r.owner, r.earlier, h."hour") AS owner,
+       centre_at(r.since, r.cost_centre, r.earlier, h."hour") AS cost_centre, h.provider, h.model, h.state, h.currency, h.kind,
        h.calls, h.attempts, h.input_uncached, h.cache_read, h.cache_write_5m, h.cache_write_1h, h.output, h.reasoning,
        h.priced_calls, CASE WHEN h.priced_calls <> 0 THEN h.cost END AS cost, h.details
 FROM (
     FROM rollup_hours_base
-    UNION ALL
+    UNION ALL BY NAME
     SELECT *, true AS details FROM rollup_hours_recent
 ) AS h
-LEFT JOIN owners AS r ON r.tenant = h.tenant AND r.workload = h.workload;
+LEFT JOIN owners AS r ON r.tenant = h.tenant AND r.workload = h.workload
+WHERE h.kind <> 'served';
+
+-- What a cache of answers made of calls, and what it served in place of calls: the latter are in no other sum.
+CREATE OR REPLACE VIEW rollup_cache AS
+SELECT h."hour", h.tenant, h.workload, h.tier,
+       owner_at(r.since, r.owner, r.earlier, h."hour") AS owner,
+       centre_at(r.since, r.cost_centre, r.earlier, h."hour") AS cost_centre, h.provider, h.model, h.state, h.currency,
+       h.cache, h.kind = 'served' AS served, h.calls,
+       h.input_uncached, h.cache_read, h.cache_write_5m, h.cache_write_1h, h.output, h.reasoning,
+       h.priced_calls, CASE WHEN h.priced_calls <> 0 THEN h.cost END AS cost,
+       h.saved_calls, CASE WHEN h.saved_calls <> 0 THEN h.saved END AS saved, h.details
+FROM (
+    FROM rollup_hours_base
+    UNION ALL BY NAME
+    SELECT *, true AS details FROM rollup_hours_recent
+) AS h
+LEFT JOIN owners AS r ON r.tenant = h.tenant AND r.workload = h.workload
+WHERE h.cache IS NOT NULL;
 
 CREATE OR REPLACE VIEW rollup_tasks AS
 SELECT tenant, workload, task_id, root_task_id, tier, first_at, last_at,
@@ -74,7 +95,8 @@ SELECT date_trunc('hour', started_at) AS "hour", tenant, workload, tier, provide
        coalesce(sum(cache_write_5m), 0)::BIGINT AS cache_write_5m,
        coalesce(sum(cache_write_1h), 0)::BIGINT AS cache_write_1h,
        coalesce(sum(output), 0)::BIGINT AS output, coalesce(sum(reasoning), 0)::BIGINT AS reasoning,
-       count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, true AS details
+       count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, true AS details,
+       cache, count(saved) AS saved_calls, coalesce(sum(saved), 0)::DECIMAL(38, 12) AS saved
 FROM booked GROUP BY ALL;
 
 CREATE OR REPLACE MACRO rollup_tasks_of(source) AS TABLE
@@ -89,6 +111,6 @@ SELECT tenant, workload, task_id,
        coalesce(sum(output), 0)::BIGINT AS output, coalesce(sum(reasoning), 0)::BIGINT AS reasoning,
        count(*) FILTER (state = 'unpriced') AS unpriced_calls, count(*) FILTER (state = 'incomplete') AS incomplete_calls,
        count(cost) AS priced_calls, coalesce(sum(cost), 0)::DECIMAL(38, 12) AS cost, false AS loose
-FROM query_table(source) GROUP BY ALL;
+FROM query_table(source) WHERE kind <> 'served' GROUP BY ALL;
 
 CREATE OR REPLACE VIEW rollup_tasks_counted AS FROM rollup_tasks_of('booked');

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS booked (
     call_id          BIGINT        NOT NULL,  -- the number of the fact under whose identity it is booked
     booked_at        TIMESTAMPTZ   NOT NULL,  -- when the fact that changed it last was taken in
     state            VARCHAR       NOT NULL,  -- complete, incomplete, unpriced, settled_only
-    cost             DECIMAL(18, 12),         -- NULL: not known
+    cost             DECIMAL(18, 12),         -- NULL: not known; 0 for an answer that a cache served
     currency         VARCHAR,
     price_version    VARCHAR,
     list_cost        DECIMAL(18, 12),         -- NULL: no contract priced it, the cost is by list price
@@ -50,17 +50,19 @@ CREATE TABLE IF NOT EXISTS booked (
     dialect          VARCHAR       NOT NULL,
     scope            VARCHAR       NOT NULL,
     lease_id         VARCHAR,
-    kind             VARCHAR       NOT NULL,  -- llm, or cost: something else, which costs what its span states
+    kind             VARCHAR       NOT NULL,  -- llm; cost: something else, which costs what its span states; served: no call
     flags            VARCHAR,                 -- what is odd about it (call.Flag), comma-separated
     stated_amount    DECIMAL(18, 12),
     stated_currency  VARCHAR,
     sku              VARCHAR,
     service_tier     VARCHAR,                 -- batch, flex, priority; NULL: the standard one
-    marks            SMALLINT                 -- what other spans have shown about it (call.Marks); NULL: nothing
+    marks            SMALLINT,                -- what other spans have shown about it (call.Marks); NULL: nothing
+    cache            VARCHAR,                 -- what a cache of answers made of it; NULL: none was asked
+    saved            DECIMAL(18, 12)          -- of kind served: what it would have cost; NULL: not known
 );
 
 CREATE TABLE IF NOT EXISTS members AS         -- `fact` is the number of the span's own fact
-SELECT seq AS fact, * EXCLUDE (seq, booked_at, state, cost, currency, price_version, list_cost, contract) FROM booked LIMIT 0;
+SELECT seq AS fact, * EXCLUDE (seq, booked_at, state, cost, currency, price_version, list_cost, contract, saved) FROM booked LIMIT 0;
 
 -- A call that was booked and then turned out to be another one: its money is in `into_key` now.
 CREATE TABLE IF NOT EXISTS retractions (
@@ -171,12 +173,45 @@ CREATE TABLE IF NOT EXISTS rerates (
     rows          BIGINT      NOT NULL
 );
 
+-- Who answers for a workload and who pays, as it was said: analytics/registry writes these. A day is one of the zone.
 CREATE TABLE IF NOT EXISTS registry_workloads (
-    tenant VARCHAR NOT NULL, workload VARCHAR NOT NULL, owner VARCHAR, cost_centre VARCHAR
+    source      VARCHAR NOT NULL,             -- who says it: policies (the policy file), imported (finance)
+    tenant      VARCHAR NOT NULL,
+    workload    VARCHAR NOT NULL,
+    owner       VARCHAR,
+    cost_centre VARCHAR,
+    starts_on   DATE,                         -- the first day; NULL: from the beginning of time
+    ends_on     DATE                          -- the first day on which it holds no more; NULL: it goes on
 );
+CREATE TABLE IF NOT EXISTS registry_plans (
+    source VARCHAR NOT NULL, cost_centre VARCHAR NOT NULL, month DATE NOT NULL, amount DECIMAL(18, 6) NOT NULL,
+    currency VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS registry_revenue (
+    tenant VARCHAR NOT NULL, month DATE NOT NULL, amount DECIMAL(18, 6) NOT NULL, currency VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS registry_zone (zone VARCHAR NOT NULL);  -- one row, once somebody named one; else it is UTC
 
-CREATE TABLE IF NOT EXISTS plans (
-    cost_centre VARCHAR NOT NULL, month DATE NOT NULL, amount DECIMAL(18, 6) NOT NULL, currency VARCHAR NOT NULL
+-- What comes of the lines: of each workload all of time, piece after piece, those without an owner too. The instants are whole
+-- hours, so that a call and its hour have one owner.
+CREATE TABLE IF NOT EXISTS ownership (
+    tenant      VARCHAR NOT NULL,
+    workload    VARCHAR NOT NULL,
+    owner       VARCHAR,
+    cost_centre VARCHAR,
+    starts_on   DATE,
+    ends_on     DATE,
+    begins      TIMESTAMPTZ,                  -- NULL: of the first piece
+    ends        TIMESTAMPTZ,                  -- NULL: of the last
+    source      VARCHAR                       -- NULL: no line speaks of this time
+);
+CREATE TABLE IF NOT EXISTS cost_centres (
+    cost_centre VARCHAR NOT NULL,
+    approver    VARCHAR,
+    starts_on   DATE,
+    ends_on     DATE,
+    begins      TIMESTAMPTZ,
+    ends        TIMESTAMPTZ
 );
 
 CREATE TABLE IF NOT EXISTS audit (

@@ -10,13 +10,17 @@ import importlib
 import json
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from ..errors import ConfigError
 from ..guard import Answer, Call, Failure, Script, Wire, current, drive
 from ..request import read
 from .events import metered
 from .http import DEGRADED_FROM
+
+if TYPE_CHECKING:
+    from .cached import Use
 
 __all__ = ["wrap_bedrock"]
 
@@ -38,14 +42,19 @@ _COUNTED = {
 }
 
 
-def wrap_bedrock(client: Any) -> bool:
+def wrap_bedrock(client: Any, cache: Use | None = None) -> bool:
     """Guard a boto3 client of Bedrock's runtime; False where it is none.
 
     From then on its calls are tried again by the guard, as often as the client's configuration says, and by botocore no
-    more; its other operations are as they were.
+    more; its other operations are as they were. Raises ConfigError where it is to have a cache.
     """
     if not _is_client(client):
         return False
+    if cache is not None and cache.asks:
+        raise ConfigError(
+            "wrap: cache= is for clients of OpenAI's, Anthropic's and Google's SDKs, and for chat models that call by "
+            "those; a bedrock-runtime client has none: wrap it without"
+        )
     if hasattr(client, _MARK):
         return True
     attempts = (client.meta.config.retries or {}).get("total_max_attempts")

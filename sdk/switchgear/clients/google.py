@@ -6,12 +6,15 @@ options then hold for everything else that it asks for (files, caches, lists of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..request import CallRequest, api_of, read
 from .http import Sdk, guard_http
+
+if TYPE_CHECKING:
+    from .cached import Use
 
 __all__ = ["wrap_google"]
 
@@ -21,7 +24,7 @@ _MARK = "_switchgear_guards"
 _USUAL_ATTEMPTS = 5
 
 
-def wrap_google(client: Any) -> bool:
+def wrap_google(client: Any, cache: Use | None = None) -> bool:
     """Guard a client of google-genai, both its sync and its async half; False where it is none.
 
     The async half then goes by httpx also where aiohttp is installed. Raises ConfigError where requests would go out
@@ -30,10 +33,12 @@ def wrap_google(client: Any) -> bool:
     if not _is_client(type(client)):
         return False
     api = client._api_client
-    if hasattr(api, _MARK):
+    made: Sdk | None = getattr(api, _MARK, None)
+    if made is not None:
+        made.cache = cache or made.cache
         return True
     _use_httpx(api)
-    sdk = Sdk(_read, None, _max_retries(api), url=_url)
+    sdk = Sdk(_read, None, _max_retries(api), url=_url, cache=cache)
     guard_http(api._httpx_client, sdk)
     guard_http(api._async_httpx_client, sdk)
     _try_calls_once(api)

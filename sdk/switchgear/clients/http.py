@@ -10,13 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..context import is_volatile
 from ..guard import Answer, Call, Failure, Script, Wire, current, drive, drive_async
 from ..request import CallRequest
 from .taps import tapped
 
-__all__ = ["DEGRADED_FROM", "Sdk", "guard_http"]
+if TYPE_CHECKING:
+    from .cached import Use
+
+__all__ = ["DEGRADED_FROM", "Sdk", "guard_http", "settle"]
 
 # By it OpenAI's and Anthropic's SDKs count their own retries.
 _TRIED_BEFORE = "x-stainless-retry-count"
@@ -29,9 +33,11 @@ _RETRY_HEADERS = (b"retry-after", b"retry-after-ms")
 _MOST_HEADERS = 64
 _LONGEST_HEADER = 256
 DEGRADED_FROM = "x-switchgear-degraded-from"
+# By it a caller marks a request whose answer no cache is to keep or serve.
+_VOLATILE = "x-switchgear-volatile"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sdk:
     """What the SDK that uses an HTTP client expects of it."""
 
@@ -45,11 +51,15 @@ class Sdk:
     """The error of the SDK's own in place of one of the HTTP client's, so that it does not try again by itself."""
     url: Callable[[Any, str], Any] = lambda url, _model: url
     """Where a request goes that is to ask another model, if that is not the body's to say."""
+    cache: Use | None = None
+    """How its calls use the answer cache; None: they do not."""
 
 
 def guard_http(client: Any, sdk: Sdk) -> None:
     """Guard the requests of an HTTP client, sync or async, that are model calls; once."""
-    if getattr(client, _MARK, None) is not None:
+    made: Sdk | None = getattr(client, _MARK, None)
+    if made is not None:
+        made.cache = sdk.cache or made.cache
         return
     send = client.send
 
@@ -91,6 +101,10 @@ def guard_http(client: Any, sdk: Sdk) -> None:
 
 def _begin(request: Any, sdk: Sdk, *, streamed: bool) -> tuple[Call, Script[Any]] | None:
     """The guarded call that a request makes, and its script; None where it is none."""
+    # No provider gets it, whether there is a cache or not.
+    marked = _VOLATILE in request.headers
+    if marked:
+        del request.headers[_VOLATILE]
     guard = current()
     if guard is None:
         return None
@@ -110,7 +124,13 @@ def _begin(request: Any, sdk: Sdk, *, streamed: bool) -> tuple[Call, Script[Any]
     # Behind a copy of the client its SDK may try again what was given up here (Anthropic's does so where a connection
     # failed): then once each time.
     tried_before = request.headers.get(_TRIED_BEFORE, "0") != "0"
-    return call, guard.making(call, wire, 0 if tried_before else sdk.max_retries)
+    max_retries = 0 if tried_before else sdk.max_retries
+    if sdk.cache is not None and guard.caching is not None:
+        volatile = marked or is_volatile()
+        return call, sdk.cache.script(
+            guard, call, wire, max_retries, request, volatile=volatile, streamed=streamed
+        )
+    return call, guard.making(call, wire, max_retries)
 
 
 def _with_body(request: Any, body: bytes | None, call: Call, sdk: Sdk) -> Any:
@@ -142,19 +162,24 @@ def _mark_last(response: Any) -> None:
 
 
 def _finish(response: Any, call: Call, *, streamed: bool) -> Any:
-    if response.status_code >= 400:
+    if response.status_code >= 400 or call.served:
         return response
     if call.body is not None:
         response.headers[DEGRADED_FROM] = call.request.model
     if streamed:
         response.stream = tapped(response, call)
         return response
+    settle(response, call)
+    return response
+
+
+def settle(response: Any, call: Call) -> None:
+    """The call was answered with a response that is whole."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
         body = None
     call.settle_from(body)
-    return response
 
 
 def _limits(response: Any) -> dict[str, str]:

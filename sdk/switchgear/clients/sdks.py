@@ -6,13 +6,16 @@ import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, SwitchgearError
 from ..guard import current
 from ..request import CallRequest, read
 from .http import Sdk, guard_http
 from .providers import provider_at
+
+if TYPE_CHECKING:
+    from .cached import Use
 
 __all__ = ["KNOWN", "guarded_http_client", "wrap_sdk"]
 
@@ -21,7 +24,7 @@ _ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
 _CLIENTS = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "AsyncAnthropic")}
 
 
-def wrap_sdk(client: Any) -> bool:
+def wrap_sdk(client: Any, cache: Use | None = None) -> bool:
     """Guard a client of OpenAI's or Anthropic's SDK; False where it is none.
 
     Where a guard is configured by then, it alone tries a call again, as often as the client says, and the SDK no more.
@@ -30,13 +33,13 @@ def wrap_sdk(client: Any) -> bool:
     inner = getattr(client, "_client", None)
     if name is None or inner is None:
         return False
-    guard_http(inner, _sdk(name, client.max_retries))
+    guard_http(inner, _sdk(name, client.max_retries, cache))
     if current() is not None:
         client.max_retries = 0
     return True
 
 
-def guarded_http_client(for_: str, *, asynchronous: bool, **options: Any) -> Any:
+def guarded_http_client(for_: str, cache: Use | None = None, *, asynchronous: bool, **options: Any) -> Any:
     """An SDK's own default HTTP client, guarded. Raises ConfigError where the SDK is unknown or missing."""
     if for_ not in KNOWN:
         raise ConfigError(f'http_client: for_="{for_}" is unknown; there are: {", ".join(KNOWN)}')
@@ -45,7 +48,7 @@ def guarded_http_client(for_: str, *, asynchronous: bool, **options: Any) -> Any
     except ImportError:
         raise ConfigError(f'http_client: for_="{for_}" needs that SDK: pip install {for_}') from None
     client = (sdk.DefaultAsyncHttpxClient if asynchronous else sdk.DefaultHttpxClient)(**options)
-    guard_http(client, _sdk(for_, None))
+    guard_http(client, _sdk(for_, None, cache))
     return client
 
 
@@ -58,9 +61,11 @@ def _sdk_of(kind: type) -> str | None:
     return None
 
 
-def _sdk(name: str, max_retries: int | None) -> Sdk:
+def _sdk(name: str, max_retries: int | None, cache: Use | None) -> Sdk:
     module = importlib.import_module(name)
-    return Sdk(partial(_read, name), getattr(module, _ERRORS[name]), max_retries, _failed(module))
+    return Sdk(
+        partial(_read, name), getattr(module, _ERRORS[name]), max_retries, _failed(module), cache=cache
+    )
 
 
 def _read(sdk: str, request: Any) -> CallRequest | None:

@@ -10,14 +10,19 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..guard import Call
+from ..guard import Call, drive, drive_async
 from ..streams import Flow, StreamMeter
+
+if TYPE_CHECKING:
+    from ..cache.model import Answer
 
 __all__ = ["hold_more", "tapped"]
 
 _LONGEST_DOCUMENT = 4 << 20
+_LONGEST_ANSWER = 1 << 20
+"""Of a stream that is to be kept by a cache."""
 
 
 def tapped(response: Any, call: Call) -> Any:
@@ -53,6 +58,9 @@ class _Events:
             StreamMeter(call.request.provider, encoding), call.request, call.covers, cuts=call.cuts
         )
         self._call = call
+        self._status, self._kind = response.status_code, response.headers.get("content-type", "")
+        wanted = call.cached is not None and call.cached.ticket is not None and encoding in ("", "identity")
+        self._copy: bytearray | None = bytearray() if wanted else None
 
     @property
     def done(self) -> bool:
@@ -60,6 +68,10 @@ class _Events:
 
     def pass_on(self, chunk: bytes) -> bytes:
         passed = self._flow.pass_on(chunk)
+        if self._copy is not None:
+            self._copy += passed
+            if len(self._copy) > _LONGEST_ANSWER:
+                self._copy = None
         if self._flow.done:
             self._call.cut()
         hold_more(self._flow, self._call)
@@ -70,6 +82,13 @@ class _Events:
         # An answer that was cut, by us or by the caller, has no counts of its provider's: they are not known.
         self._call.settle(meter.usage(), meter.model, meter.response_id, meter.service_tier)
 
+    def answer(self) -> Answer | None:
+        """What of it is worth keeping: nothing where it was left early."""
+        from ..cache.answers import answer_of
+
+        copy = self._copy
+        return None if copy is None else answer_of(self._call.request, self._status, self._kind, bytes(copy))
+
 
 class _Document:
     """An answer that is one JSON document, of which a copy is kept until it is whole; too long a one is not read."""
@@ -78,6 +97,7 @@ class _Document:
 
     def __init__(self, response: Any, call: Call) -> None:
         self._library, self._headers, self._call = _library(response), response.headers, call
+        self._status = response.status_code
         self._kept: bytearray | None = bytearray()
 
     def pass_on(self, chunk: bytes) -> bytes:
@@ -90,15 +110,33 @@ class _Document:
     def settle(self) -> None:
         self._call.settle_from(self._body())
 
+    def answer(self) -> Answer | None:
+        """What of it is worth keeping."""
+        from ..cache.answers import answer_of
+
+        whole = self._whole()
+        kind = self._headers.get("content-type", "")
+        return None if whole is None else answer_of(self._call.request, self._status, kind, whole.content)
+
     def _body(self) -> Any:
+        try:
+            whole = self._whole()
+            return None if whole is None else whole.json()
+        except Exception:  # noqa: BLE001 - it was left in the middle, or is no JSON; that is the caller's to find
+            return None
+
+    def _whole(self) -> Any:
+        """The response, as the caller's own unpacks it; None where it is not whole."""
         if self._kept is None:
             return None
         try:
-            # Which unpacks it as the caller's own did.
-            whole = self._library.Response(200, headers=self._headers, content=bytes(self._kept))
-            return whole.json()
-        except Exception:  # noqa: BLE001 - it was left in the middle, or is no JSON; that is the caller's to find
+            return self._library.Response(200, headers=self._headers, content=bytes(self._kept))
+        except Exception:  # noqa: BLE001 - as above
             return None
+
+
+def _never(_body: bytes | None) -> Any:
+    raise AssertionError("nothing is sent once there is an answer")
 
 
 def _library(message: Any) -> Any:
@@ -119,11 +157,13 @@ def _tap(library: Any) -> type[Any]:
                     if self._answer.done:
                         break
             except Exception:
-                self._answer.settle()
+                self._fail()
                 raise
             except BaseException:
                 self._drop()
                 raise
+            if self._call.cached is not None:
+                drive(self._call.cached.learning(self._answer.answer), _never)
             self._answer.settle()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -133,12 +173,16 @@ def _tap(library: Any) -> type[Any]:
                     if self._answer.done:
                         break
             except Exception:
-                self._answer.settle()
+                self._fail()
                 raise
             except BaseException:
                 self._drop()
                 raise
-            self._answer.settle()
+            try:
+                if self._call.cached is not None:
+                    await drive_async(self._call.cached.learning(self._answer.answer), _never)
+            finally:
+                self._answer.settle()
 
         def close(self) -> None:
             # An SDK's own generator, which is thrown away, closes its response.
@@ -153,8 +197,13 @@ def _tap(library: Any) -> type[Any]:
             # Responses are dropped without being closed, too: a loop that is left, an answer that nobody reads.
             self._drop()
 
+        def _fail(self) -> None:
+            """It broke off."""
+            self._call.give_up()
+            self._answer.settle()
+
         def _drop(self) -> None:
             """It is left, by the garbage collector perhaps."""
-            self._call.drop(self._answer.settle)
+            self._call.drop(self._answer.settle, self._answer.answer)
 
     return Tap

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
+
+from ..jitter import JITTER
 
 __all__ = ["Away"]
 
@@ -30,7 +31,7 @@ class Away:
         self.silent = self.silent or silent
         if not self.skips(now):
             self._for_s = min(max(least_s, self._for_s * 2), _LONGEST_S)
-            self._until = now + self._for_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            self._until = now + self._for_s * JITTER.uniform(0.5, 1.5)
 
     def heard(self, now: float) -> None:
         """It answered."""

@@ -34,7 +34,14 @@ __all__ = ["Control"]
 
 _log = logging.getLogger("switchgear")
 _ANSWERS_WITHIN_S = 1.0
+# So many questions that are answered at once are under way; others wait here for their turn. Those of hundreds of
+# threads share one interpreter with the threads: all at once, each takes longer than it may, and an engine that is well
+# counts as silent. A few after each other are all answered in time, and sooner.
+_AT_ONCE = 8
 _SWEEP_S = 1.0
+# Below the five seconds after which common servers close an idle connection: of one that is closed while a question is
+# on its way no answer comes, and its call goes without a hold.
+_IDLE_S = 2.0
 _LONGEST_REASON = 200
 # A request that will never be taken, however often it is sent.
 _NOT_TO_BE_SENT_AGAIN = frozenset(range(400, 500)) - {408, 429}
@@ -160,6 +167,7 @@ class Control:
         self._asked: set[Future[Any]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
         self._finishing = Finishing(self._tell)
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         ready = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(ready,), name="switchgear-control", daemon=True
@@ -189,10 +197,15 @@ class Control:
             asked.cancel()
 
     def _end(self) -> None:
-        jobs = asyncio.all_tasks(self._loop)
-        for job in jobs:
-            job.cancel()
-        self._loop.run_until_complete(asyncio.gather(*jobs, return_exceptions=True))
+        """Cancel what was begun from here, and wait for all else: whoever began that ends it. A connect that the client
+        has just begun, cancelled before its first step, would leave a coroutine that was never awaited.
+        """
+        while under_way := asyncio.all_tasks(self._loop):
+            for job in self._jobs:
+                job.cancel()
+            for asked in list(self._asked):
+                asked.cancel()
+            self._loop.run_until_complete(asyncio.gather(*under_way, return_exceptions=True))
         self._loop.run_until_complete(self._client.aclose())
 
     def _connection(self) -> httpx.AsyncClient:
@@ -203,12 +216,22 @@ class Control:
             base_url=self._settings.policies,
             headers=headers,
             timeout=_ANSWERS_WITHIN_S,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=_IDLE_S),
             verify=ssl.create_default_context(),
             trust_env=False,
         )
 
     async def _ask(self, body: Mapping[str, Any], wait_s: float) -> Granted | None:
+        if wait_s:
+            # In the engine's queue, for as long as that takes.
+            return await self._granted(body, wait_s)
+        async with self._turns:
+            if self.away.skips(time.monotonic()):
+                # Those before it have found out.
+                return None
+            return await self._granted(body, wait_s)
+
+    async def _granted(self, body: Mapping[str, Any], wait_s: float) -> Granted | None:
         try:
             asking = self._client.build_request(
                 "POST", "/v1/grants", json={**body, "wait": wait_s}, timeout=wait_s + _ANSWERS_WITHIN_S
@@ -224,7 +247,7 @@ class Control:
                 _log.warning("the policy engine refused a request: %s", _reason(reply))
                 # A budget that it cannot use (another currency) must not lift everybody's ceilings.
                 if reply.status_code == 422 and body.get("budgets"):
-                    return await self._ask({**body, "budgets": []}, wait_s)
+                    return await self._granted({**body, "budgets": []}, wait_s)
                 return None
             reply.raise_for_status()
             off = ahead(reply.headers.get("date"), datetime.now(UTC))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from ..jitter import JITTER
 from .wire import Finished
 
 __all__ = ["EngineFaultError", "Finishing"]
@@ -85,7 +85,7 @@ class Finishing:
                     _log.warning(
                         "the policy engine is not told what %d calls took, yet: %r", len(batch), error
                     )
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                await asyncio.sleep(pause * JITTER.uniform(0.5, 1.5))
                 if self._most == most:
                     # Not where the batch has just been parted.
                     pause = min(pause * 2, _LONGEST_PAUSE_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..context import Task
 from ..decision import Decision
+from ..jitter import JITTER
 from .away import Away
 from .wire import Scope, ahead, read_decision
 
@@ -128,7 +128,7 @@ class Following:
                 await asyncio.sleep(max(0.0, soonest - time.monotonic()))
             except Exception:  # noqa: BLE001 - whatever it is: it must not reach an agent
                 self._away.failed(_LEFT_ALONE_S, time.monotonic())
-                await asyncio.sleep(random.uniform(0.0, _AGAIN_WITHIN_S))  # noqa: S311 - jitter
+                await asyncio.sleep(JITTER.uniform(0.0, _AGAIN_WITHIN_S))
 
     def _restart(self) -> None:
         """Not while a first answer is under way: tasks that begin fast would keep each other from ever hearing one."""
@@ -207,7 +207,7 @@ class Following:
 
 def _wait_s() -> float:
     """How long a poll waits for news: those of many processes that began at once do not stay in step."""
-    return _WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    return _WAIT_S * JITTER.uniform(0.5, 1.5)
 
 
 def _tell(task: Task, decision: Decision) -> None:

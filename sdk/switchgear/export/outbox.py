@@ -7,7 +7,6 @@ neither an agent's thread nor its exit waits for a collector that is away or say
 from __future__ import annotations
 
 import os
-import random
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from ..context import run_in
+from ..jitter import JITTER
 from ..settings import Settings
 from .bodies import encoded
 from .complaints import Complaints
@@ -246,7 +246,7 @@ class Outbox(SpanProcessor):
     def _adopt(self) -> None:
         now = time.monotonic()
         if now >= self._adopt_at:
-            self._adopt_at = now + _ADOPTS_EVERY_S * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            self._adopt_at = now + _ADOPTS_EVERY_S * JITTER.uniform(0.5, 1.5)
             self._spool.adopt()
 
     def _send_fresh(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
+
+from ..jitter import JITTER
 
 __all__ = ["Pacing"]
 
@@ -31,5 +32,5 @@ class Pacing:
     def missed(self, now: float, asked_s: float = 0.0) -> None:
         """It took nothing; `asked_s` is how long it asked to be left alone."""
         self._pause_s = min(max(_FIRST_PAUSE_S, self._pause_s * 2), LONGEST_PAUSE_S)
-        pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        self.until = now + max(pause_s, asked_s * random.uniform(1.0, 1.1))  # noqa: S311 - jitter
+        pause_s = self._pause_s * JITTER.uniform(0.5, 1.0)
+        self.until = now + max(pause_s, asked_s * JITTER.uniform(1.0, 1.1))

@@ -66,8 +66,12 @@ class Recorder:
         attempt: int = 1,
         lease_id: str | None = None,
         degraded_from: str | None = None,
+        cache: str | None = None,
     ) -> None:
         """One call that was billed, or may have been: without `usage` it is booked as incomplete.
+
+        `cache` is what became of it at the answer cache: of one that was served, no model was asked, and the usage is
+        that of the answer when it was given.
 
         `tags` are those of its task (`Task.span_attributes`), `parent` is the span that was current, recording or
         not, times are in nanoseconds since 1970, `lease_id` names the hold that it drew.
@@ -81,6 +85,7 @@ class Recorder:
             (attributes.SERVICE_TIER, service_tier),
             (attributes.LEASE_ID, lease_id),
             (attributes.DEGRADED_FROM, degraded_from),
+            (attributes.CACHE, cache),
         )
         told.update((name, value) for name, value in named if value is not None)
         if usage is not None:

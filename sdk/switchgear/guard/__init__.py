@@ -6,7 +6,7 @@
 from .anything import call, call_async, guarded_tool
 from .attempts import Answer, Failure, Wire
 from .calls import Call
-from .current import current, install
+from .current import current, install, is_off
 from .guard import Guard
 from .steps import Script, drive, drive_async
 
@@ -24,4 +24,5 @@ __all__ = [
     "drive_async",
     "guarded_tool",
     "install",
+    "is_off",
 ]

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
@@ -25,6 +25,11 @@ from ..scheduler import FREE, Slot
 from ..usage import COUNTS, Usage, UsageError, from_response
 from ..usage.body import tier_of
 from .holds import Kind
+from .replays import told_in
+
+if TYPE_CHECKING:
+    from ..cache.model import Answer
+    from .caching import Cached
 
 __all__ = ["Call"]
 
@@ -66,6 +71,10 @@ class Call:
     """Those of the provider's answer that name its limits: the engine learns from them."""
     slot: Slot = FREE
     """Its place among the calls of this process that are on their way."""
+    cached: Cached | None = None
+    """What the cache says of it, where that was asked."""
+    served: bool = False
+    """Whether its answer came from there: no model was asked, and there is nothing to settle."""
     _open: list[None] = field(default_factory=list)
     """Holds something as long as the attempt is on its way. Taking it out is atomic: it ends once, in any thread."""
     _began_ns: int = 0
@@ -168,17 +177,35 @@ class Call:
         except IndexError:
             return
         model, response_id = _text(model, _NAME_LIMIT), _text(response_id, _ID_LIMIT)
-        if not self._carried:
+        if not self._carried or (self.cached is not None and self.cached.late):
             self._record(usage, model, response_id, service_tier)
         if usage is not None:
             self.slot.settle(usage.total)
         counts = {name: getattr(usage, name) for name in COUNTS} if usage is not None else None
         self._finish("settle", {"usage": counts, "model": model, "response_id": response_id})
 
-    def drop(self, settle: Callable[[], None]) -> None:
-        """Nobody is there any more to end the attempt: have it settled in the background, if it is not yet."""
-        if self._open:
-            self.control.soon(settle)
+    def drop(self, settle: Callable[[], None], answer: Callable[[], Answer | None] | None = None) -> None:
+        """Nobody is there any more to end the attempt: have it settled in the background, if it is not yet.
+
+        `answer` is what came of it that is worth keeping, where there is a cache.
+        """
+        if not self._open:
+            return
+        if answer is not None and self.cached is not None and self.cached.learn(answer, settle):
+            return
+        self.control.soon(settle)
+
+    def serve(self, answer: Answer) -> None:
+        """It is answered with what was said before: tell of it, with what that had used."""
+        self.served, self._began_ns = True, time.time_ns()
+        if not carries(self.span):
+            usage, response_id = told_in(self.request.provider, answer)
+            self._record(usage, _text(answer.model, _NAME_LIMIT), _text(response_id, _ID_LIMIT), None)
+
+    def give_up(self) -> None:
+        """The cache's question gets no answer: the call was refused, failed, or changed on its way."""
+        if self.cached is not None:
+            self.cached.give_up()
 
     def settle_from(self, body: Any) -> None:
         """The attempt was answered with this response body."""
@@ -239,6 +266,7 @@ class Call:
             attempt=self.attempt,
             lease_id=self.lease,
             degraded_from=asked if sent != asked else None,
+            cache=None if self.cached is None else self.cached.outcome.value,
         )
 
     def _limits(self) -> dict[str, Any]:

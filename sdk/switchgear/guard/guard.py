@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
@@ -32,6 +33,9 @@ from .holds import Holds, Pool
 from .retries import RetryBudget, pause_s, retry_after_s, worth_trying
 from .steps import Ask, Attempt, Drop, Pause, Script, Step, Take
 
+if TYPE_CHECKING:
+    from .caching import Caching
+
 __all__ = ["Guard"]
 
 _log = logging.getLogger("switchgear")
@@ -48,9 +52,12 @@ class Guard:
     control: Control
     settings: Settings
     recorder: Recorder
+    caching: Caching | None = None
+    """The answer cache, where this process has one."""
     holds: Holds = field(init=False)
     retries: RetryBudget = field(init=False)
     scheduler: Scheduler = field(init=False)
+    _refills: set[Future[Granted | None]] = field(default_factory=set)
     _shared: dict[tuple[tuple[str, str], str, str], float] = field(default_factory=dict)
     _warned_at: dict[str, float] = field(default_factory=dict)
 
@@ -163,11 +170,19 @@ class Guard:
         """What is left of its grants is others' now."""
         self.holds.drop(lambda pool: pool.kind.task == task.id)
 
+    def give_back(self, timeout_s: float) -> None:
+        """The process ends: what is at hand is others' now, and so is what was asked for, if it comes by then."""
+        self.holds.drop(lambda _: True)
+        wait(tuple(self._refills), timeout_s)
+
     def forked(self) -> None:
         """This is a child of the process whose guard it was: what is at hand there is not drawn here, too."""
         self.holds.forget()
+        self._refills = set()
         self.retries.forked()
         self.control.forked()
+        if self.caching is not None:
+            self.caching.forked()
 
     # -- before an attempt
 
@@ -330,6 +345,8 @@ class Guard:
     def _refill(self, pool: Pool) -> None:
         body = {**pool.template, "id": new_id(), "attempt": 1, "spare": pool.spare - 1}
         asking = self.control.ask(body, 0.0)
+        self._refills.add(asking)
+        asking.add_done_callback(self._refills.discard)
         asking.add_done_callback(
             lambda done: self.holds.refilled(
                 pool, None if done.cancelled() or done.exception() else done.result(), time.monotonic()

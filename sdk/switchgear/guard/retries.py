@@ -7,11 +7,12 @@ simulator), or what the provider asked for plus a spread, since nineteen of twen
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+
+from ..jitter import JITTER
 
 __all__ = ["RetryBudget", "pause_s", "retry_after_s", "worth_trying"]
 
@@ -46,8 +47,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def pause_s(before_s: float, asked_s: float | None) -> float:
     """How long to wait, after a wait of `before_s` (0: none yet) and a provider that `asked_s` for it."""
     if asked_s is not None:
-        return asked_s + random.uniform(0.0, _SPREAD * max(asked_s, 1.0))  # noqa: S311 - jitter
-    return min(_CAP_S, random.uniform(_BASE_S, max(_BASE_S, 3.0 * before_s)))  # noqa: S311 - jitter
+        return asked_s + JITTER.uniform(0.0, _SPREAD * max(asked_s, 1.0))
+    return min(_CAP_S, JITTER.uniform(_BASE_S, max(_BASE_S, 3.0 * before_s)))
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
@@ -22,9 +23,10 @@ __all__ = ["Ask", "Attempt", "Drop", "Pause", "Script", "Step", "Take", "drive",
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Wait for an answer of the policy engine."""
+    """Wait for an answer of the policy engine, or of the cache; None where it does not come within a given time."""
 
     answer: Future[Any]
+    within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def drive(script: Script[R], attempt: Callable[[bytes | None], Any]) -> R:
                 case Attempt():
                     with_ = attempt(step.body)
                 case Ask():
-                    with_ = step.answer.result()
+                    with_ = _result(step)
                 case Take():
                     with_ = step.scheduler.acquire(**step.asked)
                 case Pause():
@@ -105,7 +107,7 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
                 case Attempt():
                     with_ = await attempt(step.body)
                 case Ask():
-                    with_ = await _answer(step.answer)
+                    with_ = await _answer(step)
                 case Take():
                     with_ = await _slot(step)
                 case Pause():
@@ -120,13 +122,33 @@ async def drive_async(script: Script[R], attempt: Callable[[bytes | None], Await
             resume = script.send
 
 
-async def _answer(of: Future[Any]) -> Any:
-    """A caller who is cancelled leaves it to the script what becomes of the question."""
-    if _in_asyncio():
-        return await asyncio.shield(asyncio.wrap_future(of))
-    from anyio import to_thread
+def _result(of: Ask) -> Any:
+    try:
+        return of.answer.result(of.within_s)
+    except TimeoutError:
+        if of.answer.done():
+            raise
+        return None
 
-    return await to_thread.run_sync(of.result, abandon_on_cancel=True)
+
+async def _answer(of: Ask) -> Any:
+    """A caller who is cancelled leaves it to the script what becomes of the question."""
+    if not _in_asyncio():
+        from anyio import to_thread
+
+        return await to_thread.run_sync(partial(_result, of), abandon_on_cancel=True)
+    if of.within_s is None:
+        return await asyncio.shield(asyncio.wrap_future(of.answer))
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(_: Future[Any]) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and whoever waited there has, too
+            loop.call_soon_threadsafe(told.set)
+
+    of.answer.add_done_callback(tell)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(told.wait(), of.within_s)
+    return of.answer.result() if of.answer.done() else None
 
 
 async def _slot(step: Take) -> Any:

@@ -73,14 +73,19 @@ class Provider:
         price: Price | None = None,
         models: Collection[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        says: Callable[[str, bytes], str | None] | None = None,
     ) -> None:
-        """`limits` are by provider; `models` are all there are (None: any). Every answer has these `headers`, too."""
+        """`limits` are by provider; `models` are all there are (None: any). Every answer has these `headers`, too.
+
+        `says` makes the text of an answer out of the tenant and the body of its request; None: words without a meaning.
+        """
         self.url = ""
         self.headers = dict(headers or {})
         self._limits = defaultdict(Limits, limits or {})
         self._latency = latency or Latency()
         self._price = price
         self._models = models
+        self._says = says
         self._accounts: dict[tuple[str, str], Account] = {}
         self._served: list[Served] = []
         self._refused: list[Refused] = []
@@ -228,6 +233,9 @@ class Provider:
         if self._models is not None and asked.model not in self._models:
             self._refuse(reply, arrived, 404, f"The model `{asked.model}` does not exist")
             return
+        said = None if self._says is None else self._says(tenant, request.body)
+        if said is not None:
+            asked = replace(asked, text=said)
         wait_s, headers = self._admit(arrived, asked)
         if wait_s > 0:
             message = f"Rate limit reached for {asked.model}. Please try again in {wait_s:.3f}s."

@@ -16,6 +16,7 @@ from botocore.config import Config
 from google import genai
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import examples
 from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
@@ -517,7 +518,7 @@ VALUES = st.recursive(
     body=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=8),
     complete=st.sampled_from([{}, COMPLETE]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_body_breaks_it(
     provider: testing.Provider, http: httpx.Client, route: str, body: dict[str, Any], complete: dict[str, Any]
 ) -> None:

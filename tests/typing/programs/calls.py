@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, assert_type
 
 import switchgear as sg
+from switchgear.cache import Mode, Terms
 
 
 class Client:
@@ -23,9 +24,13 @@ def by_clients() -> None:
     client = sg.wrap(Client())
     assert_type(client, Client)
     assert_type(client.ask("a"), str)
+    assert_type(sg.wrap(Client(), cache="shadow"), Client)
+    assert_type(sg.wrap(Client(), cache=Terms(Mode.ON, allow=frozenset({"tools"}))), Client)
     # Each provider's SDK has a class of its own for it.
     assert_type(sg.http_client(for_="openai"), Any)
-    assert_type(sg.http_client(for_="anthropic", asynchronous=True, timeout=30.0), Any)
+    assert_type(sg.http_client(for_="anthropic", asynchronous=True, cache="exact", timeout=30.0), Any)
+    with sg.volatile():
+        client.ask("What time is it?")
 
 
 def by_a_function() -> Response:

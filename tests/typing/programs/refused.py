@@ -50,6 +50,7 @@ async def calls() -> None:
     sg.wrap(Client()).tell("a")  # refused: attr-defined
     sg.http_client("openai")  # refused: call-arg
     sg.http_client(for_="cohere")  # refused: arg-type
+    sg.wrap(Client(), cache="always")  # refused: arg-type
     sg.guard.call(lambda: 1)  # refused: call-arg
     sg.guard.call(1, provider="cohere", model="command-a")  # refused: arg-type
     len(sg.guard.call(lambda: 1, provider="cohere", model="command-a"))  # refused: arg-type

@@ -1,0 +1,1 @@
+"""The parts of pages: each asks the services what it shows, and draws it."""

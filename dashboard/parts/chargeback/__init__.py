@@ -1,0 +1,1 @@
+"""What is charged, who is behind bursts and retries, and how far the ledger is."""

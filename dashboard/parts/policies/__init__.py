@@ -1,0 +1,1 @@
+"""What is in force, why, and what else would have done."""

@@ -1,0 +1,1 @@
+"""The weekly review on screen, its actions, signatures and files."""

@@ -1,0 +1,1 @@
+"""Where cost goes, and what a unit of work costs."""

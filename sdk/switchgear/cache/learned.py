@@ -1,0 +1,302 @@
+"""What was learned about a workload's wordings, and its certificates: a SQLite file without any content in it.
+
+Wordings and workloads stand there as keyed hashes, so that nobody who has the file can tell whether a wording was ever
+asked, or whose the workloads are. Their names, the certificates and what is known of judges are sealed, each in its
+place: one that another hand wrote or moved there is as if there were none, so that nothing is served by it. What shows
+are counts. An old file put back whole is not told from the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .bound import Certificate, JudgeError
+from .sealing import Damaged, Secrets
+from .wording.score import Seen
+
+__all__ = ["Learned"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS workloads (workload BLOB PRIMARY KEY, name BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wordings (
+    workload BLOB NOT NULL, one BLOB NOT NULL, other BLOB NOT NULL, same INTEGER NOT NULL, different INTEGER NOT NULL,
+    PRIMARY KEY (workload, one, other)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS certificates (
+    workload BLOB NOT NULL, method TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (workload, method)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS judges (
+    workload BLOB NOT NULL, judge TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (workload, judge)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcomes (
+    workload BLOB NOT NULL, outcome TEXT NOT NULL, requests INTEGER NOT NULL, PRIMARY KEY (workload, outcome)
+) STRICT, WITHOUT ROWID;
+"""
+_TABLES = ("workloads", "wordings", "certificates", "judges", "outcomes")
+_BUSY_S = 5.0
+_AT_ONCE = 50
+"""Outcomes that are counted before they are written: so many a process that is killed may lose."""
+_NAMES = 10_000
+_SECRET = 32
+_log = logging.getLogger("switchgear")
+
+
+class _Named(NamedTuple):
+    """A workload as the file has it."""
+
+    key: bytes
+    """The keyed hash of its name."""
+    sealed: bytes
+    """Its name."""
+
+
+class Learned:
+    """Counts of pairs of wordings, certificates and outcomes, by workload. Safe in many threads and processes."""
+
+    def __init__(self, file: Path | None, secrets: Secrets | None = None) -> None:
+        """In this file, or in memory where there is none.
+
+        Without `secrets` they are made up: what is written nobody reads any more after this.
+        """
+        self._file = ":memory:" if file is None else str(file)
+        self._secrets = Secrets(os.urandom(_SECRET)) if secrets is None else secrets
+        self._of = lru_cache(_NAMES)(self._named)
+        self._lock = threading.RLock()
+        self._told = False
+        self._counted = Counter[tuple[str, str]]()
+        self._con = self._connected()
+        self._con.executescript(_SCHEMA)
+
+    def seen(self, workload: str, one: bytes, others: Iterable[tuple[bytes, str]]) -> list[Seen]:
+        """What was seen of a wording and of each of these others, by their hashes and how their values are placed."""
+        key = self._of(workload).key
+        with self._lock:
+            ours = self._known(key, one)
+            return [self._seen(key, ours, other, placed) for other, placed in others]
+
+    def _seen(
+        self, workload: bytes, ours: Mapping[bytes, tuple[int, int]], other: bytes, placed: str
+    ) -> Seen:
+        same, different = ours.get(_turned(other, placed), (0, 0))
+        if placed or not ours:
+            # Third wordings are placed by one of both alone.
+            return Seen(same, different)
+        theirs = self._known(workload, other)
+        through = apart = 0
+        for each in ours.keys() & theirs.keys():
+            (same_ours, not_ours), (same_theirs, not_theirs) = ours[each], theirs[each]
+            if not not_ours and not not_theirs:
+                through += min(same_ours, same_theirs)
+            elif not not_ours or not not_theirs:
+                apart += min(same_ours or same_theirs, not_ours or not_theirs)
+        return Seen(same, different, through, apart)
+
+    def label(self, workload: str, pairs: Iterable[tuple[bytes, bytes, str, str, bool]]) -> None:
+        """Whether answers to requests of two wordings and of the same values were the same.
+
+        Of each pair: both hashes, how the values of the second are placed by the first, and the other way round.
+        """
+        key = self._of(workload).key
+        rows = []
+        for one, other, placed, back, same in pairs:
+            for a, b in {(one, _turned(other, placed)), (other, _turned(one, back))}:
+                rows.append((key, a, b, int(same), int(not same)))
+        with self._lock, self._con as con:
+            self._name(con, workload)
+            con.executemany(
+                "INSERT INTO wordings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET same = same + excluded.same, different = different + excluded.different",
+                rows,
+            )
+
+    def certificate(self, workload: str, method: str, fresh: Certificate) -> Certificate:
+        """The certificate of a workload by this method, `fresh` where there is none yet."""
+        key = self._of(workload).key
+        with self._lock:
+            found = self._con.execute(
+                "SELECT document FROM certificates WHERE workload = ? AND method = ?", (key, method)
+            ).fetchone()
+        document = None if found is None else self._opened(found[0], _certified(key, method))
+        return fresh if document is None else Certificate.from_document(document)
+
+    def change(
+        self, workload: str, method: str, fresh: Certificate, change: Callable[[Certificate], None]
+    ) -> Certificate:
+        """The certificate, changed: nobody else changes it meanwhile."""
+        key = self._of(workload).key
+        with self._lock:
+            con = self._con
+            con.execute("BEGIN IMMEDIATE")
+            with con:
+                found = self.certificate(workload, method, fresh)
+                change(found)
+                self._name(con, workload)
+                sealed = self._sealed(found.to_document(), _certified(key, method))
+                con.execute("INSERT OR REPLACE INTO certificates VALUES (?, ?, ?)", (key, method, sealed))
+        return found
+
+    def judge(self, workload: str, judge: str, fresh: JudgeError) -> JudgeError:
+        """What is known of a judge's errors on a workload's answers, `fresh` where nothing is yet."""
+        key = self._of(workload).key
+        with self._lock:
+            found = self._con.execute(
+                "SELECT document FROM judges WHERE workload = ? AND judge = ?", (key, judge)
+            ).fetchone()
+        document = None if found is None else self._opened(found[0], _judged(key, judge))
+        return fresh if document is None else JudgeError(**document)
+
+    def judge_said(
+        self, workload: str, judge: str, fresh: JudgeError, *, same: bool, said_same: bool
+    ) -> None:
+        """What the judge said of two answers of which it is known whether they are the same."""
+        key = self._of(workload).key
+        with self._lock:
+            self._con.execute("BEGIN IMMEDIATE")
+            with self._con as con:
+                known = self.judge(workload, judge, fresh).labelled(same=same, said_same=said_same)
+                self._name(con, workload)
+                sealed = self._sealed(asdict(known), _judged(key, judge))
+                con.execute("INSERT OR REPLACE INTO judges VALUES (?, ?, ?)", (key, judge, sealed))
+
+    def count(self, workload: str, outcome: str) -> None:
+        """One more request of which this became. Written some at once: no served answer waits for the file."""
+        with self._lock:
+            self._counted[workload, outcome] += 1
+            if self._counted.total() >= _AT_ONCE:
+                self._write_counts()
+
+    def _write_counts(self) -> None:
+        counted, self._counted = self._counted, Counter[tuple[str, str]]()
+        with self._con as con:
+            for (workload, outcome), requests in counted.items():
+                con.execute(
+                    "INSERT INTO outcomes VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+                    " SET requests = requests + excluded.requests",
+                    (self._name(con, workload), outcome, requests),
+                )
+
+    def workloads(self) -> list[str]:
+        """The names of all of which anything was learned."""
+        with self._lock:
+            self._write_counts()
+        return sorted(self._names().values())
+
+    def outcomes(self) -> dict[str, dict[str, int]]:
+        """How many requests of each workload became what."""
+        found: dict[str, dict[str, int]] = {}
+        with self._lock:
+            self._write_counts()
+            names = self._names()
+            rows = self._con.execute("SELECT * FROM outcomes ORDER BY 1, 2").fetchall()
+        for key, outcome, requests in rows:
+            if key in names:
+                found.setdefault(names[key], {})[outcome] = requests
+        return found
+
+    def certificates(self) -> list[tuple[str, str, Certificate]]:
+        """All certificates with their workloads and methods."""
+        names = self._names()
+        with self._lock:
+            rows = self._con.execute("SELECT * FROM certificates ORDER BY 1, 2").fetchall()
+        return [
+            (names[key], method, Certificate.from_document(document))
+            for key, method, sealed in rows
+            if key in names and (document := self._opened(sealed, _certified(key, method))) is not None
+        ]
+
+    def forget(self, workload: str) -> None:
+        """All that was learned of a workload; it cannot be brought back from the file or its log."""
+        with self._lock:
+            self._write_counts()
+            with self._con as con:
+                for table in _TABLES:
+                    con.execute(
+                        f"DELETE FROM {table} WHERE workload = ?",  # noqa: S608 - names of ours
+                        (self._of(workload).key,),
+                    )
+            self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        with self._lock:
+            self._write_counts()
+            self._con.close()
+
+    def _named(self, workload: str) -> _Named:
+        key = self._secrets.hashed(b"learned", workload.encode())
+        return _Named(key, self._secrets.own.seal(workload.encode(), _name_of(key)))
+
+    def _name(self, con: sqlite3.Connection, workload: str) -> bytes:
+        """Within a transaction, have the workload's name there; its key."""
+        named = self._of(workload)
+        con.execute("INSERT OR IGNORE INTO workloads VALUES (?, ?)", named)
+        return named.key
+
+    def _names(self) -> dict[bytes, str]:
+        """All names by their keys."""
+        with self._lock:
+            rows = self._con.execute("SELECT * FROM workloads").fetchall()
+        opened = ((key, self._unsealed(sealed, _name_of(key))) for key, sealed in rows)
+        return {key: name.decode() for key, name in opened if name is not None}
+
+    def _sealed(self, document: dict[str, Any], context: bytes) -> bytes:
+        return self._secrets.own.seal(json.dumps(document).encode(), context)
+
+    def _opened(self, sealed: bytes, context: bytes) -> dict[str, Any] | None:
+        plain = self._unsealed(sealed, context)
+        if plain is None:
+            return None
+        document: dict[str, Any] = json.loads(plain)
+        return document
+
+    def _unsealed(self, sealed: bytes, context: bytes) -> bytes | None:
+        """None for what was not sealed there; told once."""
+        try:
+            return self._secrets.own.open(sealed, context)
+        except Damaged:
+            if not self._told:
+                self._told = True
+                _log.warning(
+                    "%s: holds what is not as it was written, and is not used; who else writes there?",
+                    self._file,
+                )
+            return None
+
+    def _known(self, workload: bytes, one: bytes) -> dict[bytes, tuple[int, int]]:
+        rows = self._con.execute(
+            "SELECT other, same, different FROM wordings WHERE workload = ? AND one = ?", (workload, one)
+        )
+        return {other: (same, different) for other, same, different in rows}
+
+    def _connected(self) -> sqlite3.Connection:
+        con = sqlite3.connect(self._file, timeout=_BUSY_S, check_same_thread=False)
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute("PRAGMA secure_delete = ON")
+        # What a crash of the machine takes with it are the last labels: they are asked again.
+        con.execute("PRAGMA synchronous = NORMAL")
+        return con
+
+
+def _turned(wording: bytes, placed: str) -> bytes:
+    return wording + placed.encode()
+
+
+def _name_of(key: bytes) -> bytes:
+    return b"name\0" + key
+
+
+def _certified(key: bytes, method: str) -> bytes:
+    return b"certificate\0" + key + method.encode()
+
+
+def _judged(key: bytes, judge: str) -> bytes:
+    return b"judge\0" + key + judge.encode()

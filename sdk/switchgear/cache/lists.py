@@ -1,0 +1,169 @@
+"""Vectors in one byte a number, and lists of them: a look compares with those of the few lists that are nearest.
+
+That is an inverted file, as of J. Sivic and A. Zisserman (Video Google, 2003), over centroids of spherical k-means. In
+numpy alone: libraries of graphs (HNSW) that come as wheels bring native code that does not get along with other
+libraries of an agent's process, and take ten times as long to build.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from math import isqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embedding import Vectors
+
+__all__ = ["Codes", "Ids", "Lists", "coded", "joined", "product"]
+
+Ids = NDArray[np.int64]
+
+_CHUNK = 1024
+"""Rows that are made numbers of 4 bytes at once: they stay in a core's cache."""
+_ROUNDS = 6
+_SAMPLE = 64
+"""Rows a centroid that these are drawn from."""
+_FEWEST, _PART = 8, 16
+"""So many lists are looked at, and one of so many."""
+
+
+_multiplying = threading.Lock()
+# Before a fork OpenBLAS ends its threads, for which a product that is under way in another thread waits for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_multiplying.acquire,
+        after_in_parent=_multiplying.release,
+        after_in_child=_multiplying.release,
+    )
+
+
+def product(rows: Vectors, other: Vectors) -> Vectors:
+    """Of two matrices, or of one and a vector; never while this process forks. Of few rows, as forks wait for it."""
+    with _multiplying:
+        made: Vectors = rows @ other
+    return made
+
+
+class Codes(NamedTuple):
+    """Vectors by their ids, each as whole numbers of -127..127 and what they are to be multiplied by."""
+
+    ids: Ids
+    numbers: NDArray[np.int8]
+    scales: Vectors
+
+    def part(self, which: slice | NDArray[np.bool_] | Ids) -> Codes:
+        """Those of these places."""
+        return Codes(self.ids[which], self.numbers[which], self.scales[which])
+
+    def rows(self) -> Vectors:
+        """As they were, but for what rounding did."""
+        rows: Vectors = self.numbers.astype(np.float32) * self.scales[:, None]
+        return rows
+
+    def cosines(self, vector: Vectors) -> Vectors:
+        """With each, about: of what models give, within 0.01."""
+        near = np.empty(len(self.ids), np.float32)
+        for begin in range(0, len(near), _CHUNK):
+            some = slice(begin, begin + _CHUNK)
+            near[some] = product(self.numbers[some].astype(np.float32), vector)
+        near *= self.scales
+        return near
+
+    def nearest(self, vector: Vectors, most: int) -> dict[int, float]:
+        """Ids and cosines; in no order."""
+        ids, near = self.ids, self.cosines(vector)
+        if len(ids) > most:
+            chosen = np.argpartition(-near, most)[:most]
+            ids, near = ids[chosen], near[chosen]
+        return dict(zip(ids.tolist(), near.tolist(), strict=True))
+
+
+def coded(ids: Ids, rows: Vectors) -> Codes:
+    """One byte a number; rows of length 1."""
+    scales = np.abs(rows).max(axis=1, initial=1e-9) / np.float32(127)
+    return Codes(ids, np.rint(rows / scales[:, None]).astype(np.int8), scales.astype(np.float32))
+
+
+def joined(*parts: Codes) -> Codes:
+    """One after the other."""
+    ids, numbers, scales = zip(*parts, strict=True)
+    return Codes(np.concatenate(ids), np.concatenate(numbers), np.concatenate(scales))
+
+
+class Lists:
+    """Never changed but for what is gone from it: a new one is made of what comes."""
+
+    def __init__(self, codes: Codes) -> None:
+        """Of `codes`, of which there are some; takes 20 µs a row, about."""
+        centroids = _centroids(codes)
+        owners = np.concatenate(
+            [
+                _owners(codes.part(slice(begin, begin + _CHUNK)).rows(), centroids)
+                for begin in range(0, len(codes.ids), _CHUNK)
+            ]
+        )
+        # Of centroids that are alike, as where many rows are, one owns all: an empty list must not be looked at for it.
+        owned, firsts = np.unique(np.sort(owners), return_index=True)
+        self._centroids: Vectors = centroids[owned]
+        self._starts = np.append(firsts, len(owners))
+        self._codes = codes.part(np.argsort(owners, kind="stable"))
+        self._there = np.ones(len(codes.ids), np.bool_)
+
+    def __len__(self) -> int:
+        return int(self._there.sum())
+
+    @property
+    def bytes(self) -> int:
+        """Of memory."""
+        codes = self._codes
+        return codes.ids.nbytes + codes.numbers.nbytes + codes.scales.nbytes + self._centroids.nbytes
+
+    @property
+    def codes(self) -> Codes:
+        """What is in it."""
+        return self._codes.part(self._there)
+
+    def nearest(self, vector: Vectors, most: int) -> dict[int, float]:
+        """Ids and cosines of the nearest that stand in the lists nearest to `vector`; in no order."""
+        count = len(self._centroids)
+        probed = min(count, _FEWEST + count // _PART)
+        lists = np.argpartition(-product(self._centroids, vector), probed - 1)[:probed]
+        found: dict[int, float] = {}
+        for number in lists.tolist():
+            some = slice(int(self._starts[number]), int(self._starts[number + 1]))
+            part, there = self._codes.part(some), self._there[some]
+            found.update((part if there.all() else part.part(there)).nearest(vector, most))
+        return found
+
+    def remove(self, ids: Ids) -> None:
+        """They are not found any more."""
+        self._there[np.isin(self._codes.ids, ids)] = False
+
+
+def _centroids(codes: Codes) -> Vectors:
+    """The square root of the number of rows, which makes as many lists as a list has rows."""
+    count = max(isqrt(len(codes.ids)), 1)
+    random = np.random.default_rng(count)
+    size = min(len(codes.ids), _SAMPLE * count)
+    sample = codes.part(np.sort(random.choice(len(codes.ids), size, replace=False))).rows()
+    centroids: Vectors = sample[random.choice(size, count, replace=False)]
+    for _ in range(_ROUNDS):
+        owners = _owners(sample, centroids)
+        order = np.argsort(owners, kind="stable")
+        owned, firsts = np.unique(owners[order], return_index=True)
+        # The direction of the sum is the mean's. A centroid that owns none stays where it is.
+        centroids[owned] = np.add.reduceat(sample[order], firsts, axis=0)
+        centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-9)
+    return centroids
+
+
+def _owners(rows: Vectors, centroids: Vectors) -> Ids:
+    """Which centroid is nearest to each row."""
+    chunks = [
+        np.argmax(product(rows[begin : begin + _CHUNK], centroids.T), axis=1)
+        for begin in range(0, len(rows), _CHUNK)
+    ]
+    return np.concatenate(chunks)

@@ -1,0 +1,106 @@
+"""Two wordings of the same values: what forbids that they mean the same, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from switchgear.cache.wording.comparing import (
+    FEATURES,
+    features,
+    places_differ,
+    placing,
+    slips,
+    unmatched,
+    veto,
+)
+from switchgear.cache.wording.reading import Reading, read
+
+
+def reading(text: str) -> Reading:
+    found = read(text)
+    assert found is not None
+    return found
+
+
+FORBIDDEN = [
+    pytest.param("Is INV-1 paid?", "Is INV-1 not paid?", "negation", id="not"),
+    pytest.param("orders with a note", "orders without a note", "negation", id="without"),
+    pytest.param("orders above 5", "orders below 5", "sign", id="above and below"),
+    pytest.param("orders of at least 5 days", "orders of at most 5 days", "sign", id="at least and at most"),
+    pytest.param("orders before March 3", "orders after March 3", "sign", id="before and after"),
+    pytest.param("the latest order", "the oldest order", "sign", id="latest and oldest"),
+    pytest.param("the average price", "the median price", "sign", id="average and median"),
+    pytest.param("must he sign", "may he sign", "sign", id="must and may"),
+    pytest.param("list open tickets", "list closed tickets", "opposite", id="open and closed"),
+    pytest.param("unpaid invoices", "paid invoices", "opposite", id="a prefix"),
+    pytest.param("approve the request", "reject the request", "opposite", id="approve and reject"),
+    pytest.param("increase the limit", "decrease the limit", "opposite", id="increase and decrease"),
+]
+ALLOWED = [
+    pytest.param("list the invoices", "please show all invoices", id="verbs of asking"),
+    pytest.param("What is the total of the order?", "Total of the order, please", id="a phrase"),
+    pytest.param("find the customer", "locate the customer", id="words of one meaning"),
+    pytest.param("yes or no: is it due", "is it due", id="the answers that are wanted"),
+    pytest.param("orders over 5", "orders exceeding 5", id="the same limit"),
+    pytest.param("delete the user", "remove the user", id="delete and remove"),
+    pytest.param("when does it start", "what time does it start", id="when and what time"),
+    pytest.param("due no later than Friday", "due by Friday", id="a limit with no"),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "why"), FORBIDDEN)
+def test_what_means_otherwise_is_forbidden_either_way(one: str, other: str, why: str) -> None:
+    assert veto(reading(one).wording, reading(other).wording) == why
+    assert veto(reading(other).wording, reading(one).wording) == why
+
+
+@pytest.mark.parametrize(("one", "other"), ALLOWED)
+def test_a_rewording_is_not_forbidden(one: str, other: str) -> None:
+    assert veto(reading(one).wording, reading(other).wording) is None
+    assert not places_differ(reading(one), reading(other))
+
+
+@pytest.mark.parametrize(("one", "other"), [each.values[:2] for each in (*FORBIDDEN, *ALLOWED)])
+def test_nothing_is_forbidden_to_mean_itself(one: str, other: str) -> None:
+    for text in (one, other):
+        assert veto(reading(text).wording, reading(text).wording) is None
+        assert placing(reading(text), reading(text)) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        pytest.param("ship from Oslo to Lima", "ship from Lima to Oslo", True, id="turned"),
+        pytest.param("ship from Oslo to Lima", "ship to Lima from Oslo", False, id="told in another order"),
+        pytest.param("translate into German", "translate to German", False, id="one value"),
+    ],
+)
+def test_values_in_each_others_places_are_told(one: str, other: str, *, differ: bool) -> None:
+    assert places_differ(reading(one), reading(other)) is differ
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "slip"),
+    [
+        pytest.param("show the invoice", "show the invocie", True, id="two letters turned"),
+        pytest.param("show the invoice", "show the invoic", True, id="a letter is missing"),
+        pytest.param("show the price", "show the prize", False, id="two words"),
+        pytest.param("show the invoice", "show the invoice again", False, id="one word more"),
+    ],
+)
+def test_a_slip_of_the_hand_is_told_from_another_word(one: str, other: str, *, slip: bool) -> None:
+    assert slips(reading(one).wording, reading(other).wording) is slip
+
+
+def test_words_without_a_counterpart_are_left() -> None:
+    ours, theirs = unmatched(reading("pay the old invoices").wording, reading("pay the new receipts").wording)
+    assert [each.plain for each in ours] == ["old", "invoice"]
+    assert [each.plain for each in theirs] == ["new", "receipt"]
+
+
+def test_features_of_the_same_words_speak_for_nothing_else() -> None:
+    it = reading("Show the invoice").wording
+    # After the cosine: nothing unmatched, beside, one-sided or substituted; the same words.
+    assert dict(zip(FEATURES[1:], features(it, it), strict=True)) == dict.fromkeys(FEATURES[1:-1], 0.0) | {
+        FEATURES[-1]: 1.0
+    }

@@ -1,0 +1,130 @@
+"""Two requests that are all but alike and want different answers are never read as one, nor as nearly certainly one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from switchgear.cache.wording.comparing import placing
+from switchgear.cache.wording.reading import LONGEST, read
+from switchgear.cache.wording.score import Seen, first_guess, score
+
+VALUES = {
+    "another id": ("Where is order A-17?", "Where is order A-18?"),
+    "another number": ("Explain error 1200", "Explain error 1201"),
+    "another date": ("Show sales of March 3, 2026", "Show sales of March 4, 2026"),
+    "another month in small letters": ("Show sales of june", "Show sales of july"),
+    "another name": ("Where does Ann Lee work?", "Where does Bob Lee work?"),
+    "another time of a day": ("List errors at 2026-03-04T10:00:00Z", "List errors at 2026-03-04T15:00:00Z"),
+    "another second": ("List errors at 10:00:01", "List errors at 10:00:59"),
+    "another digit of a long number": (f"Show account {'1' * 31}2", f"Show account {'1' * 31}3"),
+    "a code that begins with 0": ("Show account 00123", "Show account 123"),
+    "a section, not a fraction": ("Read section 2.10 to me", "Read section 2.1 to me"),
+    "minutes, not millions": ("Wait for 5m, then go", "Wait for 5 million, then go"),
+    "digits in a row": ("My code is two three four", "My code is four three two"),
+    "a digit in a row": ("Look at rooms two three", "Look at rooms five"),
+    "another path at the same host": ("Open https://a.example/aB", "Open https://a.example/Ab"),
+    "another sign between numbers": ("Calculate 5 + 3", "Calculate 5 * 3"),
+    "a minus between numbers": ("Calculate 5 - 3", "Calculate 5, 3"),
+    "the other relation": ("Is x > 5 allowed?", "Is x < 5 allowed?"),
+    "equal and unequal": ("Explain a == b here", "Explain a != b here"),
+    "a minus before a number": ("Set the level to -5", "Set the level to 5"),
+    "a minus that is a dash": ("Set the level to \N{EN DASH}5", "Set the level to 5"),
+    "a plus before a number": ("Change it by +5", "Change it by -5"),
+    "another language of that letter": ("Print a line in C", "Print a line in C++"),
+    "a language by its sharp": ("Print a line in C#", "Print a line in C"),
+    "another picture": ("What does 🙂 mean?", "What does 🙁 mean?"),
+    "another fraction": ("Take ½ of it", "Take ¼ of it"),
+    "another power": ("Explain x² to me", "Explain x³ to me"),
+}
+PLACES = {
+    "names": ("Ship it from Oslo to Rome", "Ship it from Rome to Oslo"),
+    "numbers": ("Compute log 8 to base 2", "Compute log 2 to base 8"),
+    "quarters": ("Show revenue of Q1, costs of Q2", "Show revenue of Q2, costs of Q1"),
+    "currencies": ("Pay 100 dollars to Ann, 200 euros to Bob", "Pay 100 euros to Ann, 200 dollars to Bob"),
+    "one of three": ("Pay 5 to A1, 7 to B2, 5 to C3", "Pay 5 to A1, 7 to B2, 7 to C3"),
+}
+OPPOSITES = {
+    "negation": ("Is the invoice paid?", "Is the invoice not paid?"),
+    "a negation by its ending": ("Isn't the invoice paid?", "Is the invoice paid?"),
+    "antonym": ("Increase the limit", "Decrease the limit"),
+    "opening and closing": ("When does the shop open?", "When does the shop close?"),
+    "an antonym by its prefix": ("Which customers are active?", "Which customers are inactive?"),
+    "only and except": ("Show only cancelled orders", "Show all orders except cancelled"),
+    "before and after": ("Show orders before March 3", "Show orders after March 3"),
+    "at least and at most": ("Is it at least 5?", "Is it at most 5?"),
+    "first and last": ("Show the first item", "Show the last item"),
+    "must and may": ("Must it be signed?", "May it be signed?"),
+}
+OTHERWISE = {
+    "a word of manners that is meant": ("How do you say hello?", "How do you say thanks?"),
+    "a word of manners in a sentence": ("Say hello in Spanish", "Say thanks in Spanish"),
+    "marks that are vowels": ("दिन का अर्थ", "दान का अर्थ"),
+    "a sign of many in a language without spaces": ("今天天气怎么样", "明天天气怎么样"),
+    "names in small letters": ("show the balance of marta", "show the balance of maria"),
+    "names that nobody knows": ("explain the function foobar", "explain the function foobaz"),
+    "an accent": ("where is my resumé", "where is my resume"),
+}
+ONE = {
+    "thousands": ("Explain error 1,200", "Explain error 1200"),
+    "cents that are none": ("Pay 1,200.00 now", "Pay 1200 now"),
+    "a number in words": ("Pay two thousand five hundred euros", "Pay 2500 euros"),
+    "a date": ("Show sales of March 3, 2026", "Show sales of 2026-03-03"),
+    "a time": ("Call me at 3 pm", "Call me at 15:00"),
+    "an address": ("Write to ann@a.example", "Write to Ann@A.example"),
+    "capitals": ("SHOW the invoice", "show the invoice"),
+    "marks": ("Show the invoice!", "Show the invoice."),
+    "emphasis": ("Show **this** invoice", "Show this invoice"),
+    "manners": ("Hello, could you please show it? Thanks!", "could you show it"),
+    "how a letter is composed": ("Où est le café?", "Ou\u0300 est le cafe\u0301?"),
+}
+
+
+def likelihood(one: str, other: str) -> float:
+    """Of two texts, by their words, where no model tells them apart; 0 where their values differ."""
+    a, b = read(one), read(other)
+    assert a is not None
+    assert b is not None
+    return score(first_guess(a, b, 1.0), Seen()) if a.slots == b.slots else 0.0
+
+
+def cases(table: dict[str, tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("one", "other"), table.values(), ids=table)
+
+
+@cases(VALUES)
+def test_texts_with_another_value_are_never_compared(one: str, other: str) -> None:
+    assert likelihood(one, other) == 0
+
+
+@cases(PLACES)
+def test_values_in_each_others_places_are_unlikely_to_mean_the_same(one: str, other: str) -> None:
+    assert likelihood(one, other) < 0.1
+    a, b = read(one), read(other)
+    assert a is not None
+    assert b is not None
+    # What is learned of the one is not learned of the other.
+    assert placing(a, b)
+
+
+@cases(OPPOSITES)
+def test_opposites_are_unlikely_to_mean_the_same_however_near_they_are(one: str, other: str) -> None:
+    assert likelihood(one, other) < 0.2
+
+
+@cases(OTHERWISE)
+def test_texts_with_another_word_are_not_the_same_words(one: str, other: str) -> None:
+    assert likelihood(one, other) < 0.95
+
+
+@cases(ONE)
+def test_texts_that_only_write_it_otherwise_are_one(one: str, other: str) -> None:
+    assert likelihood(one, other) > 0.999
+
+
+@pytest.mark.parametrize("piece", ["a-", "A-B", "[{", "a@", "a.", "two ", "1,111", "'a ", "ि", "🙂", "hi, "])
+def test_a_text_is_read_in_time_whatever_it_is(piece: str) -> None:
+    begun = time.process_time()
+    read((piece * LONGEST)[:LONGEST])
+    assert time.process_time() - begun < 0.25
