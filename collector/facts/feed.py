@@ -69,7 +69,9 @@ class Feed:
 
 def page(con: duckdb.DuckDBPyConnection, after: int, limit: int) -> list[dict[str, Any]]:
     """What was booked after `after`, oldest first: up to `limit` entries, or some more that share the last number."""
-    rows = con.execute(statement("feed"), {"after": after, "limit": limit})
+    # What is changed between the two statements has a later number by then, and comes with it.
+    ((last,),) = con.execute(statement("feed_end"), {"after": after, "limit": limit}).fetchall()
+    rows = con.execute(statement("feed"), {"after": after, "last": last})
     names = [column[0] for column in rows.description or ()]
     return [_entry(dict(zip(names, row, strict=True))) for row in rows.fetchall()]
 
