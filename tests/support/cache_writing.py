@@ -9,7 +9,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from storing import ACME, DAY, NOW, Kept, question
+from storing import Kept
 
 from switchgear.cache import Namespace
 
@@ -20,12 +20,10 @@ FORGOTTEN = Namespace("beta", "nightly")
 
 
 def main(folder: Path, begin: int) -> None:
-    """Each turn puts one answer and an alias, and counts; each tenth forgets a tenant."""
+    """Each turn puts an answer of each of two tenants; each tenth forgets one of them."""
     kept = Kept(folder)
     for turn in count(begin):
-        number = kept.put(f"r{turn}", angle=turn / 1000)
-        kept.entries.alias(ACME, question(f"alias {turn}"), number, NOW, NOW + DAY)
-        kept.entries.change_state("turns", lambda before: b"%d" % (int(before or b"0") + 1))
+        kept.put(f"r{turn}", angle=turn / 1000)
         kept.put("of beta", FORGOTTEN, angle=0)
         if turn % 10 == 0:
             kept.entries.forget_tenant("beta")

@@ -21,7 +21,7 @@ from ..errors import ConfigError
 __all__ = ["FILE", "Database"]
 
 FILE = "cache.db"
-_VERSION = 1
+_VERSION = 2
 _WAIT_S = 5.0
 _AGAIN_S = 0.005
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -33,7 +33,6 @@ _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE totals (entries INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
 CREATE TABLE keys (tenant BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE states (key BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant BLOB NOT NULL,
@@ -43,14 +42,12 @@ CREATE TABLE entries (
     partition BLOB,
     kept INTEGER NOT NULL,
     expires INTEGER NOT NULL,
-    alias_of INTEGER REFERENCES entries (id) ON DELETE CASCADE,
     bytes INTEGER NOT NULL,
     sealed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX entries_exact ON entries (exact);
 CREATE INDEX entries_expires ON entries (expires);
 CREATE INDEX entries_tenant ON entries (tenant, workload);
-CREATE INDEX entries_alias ON entries (alias_of) WHERE alias_of IS NOT NULL;
 CREATE TABLE vectors (
     id INTEGER PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE,
     partition BLOB NOT NULL,
@@ -153,7 +150,8 @@ class Database:
                 connection.execute(f"PRAGMA user_version={_VERSION}")
             elif version != _VERSION:
                 raise ConfigError(
-                    f"{self.path}: is of version {version}, this release reads version {_VERSION}"
+                    f"{self.path}: is of version {version}, this release reads version {_VERSION}; remove the folder "
+                    "to begin anew, which loses kept answers alone"
                 )
             (made_with,) = connection.execute("SELECT value FROM meta WHERE name = 'check'").fetchone()
         if made_with != check:

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from .nearest import Nearest
 from .neighbours import Neighbours, to_bytes, unit
 from .packing import Place, micros, packed, vector_context
 from .rows import Entry, Hashes, Rows
-from .sealing import Damaged, Secrets, master_key
+from .sealing import Secrets, master_key
 from .vault import Vault
 
 __all__ = ["MOST_OF_ONE", "Entries", "Entry"]
@@ -63,7 +63,6 @@ class Entries:
         if master is None:
             master = master_key(folder.with_name(f"{folder.name}.key"), new=not (folder / FILE).exists())
         self.secrets = secrets = Secrets(master)
-        self._own = secrets.own
         self._hashes = Hashes(secrets)
         self._database = Database(folder, secrets.check)
         self._vault = Vault(secrets)
@@ -82,7 +81,7 @@ class Entries:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Entries, and the bytes that they take on disk, about; aliases, and what is over, included."""
+        """Entries, and the bytes that they take on disk, about; what is over included."""
         row: tuple[int, int] = self._database.connection().execute("SELECT * FROM totals").fetchone()
         return row
 
@@ -96,9 +95,7 @@ class Entries:
         hashed = self._hashes.exact(self._hashes.scope(where), question.exact)
         for found in self._rows.of_request(hashed, now):
             if found.kept.exact == question.exact and found.kept.is_of(where):
-                entry = self._rows.entry(found, where, now)
-                if entry is not None:
-                    return entry
+                return found.entry
         return None
 
     def near(
@@ -129,9 +126,7 @@ class Entries:
             found = self._rows.of_id(number, now)
             # Two of one hash are kept apart here, as are two requests by `exact`.
             if found is not None and found.kept.is_of(where) and found.kept.is_in(partition):
-                entry = self._rows.entry(found, where, now)
-                if entry is not None:
-                    taken.append((near, entry))
+                taken.append((near, found.entry))
         return taken
 
     def put(
@@ -155,37 +150,10 @@ class Entries:
             return None
         halves = None if vector is None or partition is None else to_bytes(unit(vector))
         with self._database.writing() as connection:
-            place = self._place(connection, where, question, partition, now, expires_at, alias_of=None)
+            place = self._place(connection, where, question, partition, now, expires_at)
             self._write(connection, place, plain, halves)
             rows = [(self._hashes.tag(tag), place.id) for tag in set(tags)]
             connection.executemany("INSERT INTO tags VALUES (?, ?)", rows)
-            self._make_room(connection, place.id)
-        return place.id
-
-    def alias(
-        self, where: Namespace, question: Question, entry: int, now: datetime, expires_at: datetime
-    ) -> int | None:
-        """This request was served that entry's answer: from now on it is found as the very same request.
-
-        As long as that entry is, and with its tags. None where the entry is gone, or is not in this namespace.
-        """
-        plain = packed(where, question, None, None)
-        with self._database.writing() as connection:
-            target = connection.execute(
-                "SELECT coalesce(alias_of, id), scope, exact, expires FROM entries WHERE id = ?", (entry,)
-            ).fetchone()
-            if target is None or len(plain) > MOST_OF_ONE:
-                return None
-            of, scope, exact, expires = target
-            own = self._hashes.exact(scope, question.exact)
-            if (
-                scope != self._hashes.scope(where)
-                or exact == own
-                or min(expires, micros(expires_at)) <= micros(now)
-            ):
-                return None
-            place = self._place(connection, where, question, None, now, expires_at, alias_of=of)
-            self._write(connection, place, plain, None)
             self._make_room(connection, place.id)
         return place.id
 
@@ -197,8 +165,6 @@ class Entries:
         partition: bytes | None,
         now: datetime,
         expires_at: datetime,
-        *,
-        alias_of: int | None,
     ) -> Place:
         """Where a new row goes, freed from what stood for this request."""
         scope = self._hashes.scope(where)
@@ -214,7 +180,6 @@ class Entries:
             partition=None if partition is None else self._hashes.partition(scope, partition),
             kept=micros(now),
             expires=micros(expires_at),
-            alias_of=alias_of,
         )
 
     def _write(
@@ -224,7 +189,7 @@ class Entries:
         sealed = seal.seal(zlib.compress(plain, _EFFORT), place.context)
         size = len(sealed) + _ROW + (0 if vector is None else len(vector))
         connection.execute(
-            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place.columns, size, sealed)
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place.columns, size, sealed)
         )
         if vector is not None and place.partition is not None:
             context = vector_context(place.id, place.partition, place.tenant, place.expires)
@@ -274,7 +239,7 @@ class Entries:
         return self._forget("id IN (SELECT id FROM tags WHERE tag = ?)", self._hashes.tag(tag), tenant)
 
     def forget_entry(self, number: int) -> bool:
-        """One answer, and its aliases; whether it was there."""
+        """One answer; whether it was there."""
         with self._database.writing() as connection:
             row = connection.execute(
                 "DELETE FROM entries WHERE id = ? RETURNING partition", (number,)
@@ -328,35 +293,6 @@ class Entries:
         """A wording's keyed hash, the same for every tenant: by it what was learned of it is found."""
         return self._hashes.wording(wording)
 
-    # Small documents beside the answers, which are no tenant's
-
-    def state(self, key: str) -> bytes | None:
-        """What was put there; None where nothing was, or it is not what was put."""
-        return self._state(self._database.connection(), key)
-
-    def put_state(self, key: str, value: bytes) -> None:
-        """In place of what is there."""
-        self.change_state(key, lambda _: value)
-
-    def change_state(self, key: str, change: Callable[[bytes | None], bytes]) -> bytes:
-        """Put what `change` makes of what is there, with nobody's changes in between; what was put."""
-        hashed = self._hashes.state(key)
-        with self._database.writing() as connection:
-            value = change(self._state(connection, key))
-            connection.execute("REPLACE INTO states VALUES (?, ?)", (hashed, self._own.seal(value, hashed)))
-        return value
-
-    def _state(self, connection: sqlite3.Connection, key: str) -> bytes | None:
-        hashed = self._hashes.state(key)
-        row = connection.execute("SELECT sealed FROM states WHERE key = ?", (hashed,)).fetchone()
-        if row is None:
-            return None
-        try:
-            return self._own.open(row[0], hashed)
-        except Damaged:
-            self._rows.count_damaged()
-            return None
-
     def settled(self) -> None:
         """Wait until no vector is on its way into an index."""
         self._neighbours.settled()
@@ -368,6 +304,5 @@ class Entries:
 
 
 def _deleted(connection: sqlite3.Connection, condition: str, *values: object) -> int:
-    """Delete entries; how many had an answer of their own."""
-    rows = connection.execute(f"DELETE FROM entries WHERE {condition} RETURNING alias_of", values).fetchall()  # noqa: S608 - conditions of this module
-    return sum(1 for (alias_of,) in rows if alias_of is None)
+    """Delete entries; how many there were."""
+    return connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount  # noqa: S608 - conditions of this module

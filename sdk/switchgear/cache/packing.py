@@ -28,7 +28,7 @@ def instant(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
-_CONTEXT = struct.Struct(">5sq16s16s16s16s16sqqq")
+_CONTEXT = struct.Struct(">5sq16s16s16s16s16sqq")
 _VECTOR = struct.Struct(">6sq16s16sq")
 
 
@@ -44,10 +44,9 @@ class Place:
     partition: bytes | None
     kept: int
     expires: int
-    alias_of: int | None
 
     @property
-    def columns(self) -> tuple[int, bytes, bytes, bytes, bytes, bytes | None, int, int, int | None]:
+    def columns(self) -> tuple[int, bytes, bytes, bytes, bytes, bytes | None, int, int]:
         """In the order of the table's."""
         return (
             self.id,
@@ -58,7 +57,6 @@ class Place:
             self.partition,
             self.kept,
             self.expires,
-            self.alias_of,
         )
 
     @property
@@ -74,19 +72,18 @@ class Place:
             self.partition or b"",
             self.kept,
             self.expires,
-            self.alias_of or 0,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What an entry says once it is opened; `answer` is None of an alias, whose answer is another entry's."""
+    """What an entry says once it is opened."""
 
     where: Namespace
     exact: bytes
     wording: str | None
     partition: bytes | None
-    answer: Answer | None
+    answer: Answer
 
     def is_of(self, where: Namespace) -> bool:
         """Whether that namespace may see it: that of the group, or that of the tenant without one."""
@@ -99,9 +96,8 @@ class Kept:
         return self.partition == sha256(partition).digest()
 
 
-def packed(where: Namespace, question: Question, partition: bytes | None, answer: Answer | None) -> bytes:
+def packed(where: Namespace, question: Question, partition: bytes | None, answer: Answer) -> bytes:
     """What `unpacked` takes apart. A partition is long, and only ever compared: its digest does."""
-    said = (None,) * 4 if answer is None else (answer.content_type, answer.body, answer.text, answer.model)
     parts: tuple[str | bytes | None, ...] = (
         where.tenant,
         where.workload,
@@ -109,7 +105,10 @@ def packed(where: Namespace, question: Question, partition: bytes | None, answer
         question.exact,
         question.wording,
         None if partition is None else sha256(partition).digest(),
-        *said,
+        answer.content_type,
+        answer.body,
+        answer.text,
+        answer.model,
     )
     return b"".join(_framed(_bytes(each) if isinstance(each, str) else each) for each in parts)
 
@@ -126,9 +125,7 @@ def _framed(part: bytes | None) -> bytes:
 def unpacked(data: bytes) -> Kept:
     """What was packed; `data` is known to be that."""
     tenant, workload, group, exact, wording, partition, content_type, body, text, model = _parts(data)
-    answer = None
-    if content_type is not None:
-        answer = Answer(content_type.decode(), body or b"", _text(text) or "", _text(model))
+    answer = Answer(_text(content_type) or "", body or b"", _text(text) or "", _text(model))
     where = Namespace((tenant or b"").decode(), (workload or b"").decode(), _text(group))
     return Kept(where, exact or b"", _text(wording), partition, answer)
 

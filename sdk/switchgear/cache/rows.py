@@ -19,7 +19,7 @@ from .vault import Vault
 
 __all__ = ["Entry", "Found", "Hashes", "Rows"]
 
-_COLUMNS = "id, tenant, scope, workload, exact, partition, kept, expires, alias_of, sealed"
+_COLUMNS = "id, tenant, scope, workload, exact, partition, kept, expires, sealed"
 _log = logging.getLogger("switchgear")
 
 
@@ -32,8 +32,6 @@ class Entry:
     wording: str | None
     answer: Answer
     kept_at: datetime
-    alias_of: int | None
-    """The entry whose answer it is, where that was given to another wording."""
 
 
 class Found(NamedTuple):
@@ -41,6 +39,12 @@ class Found(NamedTuple):
 
     place: Place
     kept: Kept
+
+    @property
+    def entry(self) -> Entry:
+        """As it is handed out."""
+        kept = self.kept
+        return Entry(self.place.id, kept.where.tenant, kept.wording, kept.answer, instant(self.place.kept))
 
 
 class Hashes:
@@ -79,10 +83,6 @@ class Hashes:
         """Of any tenant."""
         return self._hashed(b"tag", tag.encode())
 
-    def state(self, key: str) -> bytes:
-        """Of a document that is no tenant's."""
-        return self._hashed(b"state", key.encode())
-
 
 class Rows:
     """What is in the database, opened. From any thread."""
@@ -101,22 +101,6 @@ class Rows:
         """Unless it is over or gone."""
         found = self._found("id = ? AND expires > ?", (number, micros(now)))
         return found[0] if found else None
-
-    def entry(self, found: Found, where: Namespace, now: datetime) -> Entry | None:
-        """An alias has its answer of another entry; None where that is over."""
-        place, source = found.place, found
-        if place.alias_of is not None:
-            other = self.of_id(place.alias_of, now)
-            if other is None or not other.kept.is_of(where):
-                return None
-            source = other
-        answer = source.kept.answer
-        if answer is None:
-            return None
-        kept = found.kept
-        return Entry(
-            place.id, kept.where.tenant, kept.wording, answer, instant(source.place.kept), place.alias_of
-        )
 
     def _found(self, condition: str, values: tuple[object, ...]) -> list[Found]:
         rows = self._database.connection().execute(

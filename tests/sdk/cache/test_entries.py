@@ -41,7 +41,7 @@ def test_the_very_same_request_finds_its_answer_whole(kept: Kept) -> None:
     found = kept.entries.exact(ACME, question("sum"), NOW + DAY / 2)
     assert found is not None
     assert (found.id, found.tenant, found.wording) == (number, "acme", "wording of sum")
-    assert (found.answer, found.kept_at, found.alias_of) == (answer("sum"), NOW, None)
+    assert (found.answer, found.kept_at) == (answer("sum"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -130,54 +130,6 @@ def test_a_new_answer_to_the_same_request_takes_the_place_of_the_old(kept: Kept)
     assert (kept.exact("sum"), kept.near(0), kept.entries.size[0]) == ("new", ["new"], 1)
 
 
-def test_a_wording_that_was_served_is_an_exact_hit_from_then_on(kept: Kept) -> None:
-    number = kept.put("sum", angle=0)
-    kept.entries.alias(ACME, question("total"), number, NOW, NOW + DAY)
-    found = kept.entries.exact(ACME, question("total"), NOW)
-    assert found is not None
-    assert (found.alias_of, found.wording) == (number, "wording of total")
-    assert (found.answer, found.kept_at) == (answer("sum"), NOW)
-
-
-def test_an_alias_of_an_alias_is_one_of_the_answer(kept: Kept) -> None:
-    number = kept.put("sum")
-    first = kept.entries.alias(ACME, question("total"), number, NOW, NOW + DAY)
-    assert first is not None
-    kept.entries.alias(ACME, question("all"), first, NOW, NOW + DAY)
-    kept.entries.forget_entry(first)
-    assert (kept.exact("total"), kept.exact("all")) == (None, "sum")
-
-
-def test_an_alias_is_over_when_its_answer_is(kept: Kept) -> None:
-    number = kept.put("sum", keep=timedelta(hours=1))
-    kept.entries.alias(ACME, question("total"), number, NOW, NOW + DAY)
-    assert kept.exact("total", at=NOW + timedelta(hours=1)) is None
-
-
-def test_an_alias_goes_with_its_answer(kept: Kept) -> None:
-    number = kept.put("sum", tags=("prices",))
-    kept.entries.alias(ACME, question("total"), number, NOW, NOW + DAY)
-    assert kept.entries.forget_tag(None, "prices") == 1
-    assert (kept.exact("total"), kept.entries.size[0]) == (None, 0)
-
-
-@pytest.mark.parametrize("where", OTHERS)
-def test_no_alias_leads_out_of_its_namespace(kept: Kept, where: Namespace) -> None:
-    number = kept.put("sum")
-    assert kept.entries.alias(where, question("total"), number, NOW, NOW + DAY) is None
-    assert kept.exact("total", where) is None
-
-
-def test_the_request_of_an_answer_is_no_alias_of_it(kept: Kept) -> None:
-    number = kept.put("sum")
-    assert kept.entries.alias(ACME, question("sum"), number, NOW, NOW + DAY) is None
-    assert kept.exact("sum") == "sum"
-
-
-def test_an_alias_of_what_is_gone_is_none(kept: Kept) -> None:
-    assert kept.entries.alias(ACME, question("total"), 7, NOW, NOW + DAY) is None
-
-
 def test_a_tenant_is_forgotten_wholly_and_others_are_not(kept: Kept) -> None:
     beta = Namespace("beta", "nightly")
     for where in (ACME, replace(ACME, workload="daily"), ACME_SHARED, beta, BETA_SHARED):
@@ -187,11 +139,11 @@ def test_a_tenant_is_forgotten_wholly_and_others_are_not(kept: Kept) -> None:
     assert (kept.near(0), kept.near(0, BETA_SHARED), kept.near(0, beta)) == ([], ["of beta"], ["of beta"])
 
 
-def test_a_tenants_answer_that_others_were_served_is_forgotten_with_the_tenant(kept: Kept) -> None:
-    number = kept.put("sum", ACME_SHARED)
-    kept.entries.alias(BETA_SHARED, question("total"), number, NOW, NOW + DAY)
+def test_a_tenants_answer_that_others_are_served_is_forgotten_with_the_tenant(kept: Kept) -> None:
+    kept.put("sum", ACME_SHARED)
+    assert kept.exact("sum", BETA_SHARED) == "sum"
     kept.entries.forget_tenant("acme")
-    assert (kept.exact("total", BETA_SHARED), kept.entries.size) == (None, (0, 0))
+    assert (kept.exact("sum", BETA_SHARED), kept.entries.size) == (None, (0, 0))
 
 
 def test_a_forgotten_tenant_may_come_back(kept: Kept) -> None:
@@ -365,10 +317,7 @@ def test_nothing_of_what_is_kept_is_in_the_files(kept: Kept) -> None:
     told = Answer("application/json", b"It is done, Ms Roe", "It is done, Ms Roe", None)
     vector = toward(0.7)
     for _ in range(2):  # the second time over the first
-        number = kept.entries.put(ACME, asked, b"account-0815", vector, told, ("bank",), NOW, NOW + DAY)
-    assert number is not None
-    kept.entries.alias(ACME, replace(asked, exact=b"Ms Roe gets it"), number, NOW, NOW + DAY)
-    kept.entries.put_state("acme/nightly", b"Ms Roe")
+        kept.entries.put(ACME, asked, b"account-0815", vector, told, ("bank",), NOW, NOW + DAY)
     written = every_byte(kept.folder)
     assert len(written) > 10_000
     assert [plain for plain in PLAIN if plain in written] == []
@@ -383,40 +332,6 @@ def test_what_was_forgotten_is_not_in_the_files_even_sealed(kept: Kept) -> None:
     assert [row for (row,) in rows if row not in every_byte(kept.folder)] == []
     kept.entries.forget_tenant("acme")
     assert [row for (row,) in rows if row in every_byte(kept.folder)] == []
-
-
-def test_a_state_is_what_was_put_there(kept: Kept) -> None:
-    assert kept.entries.state("certificate") is None
-    kept.entries.put_state("certificate", b"1 of 230")
-    kept.entries.put_state("another", b"")
-    again = kept.again()
-    assert (again.entries.state("certificate"), again.entries.state("another")) == (b"1 of 230", b"")
-    again.entries.close()
-
-
-def test_no_change_of_a_state_is_lost(kept: Kept) -> None:
-    other = Kept(kept.folder)
-
-    def count(number: int) -> None:
-        which = (kept, other)[number % 2]
-        which.entries.change_state("count", lambda before: b"%d" % (int(before or b"0") + 1))
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(count, range(60)))
-    assert kept.entries.state("count") == b"60"
-    other.entries.close()
-
-
-def test_an_error_in_a_change_leaves_the_state(kept: Kept) -> None:
-    kept.entries.put_state("count", b"1")
-    with pytest.raises(ValueError, match="not a number"):
-        kept.entries.change_state("count", _fails)
-    assert kept.entries.state("count") == b"1"
-    kept.put("and the next thing is written")
-
-
-def _fails(before: bytes | None) -> bytes:
-    raise ValueError(f"not a number: {before!r}")
 
 
 def test_a_vector_without_a_direction_is_refused(kept: Kept) -> None:

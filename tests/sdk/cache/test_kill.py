@@ -40,8 +40,6 @@ def test_what_was_acknowledged_outlives_a_kill_at_any_moment(tmp_path: Path) -> 
         done = killed_while_writing(folder, done, random)
         kept = Kept(folder)
         assert [turn for turn in range(done) if kept.exact(f"r{turn}") != f"r{turn}"] == []
-        assert [turn for turn in range(done) if kept.exact(f"alias {turn}") != f"r{turn}"] == []
-        assert int(kept.entries.state("turns") or b"0") >= done
         assert kept.near((done - 1) / 1000, ACME, most=1) != []
         # Its key was made and destroyed over and over: its answer is there whole, or not at all.
         assert kept.exact("of beta", cache_writing.FORGOTTEN) in (None, "of beta")
