@@ -5,6 +5,7 @@ Everything that one part needs of a part above it (prices and reports in the col
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from collector.without import bring_back
 
 from .console import fail, misuse, note, plain, say
 from .listener import ListenError, bind, is_loopback, local_url
@@ -218,6 +221,7 @@ def dashboard(*, collector: str, policies: str, host: str, port: int, supervised
         bind(host, port, option=_port_option("dashboard", supervised=supervised)).close()
     except ListenError as problem:
         return fail(f"dashboard: {problem}")
+    bring_back()
     try:
         from streamlit.web import cli as streamlit
     except ModuleNotFoundError:
@@ -290,16 +294,8 @@ def _serve(
     folder_option: str = "--data",
 ) -> int:
     """Bind, build, run; every refusal to start is one line and an exit code."""
-    from analytics.documents import DocumentError
     from collector import logs
     from collector.errors import StoreError
-    from policies.files import PolicyFileError
-    from policies.journal import JournalError
-    from policies.notices import NoticeFileError
-    from policies.transitions import BrokenChainError
-    from switchgear.errors import ConfigError
-
-    from .oidc import OidcFileError
 
     try:
         certificate = Certificate.of(*tls)
@@ -313,7 +309,7 @@ def _serve(
     try:
         with bind(host, port, option=_port_option(name, supervised=supervised)) as listener:
             try:
-                app = build(certificate)
+                app = _built(build, certificate)
             except OSError as problem:
                 return fail(
                     f"{name}: {problem.filename}: {problem.strerror}; choose another folder with {folder_option}"
@@ -324,16 +320,51 @@ def _serve(
             else:
                 _report_to_parent()
             return _run(app, listener, certificate)
-    except PolicyFileError as problem:
-        return fail(f"{name}: {_first(str(problem), 'policies check')}")
-    except NoticeFileError as problem:
-        return fail(f"{name}: {_first(str(problem), 'notices test')}")
-    except OidcFileError as problem:
-        return fail(f"{name}: {_first(str(problem), 'keys oidc')}")
-    except DocumentError as problem:
-        return fail(f"{name}: {_first(str(problem), 'prices check')}")
-    except (ListenError, StoreError, BrokenChainError, JournalError, ConfigError) as problem:
-        return fail(f"{name}: {problem}")
+    except Exception as problem:
+        reason = _refused(problem)
+        if reason is None:
+            raise
+        return fail(f"{name}: {reason}")
+
+
+def _built(build: Callable[[Certificate | None], Any], certificate: Certificate | None) -> Any:
+    """The application. What it is made of stays to its end, so no garbage is looked for in it, now or later."""
+    gc.disable()
+    try:
+        app = build(certificate)
+        gc.freeze()
+        return app
+    finally:
+        gc.enable()
+
+
+def _refused(problem: Exception) -> str | None:
+    """Why a service does not start, in one line; None where it is nothing that somebody can mend.
+
+    Only here is loaded what can be wrong: one service has no need of the parts that read another's files.
+    """
+    from analytics.documents import DocumentError
+    from collector.errors import StoreError
+    from policies.files import PolicyFileError
+    from policies.journal import JournalError
+    from policies.notices import NoticeFileError
+    from policies.transitions import BrokenChainError
+    from switchgear.errors import ConfigError
+
+    from .oidc import OidcFileError
+
+    match problem:
+        case PolicyFileError():
+            return _first(str(problem), "policies check")
+        case NoticeFileError():
+            return _first(str(problem), "notices test")
+        case OidcFileError():
+            return _first(str(problem), "keys oidc")
+        case DocumentError():
+            return _first(str(problem), "prices check")
+        case ListenError() | StoreError() | BrokenChainError() | JournalError() | ConfigError():
+            return str(problem)
+    return None
 
 
 def _run(app: Any, listener: Any, certificate: Certificate | None) -> int:

@@ -149,3 +149,10 @@ def test_a_key_guards_what_up_serves(guarded: Guarded) -> None:
         assert _get(port, path, headers=allowed).status_code == 200
     lines = [Path(f"/proc/{each}/cmdline").read_text() for each in _children(guarded.process).values()]
     assert not any(KEY["SWITCHGEAR_API_KEY"] in line for line in lines)
+
+
+def test_pandas_is_loaded_by_neither_collector_nor_policies(guarded: Guarded) -> None:
+    """Arrow would, in each of them: it is installed, as the dashboard is made of it."""
+    children = _children(guarded.process)
+    mapped = {name: Path(f"/proc/{children[name]}/maps").read_text() for name in ("collector", "policies")}
+    assert all("/numpy/" in maps and "/pandas/" not in maps for maps in mapped.values())
