@@ -12,11 +12,13 @@ ten minutes. Their nearest neighbours are told by comparing all.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -199,16 +201,17 @@ def _restarted(scene: Scene, embedder: Embedder) -> Iterator[Figure]:
     try:
         yield Figure("opened anew", (time.perf_counter() - begun) * 1e3, "ms")
         yield from _exact(scene, entries).figures("an exact look-up", 0.2)
+        yield from _hits(scene, entries).figures("an exact hit of the cache, which counts it", 0.2)
         begun = time.perf_counter()
         _near(scene, entries, scene.rows[0], 0)
         took_ms = (time.perf_counter() - begun) * 1e3
         yield Figure("the first look by meaning, which reads the partition", took_ms, "ms")
         if scene.partitions == 1:
-            taken = _looks(scene, entries, embedder, LOOKS // 10)
-            yield from taken.figures("a semantic look-up before the lists are made", 25)
-            entries.settled()
-            yield Figure("from the first look until they are", time.perf_counter() - begun, "s")
-        yield from _looks(scene, entries, embedder, LOOKS).figures("a semantic look-up", 25)
+            taken = _until_settled(scene, entries, embedder)
+            yield Figure("from the first look until the lists are made", time.perf_counter() - begun, "s")
+            yield Figure("  looks meanwhile", len(taken), "")
+            yield from taken.figures("a semantic look-up meanwhile", 25)
+        yield from _looks(scene, entries, embedder, range(LOOKS)).figures("a semantic look-up", 25)
         alone = Taken()
         for number in _some(scene, LOOKS):
             with alone.one():
@@ -245,6 +248,21 @@ def _exact(scene: Scene, entries: Entries) -> Taken:
     return taken
 
 
+def _hits(scene: Scene, entries: Entries) -> Taken:
+    """Of the cache itself, with all that a look counts and writes down."""
+    learned = Learned(scene.folder / "learned.db", entries.secrets)
+    cache = LocalCache(entries, learned, None, WordJudge())
+    terms, taken = Terms(Mode.EXACT), Taken()
+    for number in _some(scene, min(10_000, len(scene.rows))):
+        question, wanted = _question(number), _answer(number)
+        with taken.one():
+            look = cache.quick(WHERE, question, terms, NOW)
+        assert look is not None
+        assert look.served == wanted
+    learned.close()
+    return taken
+
+
 def _near(
     scene: Scene, entries: Entries, vector: NDArray[np.float32], number: int
 ) -> list[tuple[float, int]]:
@@ -252,13 +270,24 @@ def _near(
     return [(near, entry.id) for near, entry in found]
 
 
-def _looks(scene: Scene, entries: Entries, embedder: Embedder, count: int) -> Taken:
+def _looks(scene: Scene, entries: Entries, embedder: Embedder, numbers: Iterable[int]) -> Taken:
     """For wordings that were not embedded before."""
     taken = Taken()
-    for number in range(count):
+    for number in numbers:
         text = _wording(Random(NEW + number))
         with taken.one():
             _near(scene, entries, embedder([text])[0], number)
+    return taken
+
+
+def _until_settled(scene: Scene, entries: Entries, embedder: Embedder) -> Taken:
+    """As many as there is time for until the lists are made."""
+    waiting = threading.Thread(target=entries.settled)
+    waiting.start()
+    taken = _looks(
+        scene, entries, embedder, itertools.takewhile(lambda _: waiting.is_alive(), itertools.count())
+    )
+    waiting.join()
     return taken
 
 
@@ -297,6 +326,9 @@ class Taken:
     def __init__(self) -> None:
         self._clock: list[float] = []
         self._worked: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._clock)
 
     @contextmanager
     def one(self) -> Iterator[None]:

@@ -140,7 +140,7 @@ class LocalCache:
         own = best.wording == wording and not best.placed[0]
         if not own and self._often_served(where, partition, wording):
             return self._asked(replace(base, stage=Outcome.AUDIT, served=True))
-        self._learned.count(where.workload, Outcome.SEMANTIC)
+        self._learned.count(where.workload, Outcome.SEMANTIC, served=True)
         return Look(Outcome.SEMANTIC, best.entry.answer, None, best.entry.kept_at)
 
     def learn(self, ticket: str, answer: Answer | None, now: datetime) -> Outcome:
@@ -158,7 +158,7 @@ class LocalCache:
             if not wanted:
                 return Outcome.MISS
             outcome = _unjudged(pending) if later is not None else self._judged(pending, said, now)
-            self._learned.count(pending.where.workload, outcome)
+            self._learned.count(pending.where.workload, outcome, served=False)
             if answer is not None:
                 self._entries.put(
                     pending.where, pending.question, pending.partition, pending.vector, answer,
@@ -247,7 +247,7 @@ class LocalCache:
         soon = now - found.kept_at <= _SAME_WITHIN
         if wanted and soon and self._error(where.workload).same < _SAME_TWICE:
             return self._asked(replace(pending, stage=Outcome.AUDIT))
-        self._learned.count(where.workload, Outcome.EXACT)
+        self._learned.count(where.workload, Outcome.EXACT, served=True)
         return Look(Outcome.EXACT, found.answer, None, found.kept_at)
 
     # -- by meaning

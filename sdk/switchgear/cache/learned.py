@@ -44,8 +44,9 @@ CREATE TABLE IF NOT EXISTS outcomes (
 """
 _TABLES = ("workloads", "wordings", "certificates", "judges", "outcomes")
 _BUSY_S = 5.0
-_AT_ONCE = 50
-"""Outcomes that are counted before they are written: so many a process that is killed may lose."""
+_AT_ONCE, _SERVED_AT_ONCE = 50, 1000
+"""Outcomes that are counted before they are written: so many a process that is killed may lose. To write takes longer
+than to find a very same request: where no model is asked, it is done so rarely that 999 of 1,000 do not wait for it."""
 _NAMES = 10_000
 _SECRET = 32
 _log = logging.getLogger("switchgear")
@@ -73,6 +74,7 @@ class Learned:
         self._of = lru_cache(_NAMES)(self._named)
         self._lock = threading.RLock()
         self._told = False
+        self._counting = threading.Lock()
         self._counted = Counter[tuple[str, str]]()
         self._con = self._connected()
         self._con.executescript(_SCHEMA)
@@ -168,15 +170,18 @@ class Learned:
                 sealed = self._sealed(asdict(known), _judged(key, judge))
                 con.execute("INSERT OR REPLACE INTO judges VALUES (?, ?, ?)", (key, judge, sealed))
 
-    def count(self, workload: str, outcome: str) -> None:
-        """One more request of which this became. Written some at once: no served answer waits for the file."""
-        with self._lock:
+    def count(self, workload: str, outcome: str, *, served: bool) -> None:
+        """One more request of which this became. What is `served` waits for others and for the file once in 1,000."""
+        with self._counting:
             self._counted[workload, outcome] += 1
-            if self._counted.total() >= _AT_ONCE:
+            due = self._counted.total() >= (_SERVED_AT_ONCE if served else _AT_ONCE)
+        if due:
+            with self._lock:
                 self._write_counts()
 
     def _write_counts(self) -> None:
-        counted, self._counted = self._counted, Counter[tuple[str, str]]()
+        with self._counting:
+            counted, self._counted = self._counted, Counter[tuple[str, str]]()
         with self._con as con:
             for (workload, outcome), requests in counted.items():
                 con.execute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterator
 from math import isqrt
 from typing import NamedTuple
 
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 
 from .embedding import Vectors
 
-__all__ = ["Codes", "Ids", "Lists", "coded", "joined", "product"]
+__all__ = ["Codes", "Ids", "Lists", "coded", "joined", "products"]
 
 Ids = NDArray[np.int64]
 
 _CHUNK = 1024
 """Rows that are made numbers of 4 bytes at once: they stay in a core's cache."""
+_NOTHING = 1e-9
 _ROUNDS = 6
 _SAMPLE = 64
 """Rows a centroid that these are drawn from."""
@@ -40,10 +42,9 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def product(rows: Vectors, other: Vectors) -> Vectors:
-    """Of two matrices, or of one and a vector; never while this process forks. Of few rows, as forks wait for it."""
-    with _multiplying:
-        made: Vectors = rows @ other
+def products(rows: Vectors, vector: Vectors) -> Vectors:
+    """Of each row with `vector`, by numpy's own loops: a look waits neither for a fork, nor for OpenBLAS's threads."""
+    made: Vectors = np.einsum("ij,j->i", rows, vector)
     return made
 
 
@@ -68,7 +69,7 @@ class Codes(NamedTuple):
         near = np.empty(len(self.ids), np.float32)
         for begin in range(0, len(near), _CHUNK):
             some = slice(begin, begin + _CHUNK)
-            near[some] = product(self.numbers[some].astype(np.float32), vector)
+            near[some] = products(self.numbers[some].astype(np.float32), vector)
         near *= self.scales
         return near
 
@@ -96,15 +97,10 @@ def joined(*parts: Codes) -> Codes:
 class Lists:
     """Never changed but for what is gone from it: a new one is made of what comes."""
 
-    def __init__(self, codes: Codes) -> None:
-        """Of `codes`, of which there are some; takes 20 µs a row, about."""
-        centroids = _centroids(codes)
-        owners = np.concatenate(
-            [
-                _owners(codes.part(slice(begin, begin + _CHUNK)).rows(), centroids)
-                for begin in range(0, len(codes.ids), _CHUNK)
-            ]
-        )
+    def __init__(self, codes: Codes, pause: Callable[[], None]) -> None:
+        """Of `codes`, of which there are some; takes 20 µs a row, about, and `pause` after each millisecond of it."""
+        centroids = _centroids(codes, pause)
+        owners = np.concatenate([owners for _, owners in _owned(codes, centroids, pause)])
         # Of centroids that are alike, as where many rows are, one owns all: an empty list must not be looked at for it.
         owned, firsts = np.unique(np.sort(owners), return_index=True)
         self._centroids: Vectors = centroids[owned]
@@ -130,7 +126,7 @@ class Lists:
         """Ids and cosines of the nearest that stand in the lists nearest to `vector`; in no order."""
         count = len(self._centroids)
         probed = min(count, _FEWEST + count // _PART)
-        lists = np.argpartition(-product(self._centroids, vector), probed - 1)[:probed]
+        lists = np.argpartition(-products(self._centroids, vector), probed - 1)[:probed]
         found: dict[int, float] = {}
         for number in lists.tolist():
             some = slice(int(self._starts[number]), int(self._starts[number + 1]))
@@ -143,27 +139,32 @@ class Lists:
         self._there[np.isin(self._codes.ids, ids)] = False
 
 
-def _centroids(codes: Codes) -> Vectors:
+def _centroids(codes: Codes, pause: Callable[[], None]) -> Vectors:
     """The square root of the number of rows, which makes as many lists as a list has rows."""
     count = max(isqrt(len(codes.ids)), 1)
     random = np.random.default_rng(count)
     size = min(len(codes.ids), _SAMPLE * count)
-    sample = codes.part(np.sort(random.choice(len(codes.ids), size, replace=False))).rows()
-    centroids: Vectors = sample[random.choice(size, count, replace=False)]
+    sample = codes.part(np.sort(random.choice(len(codes.ids), size, replace=False)))
+    centroids: Vectors = sample.part(random.choice(size, count, replace=False)).rows()
     for _ in range(_ROUNDS):
-        owners = _owners(sample, centroids)
-        order = np.argsort(owners, kind="stable")
-        owned, firsts = np.unique(owners[order], return_index=True)
+        sums = np.zeros_like(centroids)
+        for rows, owners in _owned(sample, centroids, pause):
+            order = np.argsort(owners, kind="stable")
+            owned, firsts = np.unique(owners[order], return_index=True)
+            sums[owned] += np.add.reduceat(rows[order], firsts, axis=0)
         # The direction of the sum is the mean's. A centroid that owns none stays where it is.
-        centroids[owned] = np.add.reduceat(sample[order], firsts, axis=0)
-        centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-9)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        centroids = np.where(lengths > _NOTHING, sums / np.maximum(lengths, _NOTHING), centroids)
     return centroids
 
 
-def _owners(rows: Vectors, centroids: Vectors) -> Ids:
-    """Which centroid is nearest to each row."""
-    chunks = [
-        np.argmax(product(rows[begin : begin + _CHUNK], centroids.T), axis=1)
-        for begin in range(0, len(rows), _CHUNK)
-    ]
-    return np.concatenate(chunks)
+def _owned(
+    codes: Codes, centroids: Vectors, pause: Callable[[], None]
+) -> Iterator[tuple[Vectors, NDArray[np.intp]]]:
+    """Some rows after the other, and which centroid is nearest to each."""
+    for begin in range(0, len(codes.ids), _CHUNK):
+        rows = codes.part(slice(begin, begin + _CHUNK)).rows()
+        with _multiplying:
+            near = rows @ centroids.T
+        yield rows, np.argmax(near, axis=1)
+        pause()

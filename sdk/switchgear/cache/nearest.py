@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 import numpy as np
 
 from .database import Database
 from .embedding import Vectors
+from .lists import Ids
 from .neighbours import SMALL, Neighbours, Read, cosines, from_bytes
 from .packing import vector_context
 from .rows import Rows
@@ -16,8 +16,6 @@ from .rows import Rows
 __all__ = ["Nearest"]
 
 _ROW = tuple[int, bytes, int, bytes]
-_AT_ONCE = 1024
-"""Rows of a large partition that one look reads at most: after a restart it is read over several looks, not by one."""
 _SELECT = "SELECT id, tenant, expires, sealed FROM vectors WHERE partition = ?"
 
 
@@ -45,27 +43,28 @@ class Nearest:
         gone: set[int] = set()
         if large:
             found = self._neighbours.nearest(
-                partition, vector, most, lambda above: self._above(connection, partition, above, size, now)
+                partition, vector, most, lambda above, limit: self._above(partition, above, limit, size, now)
             )
             marks = ",".join("?" * len(found))
             rows = connection.execute(f"{_SELECT} AND id IN ({marks})", (partition, *found)).fetchall()
-        read = self._read(partition, rows, size, now)
+        ids, read = self._read(partition, rows, size, now)
         if large:
-            gone = set(found) - set(read.ids.tolist())
+            gone = set(found) - set(ids.tolist())
             self._neighbours.gone(partition, gone)
-        near = cosines(read.rows, vector).tolist()
-        best = sorted(zip(near, read.ids.tolist(), strict=True), reverse=True)
+        near = cosines(read, vector).tolist()
+        best = sorted(zip(near, ids.tolist(), strict=True), reverse=True)
         return best[:most], bool(gone)
 
-    def _above(
-        self, connection: sqlite3.Connection, partition: bytes, above: int, size: int, now: int
-    ) -> Read:
-        rows = connection.execute(
-            f"{_SELECT} AND id > ? ORDER BY id LIMIT ?", (partition, above, _AT_ONCE)
-        ).fetchall()
-        return self._read(partition, rows, size, now)
+    def _above(self, partition: bytes, above: int, limit: int, size: int, now: int) -> Read:
+        rows = (
+            self._database.connection()
+            .execute(f"{_SELECT} AND id > ? ORDER BY id LIMIT ?", (partition, above, limit))
+            .fetchall()
+        )
+        high = rows[-1][0] if rows else above
+        return Read(*self._read(partition, rows, size, now), high, more=len(rows) == limit)
 
-    def _read(self, partition: bytes, rows: Sequence[_ROW], size: int, now: int) -> Read:
+    def _read(self, partition: bytes, rows: Sequence[_ROW], size: int, now: int) -> tuple[Ids, Vectors]:
         """Those that are not over and have so many numbers: the embedder may be another than it was."""
         ids, vectors = [], []
         for number, tenant, expires, sealed in rows:
@@ -76,5 +75,4 @@ class Nearest:
             if plain is not None and len(plain) == 2 * size:
                 ids.append(number)
                 vectors.append(plain)
-        high = max((row[0] for row in rows), default=0)
-        return Read(np.array(ids, dtype=np.int64), from_bytes(vectors, size), high)
+        return np.array(ids, dtype=np.int64), from_bytes(vectors, size)

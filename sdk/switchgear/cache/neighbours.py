@@ -1,13 +1,16 @@
 """The nearest of a partition's vectors. SQLite holds the truth; what is here is derived from it, in memory alone.
 
 A small partition is read and compared whole at each look. A large one is kept here: what is new by the time of a look
-is read, and compared one by one, until a thread in the background has made lists of it.
+is read, and compared one by one, until a thread in the background has made lists of it. Where that is more than a look
+can read, as after a restart, that thread reads it, too; until it is done, looks find what the first of them has read.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -15,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .embedding import Vectors
-from .lists import Codes, Ids, Lists, coded, joined, product
+from .lists import Codes, Ids, Lists, coded, joined, products
 
 __all__ = ["SMALL", "Neighbours", "Read", "cosines", "from_bytes", "to_bytes", "unit"]
 
@@ -27,6 +30,11 @@ _PART = 8
 """Lists are made anew once a part like that of all is not in them: so all that makes them is in proportion to all."""
 _FEW = 64
 """So many that are found gone are no reason to read a partition anew."""
+_AT_A_LOOK, _AT_ONCE = 1024, 64
+"""Vectors that a look reads at most; and that the background reads at once: half a millisecond of the interpreter."""
+_PAUSE_S = 0.0005
+"""After each piece of work in the background, for whoever waits for the interpreter or for numpy."""
+_log = logging.getLogger("switchgear")
 
 
 class Read(NamedTuple):
@@ -35,7 +43,13 @@ class Read(NamedTuple):
     ids: Ids
     rows: Vectors
     high: int
-    """The highest id that was looked at, fit or not."""
+    """The highest id that was looked at, fit or not; the id itself where there was none above it."""
+    more: bool
+    """Whether there may be some above that."""
+
+
+class _Ended(Exception):  # noqa: N818 - it is no error
+    """Nobody wants the lists any more."""
 
 
 def unit(vector: Vectors) -> Vectors:
@@ -61,7 +75,7 @@ def from_bytes(rows: list[bytes], dimensions: int) -> Vectors:
 
 def cosines(rows: Vectors, vector: Vectors) -> Vectors:
     """Of each row with `vector`; both of length 1, up to what rounding does."""
-    near: Vectors = np.clip(product(rows, vector), -1.0, 1.0)
+    near: Vectors = np.clip(products(rows, vector), -1.0, 1.0)
     return near
 
 
@@ -84,10 +98,12 @@ class Neighbours:
             self._of_process()
         return (partition, dimensions) in self._partitions
 
-    def nearest(self, partition: bytes, vector: Vectors, most: int, read: Callable[[int], Read]) -> list[int]:
+    def nearest(
+        self, partition: bytes, vector: Vectors, most: int, read: Callable[[int, int], Read]
+    ) -> list[int]:
         """Ids of the nearest, by cosines that are not exact; some may be gone from the truth.
 
-        `read` gives what the partition has above an id.
+        `read` gives what the partition has above an id, so many at most; from any thread.
         """
         kept = self._partition(partition, len(vector))
         found = kept.nearest(vector, most, read)
@@ -152,6 +168,7 @@ class _Partition:
         self._tail = coded(np.empty(0, np.int64), np.empty((0, dimensions), np.float32))
         self._lists: Lists | None = None
         self._high = 0
+        self._behind = False
         self._gone = 0
         self._grower: threading.Thread | None = None
         self._over = False
@@ -165,15 +182,19 @@ class _Partition:
         lists, tail = self._lists, self._tail
         return tail.numbers.nbytes + tail.ids.nbytes + (0 if lists is None else lists.bytes)
 
-    def nearest(self, vector: Vectors, most: int, read: Callable[[int], Read]) -> list[int]:
+    def nearest(self, vector: Vectors, most: int, read: Callable[[int, int], Read]) -> list[int]:
         with self._lock:
-            new = read(self._high)
-            if len(new.ids):
-                self._tail = joined(self._tail, coded(new.ids, new.rows))
-            self._high = max(self._high, new.high)
+            if not self._behind:
+                new = read(self._high, _AT_A_LOOK)
+                if len(new.ids):
+                    self._tail = joined(self._tail, coded(new.ids, new.rows))
+                self._high, self._behind = new.high, new.more
             tail, lists = self._tail, self._lists
-            if self._grower is None and not self._over and len(tail.ids) > self._enough(lists):
-                self._grower = threading.Thread(target=self._grow, name="switchgear-cache", daemon=True)
+            wanted = self._behind or len(tail.ids) > self._enough(lists)
+            if wanted and self._grower is None and not self._over:
+                self._grower = threading.Thread(
+                    target=self._grow, args=(read,), name="switchgear-cache", daemon=True
+                )
                 self._grower.start()
         found = tail.nearest(vector, most)
         if lists is not None:
@@ -184,16 +205,40 @@ class _Partition:
     def _enough(lists: Lists | None) -> int:
         return max(SMALL, 0 if lists is None else len(lists) // _PART)
 
-    def _grow(self) -> None:
-        """Make lists of all that there is now."""
+    def _grow(self, read: Callable[[int, int], Read]) -> None:
+        try:
+            self._grown(read)
+        except _Ended:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look meets it where it can be told
+            _log.warning("the answer cache could not make lists of a partition: %s", type(error).__name__)
+            self._behind = False
+        finally:
+            self._grower = None
+
+    def _grown(self, read: Callable[[int, int], Read]) -> None:
+        """Make lists of all that there is now; no look reads what is read here."""
         with self._lock:
-            lists, tail = self._lists, self._tail
-        made = Lists(tail if lists is None else joined(lists.codes, tail))
+            lists, tail, high, behind = self._lists, self._tail, self._high, self._behind
+        parts = [tail] if lists is None else [lists.codes, tail]
+        more = behind
+        while more:
+            self._pause()
+            new = read(high, _AT_ONCE)
+            parts.append(coded(new.ids, new.rows))
+            high, more = new.high, new.more
+        made = Lists(joined(*parts), self._pause)
         with self._lock:
             # What was found gone meanwhile is found gone again.
             self._lists = made
             self._tail = _without(self._tail, tail.ids)
-            self._grower = None
+            if behind:
+                self._high, self._behind = high, False
+
+    def _pause(self) -> None:
+        time.sleep(_PAUSE_S)
+        if self._over:
+            raise _Ended
 
     def remove(self, ids: Iterable[int]) -> int:
         """How many were removed since the partition was read."""

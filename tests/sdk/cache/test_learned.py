@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -32,7 +33,7 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "learned.db"
     learned = Learned(file, SECRETS)
     for name in (NAME, OTHER):
-        learned.count(name, "miss")
+        learned.count(name, "miss", served=False)
         learned.label(name, [(b"one", b"other", "", "", True)])
     learned.change(NAME, METHOD, fresh(), certified)
     for said_same in (True, False):
@@ -49,6 +50,36 @@ def test_all_is_there_again_after_a_restart(file: Path) -> None:
     assert [(name, method) for name, method, _ in learned.certificates()] == [(NAME, METHOD)]
     assert learned.judge(NAME, JUDGE, JudgeError()) == JudgeError(different=2, missed=1)
     assert learned.seen(NAME, b"one", [(b"other", "")])[0].same == 1
+    learned.close()
+
+
+@pytest.mark.parametrize(
+    ("served", "before"),
+    [pytest.param(False, 49, id="asked of the model"), pytest.param(True, 999, id="served")],
+)
+def test_outcomes_are_written_some_at_once(file: Path, *, served: bool, before: int) -> None:
+    learned, other = Learned(file, SECRETS), Learned(file, SECRETS)
+    for _ in range(before):
+        learned.count(NAME, "exact", served=served)
+    assert "exact" not in other.outcomes()[NAME]
+    learned.count(NAME, "exact", served=served)
+    assert other.outcomes()[NAME]["exact"] == before + 1
+    learned.close()
+    other.close()
+
+
+def test_what_is_served_is_counted_while_a_certificate_is_changed(file: Path) -> None:
+    learned, counted = Learned(file, SECRETS), []
+
+    def meanwhile(_: Certificate) -> None:
+        thread = threading.Thread(target=learned.count, args=(NAME, "exact"), kwargs={"served": True})
+        thread.start()
+        thread.join(10)
+        counted.append(not thread.is_alive())
+
+    learned.change(NAME, METHOD, fresh(), meanwhile)
+    assert counted == [True]
+    assert learned.outcomes()[NAME]["exact"] == 1
     learned.close()
 
 
@@ -118,7 +149,7 @@ def test_a_judges_record_that_another_hand_wrote_is_none(file: Path) -> None:
 @pytest.mark.parametrize(
     "learn",
     [
-        pytest.param(lambda it: it.count(OTHER, "miss"), id="a request"),
+        pytest.param(lambda it: it.count(OTHER, "miss", served=False), id="a request"),
         pytest.param(
             lambda it: it.judge_said(OTHER, JUDGE, JudgeError(), same=True, said_same=True), id="a label"
         ),

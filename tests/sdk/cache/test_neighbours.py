@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -32,12 +33,25 @@ class Store:
     def __init__(self, rows: NDArray[np.float32]) -> None:
         self.rows = dict(enumerate(rows, 1))
         self.read_up_to: list[int] = []
+        self.opened = threading.Event()
+        """What a thread in the background reads waits for it."""
+        self.opened.set()
+        self.fails = False
+        """What a thread in the background reads cannot be read."""
 
-    def __call__(self, above: int) -> Read:
-        ids = np.array(sorted(each for each in self.rows if each > above), dtype=np.int64)
+    def __call__(self, above: int, most: int) -> Read:
+        if threading.current_thread() is not threading.main_thread():
+            assert self.opened.wait(10)
+            if self.fails:
+                raise OSError("the disk is gone")
+        ids = np.array(sorted(each for each in self.rows if each > above)[:most], dtype=np.int64)
         self.read_up_to.append(above)
         rows = np.array([self.rows[each] for each in ids.tolist()], dtype=np.float32)
-        return Read(ids, rows.reshape(-1, DIMENSIONS), int(ids.max(initial=above)))
+        return Read(ids, rows.reshape(-1, DIMENSIONS), int(ids.max(initial=above)), len(ids) == most)
+
+
+def at_once() -> None:
+    """No pause: nobody else wants anything."""
 
 
 @pytest.fixture
@@ -70,7 +84,7 @@ def test_lists_hold_what_they_were_made_of_without_what_is_gone(
     seed: int, count: int, gone: set[int]
 ) -> None:
     codes = coded(np.arange(count, dtype=np.int64), vectors(count, seed))
-    lists = Lists(codes)
+    lists = Lists(codes, at_once)
     lists.remove(np.array(sorted(gone), dtype=np.int64))
     left = set(range(count)) - gone
     assert (len(lists), set(lists.codes.ids.tolist())) == (len(left), left)
@@ -81,7 +95,7 @@ def test_lists_hold_what_they_were_made_of_without_what_is_gone(
 
 def test_many_vectors_that_are_alike_make_lists_too() -> None:
     rows = np.repeat(vectors(1), 2000, axis=0)
-    found = Lists(coded(np.arange(2000, dtype=np.int64), rows)).nearest(rows[0], 5)
+    found = Lists(coded(np.arange(2000, dtype=np.int64), rows), at_once).nearest(rows[0], 5)
     assert list(found.values()) == pytest.approx([1.0] * len(found), abs=0.01)
     assert len(found) >= 5
 
@@ -100,7 +114,54 @@ def test_a_large_partition_is_found_by_its_lists(neighbours: Neighbours) -> None
     neighbours.settled()
     found = [neighbours.nearest(KEY, rows[number], 5, store)[0] for number in range(0, 3000, 10)]
     assert found == list(range(1, 3001, 10))
-    assert store.read_up_to[:2] == [0, 3000]  # read whole once, and from then on what is new
+    # Read whole once, and from then on what is new.
+    assert store.read_up_to == sorted(store.read_up_to)
+    assert store.read_up_to[-300:] == [3000] * 300
+
+
+def test_what_a_look_cannot_read_is_read_in_the_background(neighbours: Neighbours) -> None:
+    rows = vectors(3000)
+    store = Store(rows)
+    store.opened.clear()
+    first = [neighbours.nearest(KEY, rows[number], 1, store)[0] for number in (10, 2000, 2999)]
+    assert first[0] == 11
+    assert max(first) <= 1024  # so many a look reads; no other reads more meanwhile
+    assert store.read_up_to == [0]
+    store.opened.set()
+    neighbours.settled()
+    assert [neighbours.nearest(KEY, rows[number], 1, store)[0] for number in (10, 2000, 2999)] == [
+        11,
+        2001,
+        3000,
+    ]
+
+
+def test_what_cannot_be_read_in_the_background_is_left_to_the_next_look(
+    neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = vectors(2500)
+    store = Store(rows)
+    store.fails = True
+    neighbours.nearest(KEY, rows[0], 1, store)
+    neighbours.settled()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the answer cache could not make lists of a partition: OSError"
+    ]
+    store.fails = False
+    neighbours.nearest(KEY, rows[0], 1, store)
+    neighbours.settled()
+    assert neighbours.nearest(KEY, rows[2400], 1, store) == [2401]
+
+
+def test_what_is_forgotten_is_not_read_on(neighbours: Neighbours) -> None:
+    rows = vectors(20_000)
+    store = Store(rows)
+    neighbours.nearest(KEY, rows[0], 1, store)
+    neighbours.forget()
+    read = len(store.read_up_to)
+    neighbours.settled()
+    assert (neighbours.bytes, len(store.read_up_to)) == (0, read)
+    assert read < 20_000 // 64
 
 
 def test_what_comes_later_is_found_at_the_next_look(neighbours: Neighbours) -> None:
