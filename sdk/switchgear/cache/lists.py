@@ -7,8 +7,6 @@ libraries of an agent's process, and take ten times as long to build.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
 from math import isqrt
 from typing import NamedTuple
@@ -32,19 +30,13 @@ _FEWEST, _PART = 8, 16
 """So many lists are looked at, and one of so many."""
 
 
-_multiplying = threading.Lock()
-# Before a fork OpenBLAS ends its threads, for which a product that is under way in another thread waits for ever.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_multiplying.acquire,
-        after_in_parent=_multiplying.release,
-        after_in_child=_multiplying.release,
-    )
+def products(rows: Vectors, others: Vectors) -> Vectors:
+    """Of each row with each of the others, or with the one vector.
 
-
-def products(rows: Vectors, vector: Vectors) -> Vectors:
-    """Of each row with `vector`, by numpy's own loops: a look waits neither for a fork, nor for OpenBLAS's threads."""
-    made: Vectors = np.einsum("ij,j->i", rows, vector)
+    By numpy's own loops, as OpenBLAS has threads: they would take all cores from looks, and a process that forks while
+    one of its products is under way waits for ever.
+    """
+    made: Vectors = np.einsum("ij,...j->i...", rows, others)
     return made
 
 
@@ -98,7 +90,10 @@ class Lists:
     """Never changed but for what is gone from it: a new one is made of what comes."""
 
     def __init__(self, codes: Codes, pause: Callable[[], None]) -> None:
-        """Of `codes`, of which there are some; takes 20 µs a row, about, and `pause` after each millisecond of it."""
+        """Of `codes`, of which there are some; of 100,000 it takes 20 µs a row, about.
+
+        `pause` is called after each thousand of rows; what it raises ends the work.
+        """
         centroids = _centroids(codes, pause)
         owners = np.concatenate([owners for _, owners in _owned(codes, centroids, pause)])
         # Of centroids that are alike, as where many rows are, one owns all: an empty list must not be looked at for it.
@@ -164,7 +159,5 @@ def _owned(
     """Some rows after the other, and which centroid is nearest to each."""
     for begin in range(0, len(codes.ids), _CHUNK):
         rows = codes.part(slice(begin, begin + _CHUNK)).rows()
-        with _multiplying:
-            near = rows @ centroids.T
-        yield rows, np.argmax(near, axis=1)
+        yield rows, np.argmax(products(rows, centroids), axis=1)
         pause()

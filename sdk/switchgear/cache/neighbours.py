@@ -33,7 +33,7 @@ _FEW = 64
 _AT_A_LOOK, _AT_ONCE = 1024, 64
 """Vectors that a look reads at most; and that the background reads at once: half a millisecond of the interpreter."""
 _PAUSE_S = 0.0005
-"""After each piece of work in the background, for whoever waits for the interpreter or for numpy."""
+"""After each piece of work in the background, for whoever waits for the interpreter."""
 _log = logging.getLogger("switchgear")
 
 
