@@ -140,23 +140,43 @@ def unit_costs(con: duckdb.DuckDBPyConnection, params: Mapping[str, str]) -> pa.
     A row for each group and `part` of it: its `tasks`, its calls of no task, and those whose task cannot be told. A
     task is the whole tree under its root. Without an end it is open while its last call is younger than 24 h at
     `as_of` (now), else unknown.
+
+    `by` may be several groupings with semicolons between them, such as ";day;tenant": their rows come one grouping
+    after the other, and `grouped_by` says of which each is. Together they take little longer than one.
     """
     _known(params, "by", "as_of")
     scope = _scope(con, params)
-    groups = _groups(params)
+    groupings = [_groups({"by": by}) for by in params.get("by", "").split(";")]
+    whole = _groups({"by": ",".join(dict.fromkeys(name for each in groupings for name in each.names))})
     at = instant(params, "as_of") if "as_of" in params else datetime.now(UTC)
     scope.values.update(open_since=at - _OPEN_FOR, overflow=OVERFLOW)
+    has_ends = [scope.names.union(each.names) <= _OF_ENDS for each in groupings]
     facts = f"FROM ({scope.facts})"
-    if scope.names.union(groups.names) <= _OF_ENDS:
+    if any(has_ends):
         facts += f" UNION ALL BY NAME {sql('facts_of_ends')}"
+    parts = [
+        _unit_costs_of(groups, number, rows="true" if ends else "NOT only_ended")
+        for number, (groups, ends) in enumerate(zip(groupings, has_ends, strict=True))
+    ]
     return _table(
         con,
         "unit_costs",
         scope,
         facts=facts,
-        keys=groups.keys,
+        keys=whole.keys,
+        groupings=" UNION ALL BY NAME ".join(f"({part})" for part in parts),
+        left_out="grouping_number, place" if len(groupings) > 1 else "grouping_number, place, grouped_by",
+    )
+
+
+def _unit_costs_of(groups: _Groups, number: int, *, rows: str) -> str:
+    """SQL: the rows of one grouping; `rows` is the condition on what it counts."""
+    return sql("unit_costs_grouped").format(
+        number=number,
+        name=",".join(groups.names),
         names=groups.columns,
         order=groups.order,
+        rows=rows,
         per_task=_quotient("cost", "tasks"),
         per_success=_quotient("cost", "succeeded"),
         per_1000_calls=_quotient("cost * 1000", "priced_calls"),

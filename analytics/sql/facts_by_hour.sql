@@ -4,6 +4,6 @@ SELECT "hour" AS started_at, tenant, workload, NULL::VARCHAR AS task_id, NULL::V
        NULL::VARCHAR AS end_user,
        owner, cost_centre, provider, model, state, currency, calls, attempts,
        input_uncached, cache_read, cache_write_5m, cache_write_1h, output, reasoning,
-       priced_calls, cost, details
+       priced_calls, cost, details, false AS is_end
 FROM rollup_hours
 WHERE "hour" >= $start AND "hour" < $stop AND (NOT details OR ("hour" >= $first AND "hour" < $last))

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import board, frame, look, session
 from dashboard.identity import Viewer
+from dashboard.parts import retrying
 from dashboard.parts.choosing import one_of_many
 from dashboard.parts.review import deciding, reading, signing_off, told, weekly, weeks
 from dashboard.parts.review.reading import Reading
@@ -16,7 +17,6 @@ from dashboard.parts.review.weeks import Standing
 from dashboard.services import Answer
 from dashboard.view import View
 
-_RETRY = "2s"
 _COLOURS = {"sealed": "calm", "published": "trial", "draft": "off", "running": "off"}
 
 
@@ -118,13 +118,7 @@ def _notice(answers: Mapping[str, Answer]) -> None:
     if notice := session.away(session.services().collector, answers, session.now()):
         st.html(notice)
         if any(answer.status is None for answer in answers.values()):
-            _retry()
-
-
-@st.fragment(run_every=_RETRY)
-def _retry() -> None:
-    if session.services().collector.document("/healthz").error is None:
-        st.rerun()
+            retrying.until_it_answers()
 
 
 def _said() -> None:

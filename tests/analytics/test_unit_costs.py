@@ -403,6 +403,8 @@ def test_currencies_are_never_summed(store: Store, con: duckdb.DuckDBPyConnectio
     [
         ({"by": "tenant,tenant"}, "names something twice"),
         ({"by": "hour,day"}, "one bucket at most"),
+        ({"by": ";hour;day"}, "one bucket at most"),
+        ({"by": "tenant;tier,tier"}, "'tier,tier' names something twice"),
         ({"by": "outcome"}, "by: 'outcome' is unknown"),
         ({"as_of": "soon"}, "as_of: 'soon' is no time"),
         ({"top": "3"}, "top: unknown parameter"),
@@ -452,6 +454,39 @@ ADDED = (
     "abandoned_cost",
 )
 FATES = ("succeeded", "failed", "stopped", "abandoned", "open", "unknown")
+
+
+@settings(
+    max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    facts=facts,
+    dimensions=st.lists(st.sampled_from([*DIMENSIONS]), min_size=1, max_size=3, unique=True),
+    bucket=st.sampled_from([*BUCKETS]),
+    filters=st.sampled_from([{}, {"tenant": "acme"}, {"model": "m"}]),
+)
+def test_several_groupings_at_once_have_the_rows_that_each_has_by_itself(
+    *,
+    store: Store,
+    con: duckdb.DuckDBPyConnection,
+    facts: list[Call],
+    dimensions: list[str],
+    bucket: str,
+    filters: dict[str, str],
+) -> None:
+    empty(con)
+    fill(store, *facts)
+    groupings = ["", bucket, *dimensions, f"{dimensions[0]},{bucket}"]
+    expected = [{"grouped_by": by} | row for by in groupings for row in ask(con, by=by, **filters)]
+    names = {"bucket", *DIMENSIONS}
+    found = ask(con, by=";".join(groupings), **filters)
+    assert [
+        {name: value for name, value in row.items() if name not in names or value is not None}
+        for row in found
+    ] == [
+        {name: value for name, value in row.items() if name not in names or value is not None}
+        for row in expected
+    ]
 
 
 @settings(

@@ -18,6 +18,7 @@ from dashboard.charts.trends import Trend, trend_of
 from dashboard.services import Answer
 from dashboard.view import View
 
+from .. import retrying
 from ..choosing import one_of
 from . import calls_of_task, figures, levels, ranked, ranked_grid, saved
 from .levels import GROUPS, MEASURES
@@ -29,7 +30,6 @@ _TOP = "100"
 # What is listed by itself, not summed: the report of that name, and how many of it.
 _LISTS = {"task": "100", "call": "500"}
 _DRAWN = 7
-_RETRY = "2s"
 _HEIGHT = 340
 _EACH = {
     "10s": "in 10 s",
@@ -56,7 +56,7 @@ def where(view: View) -> None:
     notice = session.away(session.services().collector, answers, now)
     if notice:
         st.html(notice)
-        _retry()
+        retrying.until_it_answers()
     found = answers["list" if group in _LISTS else "spend"].value
     if found is None or answers["spend"].value is None:
         st.html(
@@ -266,10 +266,3 @@ def _table(
     )
     if chosen is not None and not rows[chosen].others:
         frame.go(levels.opened(view, group, rows[chosen].names))
-
-
-@st.fragment(run_every=_RETRY)
-def _retry() -> None:
-    """Runs the page again as soon as the collector answers."""
-    if session.services().collector.document("/healthz").error is None:
-        st.rerun()
