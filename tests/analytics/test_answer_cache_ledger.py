@@ -11,6 +11,7 @@ from typing import Any
 from chargeback_worlds import World, calls
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from laws import examples
 from msgspec.structs import replace
 from stores import call
 
@@ -53,7 +54,7 @@ def answers(draw: st.DrawFn) -> list[Call]:
     ]
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=calls(most=6), free=answers())
 def test_whatever_a_cache_served_nothing_that_is_charged_changes(
     made: tuple[Call, ...], free: list[Call]
