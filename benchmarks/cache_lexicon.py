@@ -23,7 +23,7 @@ _KINDS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _WORD = re.compile(r"[a-z]+(-[a-z]+)*")
 _NATURE = frozenset({5, 8, 20, 27})
 """WordNet's files of animals, parts of the body, plants and substances."""
-_MEANINGS, _ABOVE, _ALIKE = 4, 2, 6
+_MEANINGS, _USUAL, _ALIKE = 4, 2, 6
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Key = tuple[str, str]
@@ -89,8 +89,7 @@ def _lines(
 ) -> Iterator[str]:
     known = set(kept)
     of = {word: _meant(senses[word], meanings, known) for word in kept}
-    above = {word: _above(senses[word], meanings) for word in kept}
-    shared, higher = (Counter(key for keys in each.values() for key in keys) for each in (of, above))
+    shared = Counter(key for keys in of.values() for key in keys)
     derived, opposite = _related(meanings, known, "+\\"), _related(meanings, known, "!")
     numbers: dict[Key, str] = {}
     for word in kept:
@@ -98,7 +97,6 @@ def _lines(
             (
                 word,
                 " ".join(_number(numbers, key) for key in of[word] if shared[key] > 1),
-                " ".join(_number(numbers, key) for key in above[word] if higher[key] > 1),
                 " ".join(sorted(each for each in derived[word] if each > word)),
                 " ".join(sorted(each for each in opposite[word] if each > word)),
                 "v" if any(keys[0][0] == "v" for keys in senses[word]) else "",
@@ -114,20 +112,13 @@ def _meant(senses: list[list[Key]], meanings: dict[Key, Meaning], known: set[str
             meaning = meanings[key]
             similar = (
                 [to for sign, to, *_ in meaning.pointers if sign == "&"]
-                if key[0] == "a" and rank < _ABOVE
+                if key[0] == "a" and rank < _USUAL
                 else []
             )
             if sum(word in known for word in meaning.words) > 1 or similar:
                 found.append(key)
             found += similar[:_ALIKE]
     return list(dict.fromkeys(found))
-
-
-def _above(senses: list[list[Key]], meanings: dict[Key, Meaning]) -> list[Key]:
-    pointers = (
-        each for keys in senses for key in keys[:_ABOVE] if key[0] in "nv" for each in meanings[key].pointers
-    )
-    return list(dict.fromkeys(to for sign, to, *_ in pointers if sign in ("@", "@i")))
 
 
 def _related(meanings: dict[Key, Meaning], known: set[str], signs: str) -> defaultdict[str, set[str]]:

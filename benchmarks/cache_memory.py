@@ -59,7 +59,7 @@ class EntriesInMemory:
         self, where: Namespace, question: Question, partition: bytes | None, vector: Vectors | None, answer: Answer,
         tags: Iterable[str], now: datetime, expires_at: datetime,
     ) -> int:  # fmt: skip
-        entry = Entry(len(self._exact), where.tenant, question.wording, answer, now, None)
+        entry = Entry(len(self._exact), where.tenant, question.wording, answer, now)
         self._exact[where, question.exact] = entry
         if partition is not None and vector is not None:
             self._near[where, partition].add(vector, entry)

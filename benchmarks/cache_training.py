@@ -26,8 +26,8 @@ from switchgear.cache.wording.comparing import FEATURES, features, places_differ
 from switchgear.cache.wording.reading import Reading, read
 
 _FILE = Path(score.__file__).with_name("weights.json")
-# Cosine and equal words may only speak for it, the others only against it.
-_SIGNS = np.array([1.0, -1.0, -1.0, -1.0, -1.0, 1.0])
+# The cosine may only speak for it, what was substituted only against it.
+_SIGNS = np.array([1.0, -1.0])
 _ROUNDS, _STEP, _SHRINK = 4000, 0.5, 1e-4
 _LEAST_COSINE = 0.45
 """Nearer ones are always there: what is farther is never compared."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .bound import Certificate, JudgeError
+from .candidates import Candidates
 from .embedding import Embedder, Vectors, mini_lm
 from .entries import Entries, Entry
 from .judge import Judge, ModelJudge, WordJudge
@@ -29,14 +30,11 @@ from .learned import Learned
 from .model import Answer, Look, Mode, Namespace, Outcome, Question, Terms
 from .standing import Certified, State, certified_as, state_of
 from .waiting import Candidate, Forgotten, Pending, Waiting
-from .wording.comparing import placing
-from .wording.reading import Reading, read
-from .wording.score import NAME, first_guess, score
+from .wording.reading import read
+from .wording.score import NAME
 
 __all__ = ["Certified", "LocalCache", "State", "open_cache", "partition_of"]
 
-_NEAREST = 8
-"""Entries of a partition that are compared by their words."""
 _TAUGHT = 8
 """Entries of a partition, the best first, with which an answer is compared to learn about their wordings."""
 _SERVED_ON = 16
@@ -85,6 +83,7 @@ class LocalCache:
         self._entries, self._learned, self._embedder, self._judge = entries, learned, embedder, judge
         self._chance, self._monotonic = chance, monotonic
         self._lock = threading.Lock()
+        self._candidates = Candidates(entries, learned)
         self._waiting = Waiting(monotonic)
         self._later = Later() if isinstance(judge, ModelJudge) else None
         self._sweep_at = monotonic() + _SWEEP_S
@@ -116,8 +115,8 @@ class LocalCache:
         drawn = self._chance() < terms.audits
         vector = self._vector(self._embedder, reading.wording.masked)
         partition = partition_of(question, reading.slots, self._embedder.name)
-        wording = self._hashed(reading)
-        near = self._candidates(where, partition, reading, vector, wording, now)
+        wording = self._candidates.hashed(reading)
+        near = self._candidates.of(where, partition, reading, vector, now)
         candidates = tuple(each for each in near if _fresh(each.entry, terms, now))
         base = replace(
             asked, partition=partition, vector=vector, wording=wording, candidates=candidates[:_TAUGHT]
@@ -252,35 +251,6 @@ class LocalCache:
 
     # -- by meaning
 
-    def _candidates(
-        self,
-        where: Namespace,
-        partition: bytes,
-        reading: Reading,
-        vector: Vectors,
-        wording: bytes,
-        now: datetime,
-    ) -> tuple[Candidate, ...]:
-        near = [
-            (cosine, entry, other, self._hashed(other), (placing(reading, other), placing(other, reading)))
-            for cosine, entry in self._entries.near(where, partition, vector, _NEAREST, now)
-            if (other := read(entry.wording or "")) is not None
-        ]
-        seen = self._learned.seen(
-            where.workload, wording, [(hashed, placed[0]) for *_, hashed, placed in near]
-        )
-        found = [
-            Candidate(
-                entry, score(first_guess(reading, other, cosine), known), hashed, placed,
-                familiar=known.weight != 0 or hashed == wording,
-            )
-            for (cosine, entry, other, hashed, placed), known in zip(near, seen, strict=True)
-        ]  # fmt: skip
-        # The same words first, whatever is known of others: once asked, a wording has the answer it was given.
-        return tuple(
-            sorted(found, key=lambda each: (each.wording != wording or each.placed[0] != "", -each.score))
-        )
-
     def _said(self, pending: Pending, answer: Answer) -> _Said:
         asked = pending.question.wording or ""
 
@@ -324,7 +294,7 @@ class LocalCache:
             self._learned.label(
                 workload,
                 [
-                    (pending.wording, each.wording, *each.placed, same)
+                    (pending.wording, each.wording, *each.placed, each.edit, same)
                     for each, same in verdicts
                     if each.wording != pending.wording or each.placed[0]
                 ],
@@ -366,10 +336,6 @@ class LocalCache:
             while len(self._vectors) > _VECTORS:
                 self._vectors.popitem(last=False)
         return vector
-
-    def _hashed(self, reading: Reading) -> bytes:
-        """The keyed hash of a wording without its values."""
-        return self._entries.hashed(reading.wording.text.encode())
 
     # -- certificates
 

@@ -15,14 +15,14 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .bound import Certificate, JudgeError
 from .sealing import Damaged, Secrets
-from .wording.score import Seen
+from .wording.score import BY_CHANCE, Seen
 
 __all__ = ["Learned"]
 
@@ -48,6 +48,10 @@ _AT_ONCE, _SERVED_AT_ONCE = 50, 1000
 """Outcomes that are counted before they are written: so many a process that is killed may lose. To write takes longer
 than to find a very same request: where no model is asked, it is done so rarely that 999 of 1,000 do not wait for it."""
 _NAMES = 10_000
+_ALL = b""
+"""In the place of a wording: behind an edit, all pairs that differ so; twice, all that were ever different."""
+_GUESSED, _LEAST_CHANCE = 10, 0.01
+"""As many labels as the guess of it counts for, and what it never goes below."""
 _SECRET = 32
 _log = logging.getLogger("switchgear")
 
@@ -79,12 +83,26 @@ class Learned:
         self._con = self._connected()
         self._con.executescript(_SCHEMA)
 
-    def seen(self, workload: str, one: bytes, others: Iterable[tuple[bytes, str]]) -> list[Seen]:
-        """What was seen of a wording and of each of these others, by their hashes and how their values are placed."""
+    def seen(self, workload: str, one: bytes, others: Iterable[tuple[bytes, str, bytes]]) -> list[Seen]:
+        """What was seen of a wording and of each of these others.
+
+        Of each other: its hash, how its values are placed, and the hash of the edit between both (b"": none).
+        """
         key = self._of(workload).key
         with self._lock:
-            ours = self._known(key, one)
-            return [self._seen(key, ours, other, placed) for other, placed in others]
+            ours, by_chance = self._known(key, one), self._by_chance(key)
+            found = []
+            for other, placed, edit in others:
+                same, different = self._pair(key, edit, _ALL) if edit else (0, 0)
+                found.append(
+                    replace(
+                        self._seen(key, ours, other, placed),
+                        alike_same=same,
+                        alike_different=different,
+                        by_chance=by_chance,
+                    )
+                )
+        return found
 
     def _seen(
         self, workload: bytes, ours: Mapping[bytes, tuple[int, int]], other: bytes, placed: str
@@ -103,14 +121,19 @@ class Learned:
                 apart += min(same_ours or same_theirs, not_ours or not_theirs)
         return Seen(same, different, through, apart)
 
-    def label(self, workload: str, pairs: Iterable[tuple[bytes, bytes, str, str, bool]]) -> None:
+    def label(self, workload: str, pairs: Iterable[tuple[bytes, bytes, str, str, bytes, bool]]) -> None:
         """Whether answers to requests of two wordings and of the same values were the same.
 
-        Of each pair: both hashes, how the values of the second are placed by the first, and the other way round.
+        Of each pair: both hashes, how the values of the second are placed by the first, and the other way round, and
+        the hash of the edit between both (b"": none).
         """
         key = self._of(workload).key
         rows = []
-        for one, other, placed, back, same in pairs:
+        for one, other, placed, back, edit, same in pairs:
+            if edit:
+                rows.append((key, edit, _ALL, int(same), int(not same)))
+            if self._pair(key, one, _turned(other, placed))[1]:
+                rows.append((key, _ALL, _ALL, int(same), int(not same)))
             for a, b in {(one, _turned(other, placed)), (other, _turned(one, back))}:
                 rows.append((key, a, b, int(same), int(not same)))
         with self._lock, self._con as con:
@@ -281,6 +304,19 @@ class Learned:
             "SELECT other, same, different FROM wordings WHERE workload = ? AND one = ?", (workload, one)
         )
         return {other: (same, different) for other, same, different in rows}
+
+    def _pair(self, workload: bytes, one: bytes, other: bytes) -> tuple[int, int]:
+        with self._lock:
+            found: tuple[int, int] | None = self._con.execute(
+                "SELECT same, different FROM wordings WHERE workload = ? AND one = ? AND other = ?",
+                (workload, one, other),
+            ).fetchone()
+        return found or (0, 0)
+
+    def _by_chance(self, workload: bytes) -> float:
+        """How often answers were the same to wordings whose answers had been different before; at first a guess."""
+        same, different = self._pair(workload, _ALL, _ALL)
+        return max(_LEAST_CHANCE, (BY_CHANCE * _GUESSED + same) / (_GUESSED + same + different))
 
     def _connected(self) -> sqlite3.Connection:
         con = sqlite3.connect(self._file, timeout=_BUSY_S, check_same_thread=False)

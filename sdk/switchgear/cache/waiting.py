@@ -46,8 +46,10 @@ class Candidate:
     """The hash of its wording."""
     placed: tuple[str, str]
     """How its values are placed by the question's, and the question's by its."""
+    edit: bytes
+    """The hash of the edit between its wording and the question's; b"" where they are one."""
     familiar: bool
-    """Whether anything was seen of its wording and the question's before; certified apart from where nothing was."""
+    """Whether anything tells of its wording and the question's; certified apart from where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from switchgear.cache.wording.comparing import (
-    FEATURES,
+    edit,
     features,
     places_differ,
     placing,
@@ -98,9 +98,43 @@ def test_words_without_a_counterpart_are_left() -> None:
     assert [each.plain for each in theirs] == ["new", "receipt"]
 
 
-def test_features_of_the_same_words_speak_for_nothing_else() -> None:
+def test_of_the_same_words_nothing_speaks_against_it() -> None:
     it = reading("Show the invoice").wording
-    # After the cosine: nothing unmatched, beside, one-sided or substituted; the same words.
-    assert dict(zip(FEATURES[1:], features(it, it), strict=True)) == dict.fromkeys(FEATURES[1:-1], 0.0) | {
-        FEATURES[-1]: 1.0
-    }
+    assert features(it, it) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("pair", "alike"),
+    [
+        pytest.param(
+            ("Show the invoice", "Please, could you display the invoice"),
+            ("Show the receipt", "Please, could you display the receipt"),
+            id="about another thing",
+        ),
+        pytest.param(
+            ("Write hard questions on Oslo", "Quiz: Oslo, difficulty hard"),
+            ("Write easy questions on Rome", "Quiz: Rome, difficulty easy"),
+            id="with a word of both that is moved",
+        ),
+        pytest.param(
+            ("Show the invoice", "Could you show the invoice"),
+            ("Could you show the receipt", "Show the receipt"),
+            id="whichever is which",
+        ),
+    ],
+)
+def test_pairs_differ_alike(pair: tuple[str, str], alike: tuple[str, str]) -> None:
+    one, other = (edit(reading(a).wording, reading(b).wording) for a, b in (pair, alike))
+    assert one == other != ""
+
+
+@pytest.mark.parametrize(
+    ("pair", "otherwise"),
+    [
+        pytest.param(("up to noon", "from noon on"), ("up to noon", "at noon"), id="another word"),
+        pytest.param(("show all", "show all"), ("show all", "show all now"), id="nothing"),
+    ],
+)
+def test_pairs_differ_otherwise(pair: tuple[str, str], otherwise: tuple[str, str]) -> None:
+    one, other = (edit(reading(a).wording, reading(b).wording) for a, b in (pair, otherwise))
+    assert one != other

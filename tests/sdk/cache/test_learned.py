@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     learned = Learned(file, SECRETS)
     for name in (NAME, OTHER):
         learned.count(name, "miss", served=False)
-        learned.label(name, [(b"one", b"other", "", "", True)])
+        learned.label(name, [(b"one", b"other", "", "", b"", True)])
     learned.change(NAME, METHOD, fresh(), certified)
     for said_same in (True, False):
         learned.judge_said(NAME, JUDGE, JudgeError(), same=False, said_same=said_same)
@@ -49,7 +49,7 @@ def test_all_is_there_again_after_a_restart(file: Path) -> None:
     assert learned.certificate(NAME, METHOD, fresh()).serves_from == 0.9999
     assert [(name, method) for name, method, _ in learned.certificates()] == [(NAME, METHOD)]
     assert learned.judge(NAME, JUDGE, JudgeError()) == JudgeError(different=2, missed=1)
-    assert learned.seen(NAME, b"one", [(b"other", "")])[0].same == 1
+    assert learned.seen(NAME, b"one", [(b"other", "", b"")])[0].same == 1
     learned.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from switchgear.cache.bound import Certificate, JudgeError
 from switchgear.cache.learned import Learned
-from switchgear.cache.wording.score import Seen
+from switchgear.cache.wording.score import BY_CHANCE, Seen
 
 WORKLOAD = '["acme", "support"]'
 ONE, OTHER, THIRD = b"one", b"other", b"third"
@@ -24,12 +25,15 @@ def learned() -> Iterator[Learned]:
     made.close()
 
 
-def label(learned: Learned, one: bytes, other: bytes, said: Sequence[bool], placed: str = "") -> None:
-    learned.label(WORKLOAD, [(one, other, placed, placed, same) for same in said])
+def label(
+    learned: Learned, one: bytes, other: bytes, said: Sequence[bool], placed: str = "", edit: bytes = b""
+) -> None:
+    learned.label(WORKLOAD, [(one, other, placed, placed, edit, same) for same in said])
 
 
-def seen(learned: Learned, one: bytes, other: bytes, placed: str = "") -> Seen:
-    return learned.seen(WORKLOAD, one, [(other, placed)])[0]
+def seen(learned: Learned, one: bytes, other: bytes, placed: str = "", edit: bytes = b"") -> Seen:
+    """What was seen of both, but for how often labels agree by chance."""
+    return replace(learned.seen(WORKLOAD, one, [(other, placed, edit)])[0], by_chance=BY_CHANCE)
 
 
 def test_of_wordings_that_were_never_compared_nothing_is_known(learned: Learned) -> None:
@@ -87,9 +91,29 @@ def test_a_wording_may_be_compared_with_itself_turned(learned: Learned) -> None:
     assert seen(learned, ONE, ONE) == Seen()
 
 
+def test_labels_of_pairs_that_differ_alike_count_for_a_pair_that_was_never_seen(learned: Learned) -> None:
+    label(learned, ONE, OTHER, [True, True], edit=b"please")
+    label(learned, OTHER, THIRD, [False], edit=b"please")
+    assert seen(learned, b"a fourth", b"a fifth", edit=b"please") == Seen(alike_same=2, alike_different=1)
+    assert seen(learned, b"a fourth", b"a fifth", edit=b"not") == Seen()
+
+
+def test_how_often_different_ones_agree_is_counted_once_they_were_different(learned: Learned) -> None:
+    def by_chance() -> float:
+        return learned.seen(WORKLOAD, ONE, [(THIRD, "", b"")])[0].by_chance
+
+    # A guess of 0.2 that counts for 10 labels; neither those before the first that differs nor that one itself.
+    label(learned, ONE, OTHER, [True, True, False])
+    assert by_chance() == 0.2
+    label(learned, ONE, OTHER, [True] + [False] * 9)
+    assert by_chance() == (2 + 1) / (10 + 10)
+    label(learned, ONE, OTHER, [False] * 980)
+    assert by_chance() == 0.01
+
+
 def test_what_one_workload_learned_another_does_not_know(learned: Learned) -> None:
     label(learned, ONE, OTHER, [True])
-    assert learned.seen('["acme", "sales"]', ONE, [(OTHER, "")]) == [Seen()]
+    assert learned.seen('["acme", "sales"]', ONE, [(OTHER, "", b"")]) == [Seen()]
 
 
 def test_what_is_forgotten_counts_from_nothing(learned: Learned) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from switchgear.cache.wording.score import Seen, first_guess, score
 
 GUESSES = st.floats(-10, 10)
 COUNTS = st.integers(0, 50)
-SEEN = st.builds(Seen, COUNTS, COUNTS, COUNTS, COUNTS)
+SEEN = st.builds(Seen, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.floats(0.01, 0.5))
 
 
 def reading(text: str) -> Reading:
@@ -27,9 +29,10 @@ def test_a_score_is_a_chance(guess: float, seen: Seen) -> None:
 
 @given(GUESSES, SEEN)
 def test_a_label_moves_the_score_its_way(guess: float, seen: Seen) -> None:
-    more = Seen(seen.same + 1, seen.different, seen.through, seen.apart)
-    less = Seen(seen.same, seen.different + 1, seen.through, seen.apart)
-    assert score(guess, less) <= score(guess, seen) <= score(guess, more)
+    for same, different in (("same", "different"), ("through", "apart"), ("alike_same", "alike_different")):
+        more = replace(seen, **{same: getattr(seen, same) + 1})
+        less = replace(seen, **{different: getattr(seen, different) + 1})
+        assert score(guess, less) <= score(guess, seen) <= score(guess, more)
 
 
 def test_nothing_seen_leaves_the_guess() -> None:
@@ -51,6 +54,20 @@ def test_one_different_label_outweighs_two_of_the_same() -> None:
 def test_what_was_seen_over_third_wordings_says_less() -> None:
     assert score(0.0, Seen()) < score(0.0, Seen(through=1)) < score(0.0, Seen(same=1))
     assert score(0.0, Seen()) > score(0.0, Seen(apart=1)) > score(0.0, Seen(different=1))
+
+
+def test_a_label_says_more_where_different_answers_never_agree() -> None:
+    # log(0.97 / 0.01) = 4.57, log(0.97 / 0.5) = 0.66.
+    assert score(0.0, Seen(same=1, by_chance=0.01)) == pytest.approx(97 / 98)
+    assert score(0.0, Seen(same=1, by_chance=0.5)) == pytest.approx(0.97 / 1.47)
+
+
+def test_pairs_that_differ_alike_add_as_the_odds_of_a_share() -> None:
+    # (5 + 0.2) / (0 + 0.2) = 26 to 1; as many of both kinds say nothing.
+    assert score(0.0, Seen(alike_same=5)) == pytest.approx(26 / 27)
+    assert score(0.0, Seen(alike_same=5, alike_different=5)) == 0.5
+    assert Seen(alike_same=5, alike_different=5)
+    assert not Seen()
 
 
 @pytest.mark.parametrize(

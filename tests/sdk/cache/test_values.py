@@ -50,6 +50,17 @@ def found(text: str) -> list[tuple[str, str]]:
         pytest.param(["sum customer_id"], "name", "customer_id", id="a name with a line below"),
         pytest.param(['say "good day"', "say “good day”"], "quote", "good day", id="a quotation"),
         pytest.param(["restart payments-api"], "name", "payments-api", id="a compound that is a name"),
+        pytest.param(
+            ["in 90 minutes", "in 1.5 hours", "in 90min", "in 1.5h"], "duration", "5400", id="a duration"
+        ),
+        pytest.param(["for an hour", "for one hour", "for 60-minute"], "duration", "3600", id="an hour"),
+        pytest.param(["for two years", "for 24 months"], "duration", "24 months", id="years"),
+        pytest.param(["the p99", "the 99th percentile"], "percentile", "99", id="a percentile"),
+        pytest.param(["36 boxes", "x36 boxes", "36x boxes"], "number", "36", id="so many times"),
+        pytest.param(["move 30kg", "move 30 kg"], "number", "30", id="a measure"),
+        pytest.param(["read lib/a_b.ts"], "path", "lib/a_b.ts", id="a path without a beginning"),
+        pytest.param(["on my-labs.acme.org"], "name", "my-labs.acme.org", id="a host with a dash"),
+        pytest.param(["from: Basic; to it"], "name", "basic", id="all that a label says"),
     ],
 )
 def test_a_value_is_one_however_it_is_written(texts: list[str], kind: str, value: str) -> None:
@@ -69,6 +80,10 @@ def test_a_value_is_one_however_it_is_written(texts: list[str], kind: str, value
         pytest.param("find Acme", "find Globex", id="names"),
         pytest.param('say "yes"', 'say "no"', id="quotations"),
         pytest.param("at 3 pm", "at 3 am", id="halves of a day"),
+        pytest.param("in the months of 2024", "in the months of 2025", id="years before months"),
+        pytest.param("in 5 months", "in 5 days", id="months and days"),
+        pytest.param("3 MXN in NZD", "3 MXN in PLN", id="codes of currencies"),
+        pytest.param("on api.acme.co.uk: why?", "on api.acme.co: why?", id="hosts before a mark"),
         pytest.param("due 03/04/2026", "due 2026-03-04", id="a date that may mean two things"),
     ],
 )
@@ -85,6 +100,9 @@ def test_values_that_differ_are_told_apart(one: str, other: str) -> None:
         pytest.param("the SQL of the EU", id="abbreviations"),
         pytest.param("you may go", id="a month that is a word"),
         pytest.param("I said so", id="I"),
+        pytest.param("May unused days be kept?", id="a month that asks"),
+        pytest.param("list the stopped ones", id="ones that are no seconds"),
+        pytest.param("Deregister it. Unmatch it", id="verbs with a first part"),
     ],
 )
 def test_wording_is_no_value(text: str) -> None:
@@ -110,10 +128,17 @@ def test_values_do_not_overlap_and_stand_in_the_text(text: str) -> None:
     assert all(one.end <= other.start for one, other in pairwise(each))
 
 
+@given(st.text(alphabet="aB12.,:/-_#% ()x=<'\"", max_size=40))
+def test_no_digit_is_left_out(text: str) -> None:
+    taken = {at for each in values(text) for at in range(each.start, each.end)}
+    assert all(at in taken for at, letter in enumerate(text) if letter.isdigit())
+
+
 @given(st.dates(date(1900, 1, 1), date(2099, 12, 31)))
 def test_every_date_is_one_in_each_of_its_writings(day: date) -> None:
     month = f"{day:%B}"
-    for text in (f"{day}", f"{month} {day.day}, {day.year}", f"{day.day} {month} {day.year}"):
+    short = f"{day.day:02d}-{month[:3]}-{day.year}"
+    for text in (f"{day}", f"{month} {day.day}, {day.year}", f"{day.day} {month} {day.year}", short):
         assert found(f"due {text}") == [("date", f"{day}")]
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import product
 
 from .lexicon import Lexicon, lexicon
 from .reading import Reading, Token, Wording
 from .signs import CONFLICTS, STRICT
 
-__all__ = ["FEATURES", "features", "opposed", "places_differ", "placing", "slips", "unmatched", "veto"]
+__all__ = [
+    "FEATURES",
+    "edit",
+    "features",
+    "opposed",
+    "places_differ",
+    "placing",
+    "slips",
+    "unmatched",
+    "veto",
+]
 
-FEATURES = ("cosine", "unmatched", "beside", "one_sided_signs", "substituted", "same_words")
+FEATURES = ("cosine", "substituted")
 # Words before a value that say the same of it, or nothing.
 _ROLES = {"into": "to", "onto": "to", "toward": "to", "towards": "to"} | dict.fromkeys(
     ("in", "for", "a", "the", "and", "or"), ""
@@ -87,16 +99,31 @@ def placing(one: Reading, other: Reading) -> str:
 
 def features(one: Wording, other: Wording) -> list[float]:
     """What speaks for and against two wordings meaning the same, in the order of `FEATURES` after the cosine."""
-    known = lexicon()
-    ours, theirs = unmatched(one, other)
-    words = [each.plain for each in one.content] == [each.plain for each in other.content]
-    return [
-        float(len(ours) + len(theirs)),
-        float(sum(1 for each, than in product(ours, theirs) if known.beside(each.plain, than.plain))),
-        float(len(one.signs ^ other.signs)),
-        float(_substituted(known, one, other)),
-        float(words and one.signs == other.signs),
-    ]
+    return [float(_substituted(lexicon(), one, other))]
+
+
+@lru_cache(maxsize=65_536)
+def edit(one: Wording, other: Wording) -> str:
+    """In what two wordings differ, whichever is which: the words that are left out and put in, in their order.
+
+    Words of content that both have are told by their number: "a hard quiz" and "a quiz that is hard" differ as "an easy
+    quiz" and "a quiz that is easy" do. "" where they do not differ.
+    """
+    return min(_edit(one, other), _edit(other, one))
+
+
+def _edit(one: Wording, other: Wording) -> str:
+    ours, theirs = ([each.plain for each in of.tokens] for of in (one, other))
+    shared = {each.plain for each in one.content} & {each.plain for each in other.content}
+    numbers: dict[str, str] = {}
+
+    def told(words: list[str]) -> str:
+        return " ".join(
+            numbers.setdefault(word, f"*{len(numbers)}") if word in shared else word for word in words
+        )
+
+    parts = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    return "|".join(f"{told(ours[a:b])}>{told(theirs[c:d])}" for kind, a, b, c, d in parts if kind != "equal")
 
 
 def slips(one: Wording, other: Wording) -> bool:

@@ -1,9 +1,9 @@
-"""What words have to do with each other: the same word, of one meaning, derived, opposite, or beside each other.
+"""What words have to do with each other: the same word, of one meaning, derived, or opposite.
 
 From WordNet 3.0 (Princeton University; its licence stands in `LICENSE-wordnet`), as far as single words go, and a short
 list of opposites of business and computing that it lacks. `lexicon.tsv.gz` has a line for each word, with tabs between:
-the word, the numbers of its meanings (of the four most usual of each part of speech), the numbers of what is above the
-two most usual ones, words derived from it, words opposite to it (both said on one word of two), and `v` for a verb.
+the word, the numbers of its meanings (of the four most usual of each part of speech), words derived from it, words
+opposite to it (both said on one word of two), and `v` for a verb.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import product
-from typing import NamedTuple
 
-__all__ = ["Lexicon", "Word", "lexicon"]
+__all__ = ["Lexicon", "lexicon"]
 
 # Words that a prefix turns into their opposites.
 _PREFIXES = ("un", "in", "im", "ir", "il", "non", "non-", "dis", "mis", "de", "anti", "anti-")
@@ -29,14 +28,7 @@ _ENDINGS = (
 )  # fmt: skip
 
 
-class Word(NamedTuple):
-    """What is known of a word."""
-
-    meanings: frozenset[str]
-    above: frozenset[str]
-
-
-_NOTHING = Word(frozenset(), frozenset())
+_NONE = frozenset[str]()
 
 
 class Lexicon:
@@ -46,15 +38,15 @@ class Lexicon:
         self, lines: Iterable[str], opposites: Iterable[tuple[str, str]], irregular: Mapping[str, str]
     ) -> None:
         self._irregular = irregular
-        self._words: dict[str, Word] = {}
+        self._meanings: dict[str, frozenset[str]] = {}
         self._derived: defaultdict[str, set[str]] = defaultdict(set)
         self._opposite: defaultdict[str, set[str]] = defaultdict(set)
         self._verbs: set[str] = set()
         for line in lines:
-            word, meanings, above, derived, opposite, verb = line.split("\t")
+            word, meanings, derived, opposite, verb = line.split("\t")
             if verb:
                 self._verbs.add(word)
-            self._words[word] = Word(frozenset(meanings.split()), frozenset(above.split()))
+            self._meanings[word] = frozenset(meanings.split())
             for other in derived.split():
                 self._derived[word].add(other)
                 self._derived[other].add(word)
@@ -80,7 +72,7 @@ class Lexicon:
         return word
 
     def known(self, word: str) -> bool:
-        return word in self._words
+        return word in self._meanings
 
     def verb(self, word: str) -> bool:
         """Whether the plain word may be a verb."""
@@ -90,14 +82,7 @@ class Lexicon:
         """Whether two plain words are one, share a meaning, or one is derived from the other."""
         if one == other or other in self._derived.get(one, ()):
             return True
-        ours, theirs = self._words.get(one, _NOTHING), self._words.get(other, _NOTHING)
-        return not ours.meanings.isdisjoint(theirs.meanings)
-
-    def beside(self, one: str, other: str) -> bool:
-        """Whether two words name two things of one kind, or one of them the kind: "invoice" and "receipt"."""
-        ours, theirs = self._words.get(one, _NOTHING), self._words.get(other, _NOTHING)
-        return not (ours.above.isdisjoint(theirs.above) and ours.above.isdisjoint(theirs.meanings)
-                    and ours.meanings.isdisjoint(theirs.above))  # fmt: skip
+        return not self._meanings.get(one, _NONE).isdisjoint(self._meanings.get(other, _NONE))
 
     def opposite(self, one: str, other: str) -> bool:
         """Whether two words are opposites, by the lists or by a prefix ("paid", "unpaid")."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import normalize
 
+from .forms import RELATIONS
 from .lexicon import lexicon
 from .signs import SIGNS
 from .values import values
@@ -21,14 +22,31 @@ LONGEST = 2000
 _LETTER = r"[^\W\d_][^\w\s\0-\u02ff\u2000-\u206f\u3000-\u303f\ud800-\uf8ff\ufe00-\uffff]*"
 _TOKEN = re.compile(rf"\0\d+\0|(?:{_LETTER})+(?:'(?:{_LETTER})+)*")
 # Said for manners alone. Elsewhere it may be what the request is about: "how do you say hello?"
+_GREETING = (
+    r"(?:hello|hey|hi|greetings|good (?:morning|afternoon|evening|day)|thanks|thank you|quick question|excuse me)"
+    r"(?: (?:there|team|all|everyone|folks))?"
+)
+_THANKS = (
+    r"(?:thanks|thank you|thx|cheers|(?:(?:kind|best|warm) )?regards)"
+    r"(?: (?:in advance|a lot|so much|again|very much))?"
+)
+_PLEASE = r"(?:please|kindly|pls|plz)"
 _MANNERS = re.compile(
-    r"\A[^\w\0]*(?:(?:hello|hey|hi|thanks|thank you)\s*[,.!;:]+\s*)*(?:(?:please|kindly)\b)?"
-    r"|(?<=\byou )(?:please|kindly)\b|(?<=[.,!?;:]\s)(?:please|kindly)\b"
-    r"|[,.!?;]\s*(?:thanks|thank you)\b[^\w\0]*\Z|\bplease\b[^\w\0]*\Z",
+    rf"\A[^\w\0]*(?:(?:{_GREETING}\s*[,.!;:]+|(?:hi|hey)(?: (?:there|team|all|everyone))?\b)\s*)*(?:{_PLEASE}\b)?"
+    rf"|(?<=\byou ){_PLEASE}\b|(?<=[.,!?;:]\s){_PLEASE}\b"
+    rf"|[,.!?;]\s*{_THANKS}\b[^\w\0]*\Z|\b{_PLEASE}\b[^\w\0]*\Z",
 )
 # "No" that denies nothing.
-_NO_DENIAL = re.compile(
-    r"\byes\s*(?:or|/|,)\s*no\b|\bor\s+not\b|\bnot\s+only\b|\bno\s+(?:later|less|fewer|more)\b", re.IGNORECASE
+_NO_DENIAL = re.compile(r"\byes\s*(?:or|/|,)\s*no\b|\bor\s+not\b|\bnot\s+only\b")
+# A limit put as a denial of what is beyond it.
+_LIMITS = tuple(
+    (re.compile(rf"\b(?:no|not)\s+(?:any\s+)?(?:{beyond})\s+than\b"), limit)
+    for beyond, limit in {
+        "less|fewer|lower|smaller|under": "at least",
+        "more|greater|higher|larger|bigger|over": "at most",
+        "later": "by",
+        "earlier|sooner": "starting",
+    }.items()
 )
 # Of these kinds a value is a name of something, however it is written; of the others the kind is part of it.
 _NAMES = frozenset({"id", "name", "quote", "code", "data", "path", "address", "version"})
@@ -87,6 +105,13 @@ class Reading:
     wording: Wording
     places: tuple[tuple[str, str, str, str], ...]
     """Of each value in turn: its kind, the value, and the plain words before and behind it."""
+    relations: frozenset[str]
+    """What it says of values by marks, in words: that they are above, below, equal, not."""
+
+    def comparable(self, other: Reading) -> bool:
+        """Whether it has the same values, and what both say by marks is the same: "> 5" is never "< 5"."""
+        alike = self.relations == other.relations or not (self.relations and other.relations)
+        return alike and self.slots == other.slots
 
 
 @lru_cache(maxsize=16_384)
@@ -106,12 +131,15 @@ def read(text: str) -> Reading | None:
     tokens: list[Token] = []
     numbers: list[tuple[int, int]] = []
     spoken = _MANNERS.sub(" ", marked.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    for denied, limit in _LIMITS:
+        spoken = denied.sub(limit, spoken)
     for match in _TOKEN.findall(_NO_DENIAL.sub(" ", spoken)):
         if match.startswith("\0"):
             number = int(match[1:-1])
             if found[number].kind == "mark":
                 # Wording: it puts values in their places, and is none.
-                tokens.append(Token(found[number].value, found[number].value))
+                for word in found[number].value.split():
+                    tokens += _words(word) if word.isalpha() else [Token(word, word)]
                 continue
             numbers.append((len(tokens), number))
             tokens.append(Token(f"[{found[number].kind}]", kinds[number]))
@@ -127,6 +155,7 @@ def read(text: str) -> Reading | None:
             (kinds[number], found[number].value, _beside(tokens, at - 1), _beside(tokens, at + 1))
             for at, number in numbers
         ),
+        frozenset(each.value for each in found if each.kind == "mark" and each.value in RELATIONS),
     )
 
 

@@ -3,7 +3,9 @@
 The words give a first guess: a logistic regression over cheap features and vetoes (`weights.json`: trained by
 `benchmarks/cache_training.py`, which says on what). What was seen outweighs it: each time that the model answered two
 requests of these two wordings, with whatever values, the answers were the same or not. By Bayes' rule each such
-label multiplies the odds by how much likelier it is of wordings that mean the same.
+label multiplies the odds by how much likelier it is of wordings that mean the same. How likely it is of others depends
+on what a workload's answers are like, and is counted in it. Wordings that were not seen together may differ in the very
+words in which others do that were.
 
 A veto does not forbid for ever: it makes the first guess so small that only labels can outweigh it.
 """
@@ -19,14 +21,15 @@ from math import exp, log
 from .comparing import FEATURES, features, places_differ, placing, slips, veto
 from .reading import Reading, Wording
 
-__all__ = ["NAME", "Seen", "first_guess", "score"]
+__all__ = ["BY_CHANCE", "NAME", "Seen", "first_guess", "score"]
 
-NAME = "words-1"
+NAME = "words-2"
 """Of the score: a certificate holds for one alone."""
-# Labels of wordings that mean the same say so in all but a few; of others, they agree by chance at times: there are few
-# answers to "is it ...?".
-_SAME = log(0.97 / 0.2)
-_DIFFERENT = log(0.03 / 0.8)
+# Of labels of wordings that mean the same, how many say so.
+_TOLD = 0.97
+BY_CHANCE = 0.2
+"""How often answers to wordings that mean different things are the same, where nothing was seen of that: there are few
+answers to "is it ...?"."""
 _VETO = -4.0
 # Of the same words in the same order: what differs are capitals, marks and manners.
 _SAME_WORDS = 8.0
@@ -34,11 +37,14 @@ _SLIPS = 5.0
 # What was seen of a wording and a third, and of that and the other, says less than what was seen of both.
 _THROUGH = 0.9
 _MOST = 12.0
+# Of wordings that differ as others do that mean the same, some do not, however many do: what is seen of them adds as
+# the odds of a share do, with a fifth of a label on both sides.
+_FEW = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How often answers to two wordings were the same and not, and the same over third wordings between them."""
+    """How often answers to two wordings were the same and not, and those to others that tell something of these."""
 
     same: int = 0
     different: int = 0
@@ -46,12 +52,25 @@ class Seen:
     """Of all third wordings: the fewer of their two counts of "same"; 0 where either was ever different."""
     apart: int = 0
     """Of all third wordings that were the same as one and different from the other: the fewer of both counts."""
+    alike_same: int = 0
+    """Of all pairs that differ in the same words as these two: the labels that say "the same"."""
+    alike_different: int = 0
+    by_chance: float = BY_CHANCE
+    """How often answers are the same, in this workload, to wordings of which it is known that they are not."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was seen."""
+        return any(
+            (self.same, self.different, self.through, self.apart, self.alike_same, self.alike_different)
+        )
 
     @property
     def weight(self) -> float:
         """What it adds to the logarithm of the odds."""
-        direct = self.same * _SAME + self.different * _DIFFERENT
-        return direct + _THROUGH * (self.through * _SAME + self.apart * _DIFFERENT)
+        same, different = log(_TOLD / self.by_chance), log((1 - _TOLD) / (1 - self.by_chance))
+        direct = self.same * same + self.different * different
+        third = _THROUGH * (self.through * same + self.apart * different)
+        return direct + third + log((self.alike_same + _FEW) / (self.alike_different + _FEW))
 
 
 @cache

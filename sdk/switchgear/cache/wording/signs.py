@@ -11,7 +11,7 @@ import re
 
 __all__ = ["CONFLICTS", "SIGNS", "STRICT"]
 
-_AMOUNT = r"(?:the |a |an )?\[(?:number|share|currency)\]"
+_AMOUNT = r"(?:the |a |an )?\[(?:number|share|currency|duration)\]"
 _TIME = r"(?:the |its |their )?(?:start |end |beginning |close |first |last )?(?:of )?\[(?:date|month|quarter|time|weekday|number)\]"
 
 SIGNS = {
