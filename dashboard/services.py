@@ -100,6 +100,12 @@ class Service:
         """A JSON document; numbers with a point are Decimal. See `report` for `topic`."""
         return self._ask(path, params or {}, _json, max_age_s, topic, timeout_s)
 
+    def kept(
+        self, path: str, params: Mapping[str, str] | None = None, *, max_age_s: float, topic: str
+    ) -> Answer | None:
+        """What `document` would answer without asking; None where it would ask."""
+        return self._fresh(_question(path, params or {}), max_age_s, topic)
+
     def report(
         self,
         name: str,
@@ -177,12 +183,12 @@ class Service:
         topic: str | None,
         timeout_s: float,
     ) -> Answer:
-        question = json.dumps([path, sorted(params.items())])
+        question = _question(path, params)
         topic = topic or question
+        if (fresh := self._fresh(question, max_age_s, topic)) is not None:
+            return fresh
         with self._lock:
             kept = self._kept.get(topic)
-        if kept is not None and kept.question == question and time.monotonic() - kept.monotonic < max_age_s:
-            return Answer(kept.value, kept.at, None, httpx.codes.OK)
         try:
             value = self._get(path, params, read, timeout_s)
         except httpx.HTTPStatusError as refused:
@@ -196,13 +202,21 @@ class Service:
             )
         except (httpx.HTTPError, httpx.InvalidURL, pa.ArrowInvalid, ValueError) as problem:
             return Answer(kept.value if kept else None, kept.at if kept else None, _said(problem))
-        fresh = _Kept(question, value, datetime.now(UTC), time.monotonic())
+        new = _Kept(question, value, datetime.now(UTC), time.monotonic())
         with self._lock:
-            self._kept[topic] = fresh
+            self._kept[topic] = new
             self._kept.move_to_end(topic)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return Answer(fresh.value, fresh.at, None, httpx.codes.OK)
+        return Answer(new.value, new.at, None, httpx.codes.OK)
+
+    def _fresh(self, question: str, max_age_s: float, topic: str) -> Answer | None:
+        """The kept answer to this very question, where it is young enough."""
+        with self._lock:
+            kept = self._kept.get(topic)
+        if kept is None or kept.question != question or time.monotonic() - kept.monotonic >= max_age_s:
+            return None
+        return Answer(kept.value, kept.at, None, httpx.codes.OK)
 
     def _get(
         self, path: str, params: Mapping[str, str], read: Callable[[bytes], Any], timeout_s: float
@@ -266,6 +280,10 @@ class Services:
             while len(self._under_way) > _LONG_KEPT:
                 self._under_way.popitem(last=False)
         return asked.result()
+
+
+def _question(path: str, params: Mapping[str, str]) -> str:
+    return json.dumps([path, sorted(params.items())])
 
 
 def _json(body: bytes) -> Any:

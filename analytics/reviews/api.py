@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
@@ -136,27 +136,42 @@ class _Desk:
     async def made(self, week: Week, key: Key) -> Review:
         """The review as of now, of what the key may see."""
         await self.facts.caught_up()
-        now = self.facts.now()
         async with self._alone:
             try:
-                return await self.facts.read(
-                    partial(self._made, week=week, now=now, whole=key is WHOLE), key, within_s=_WITHIN_S
+                work = partial(
+                    self._made, week=week, whole=key is WHOLE, progress=partial(self._tell, week.name)
                 )
+                return await self.facts.read(work, key, within_s=_WITHIN_S)
             finally:
                 self.progress = None
 
-    def _made(self, con: duckdb.DuckDBPyConnection, *, week: Week, now: datetime, whole: bool) -> Review:
+    async def brief(self, week: Week, key: Key) -> Review:
+        """The same without audits and invoices; it waits for no other review."""
+        await self.facts.caught_up()
+        work = partial(self._made, week=week, whole=key is WHOLE, brief=True)
+        return await self.facts.read(work, key, within_s=_WITHIN_S)
+
+    def _made(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        *,
+        week: Week,
+        whole: bool,
+        brief: bool = False,
+        progress: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> Review:
         return assembled(
             gathered(
                 con,
                 week,
                 self._live,
                 self._reports,
-                now=now,
+                now=self.facts.now(),
                 watermark=self.facts.store.last_booked_at,
                 since=keeping.last_frozen(con, week.name),
                 whole=whole,
-                progress=partial(self._tell, week.name),
+                brief=brief,
+                progress=progress,
             )
         )
 
@@ -184,14 +199,26 @@ def _router(live: LiveLines, reports: Mapping[str, Report], facts: Facts) -> API
         return _json({"under_way": desk.progress})
 
     @router.get("/v1/reviews/{week}", response_class=Response)
-    async def review(week: str, request: Request, fresh: bool = False) -> Response:  # noqa: FBT001, FBT002
-        """The week's review as it was published, else (or with `fresh`) as of now. `document` is the JSON in text."""
+    async def review(
+        week: str,
+        request: Request,
+        fresh: bool = False,  # noqa: FBT001, FBT002
+        brief: bool = False,  # noqa: FBT001, FBT002
+    ) -> Response:
+        """The week's review as it was published, else (or with `fresh`) as of now. `document` is the JSON in text.
+
+        As of now and `brief` it has no audits and no invoices, and no hash: it is to be looked at meanwhile.
+        """
         key = key_of(request.scope)
         at = desk.week(week)
         known = await found(at.name)
         if known is not None and not fresh and _is_whole(key):
             return _json({**_told(known, key), "document": known.document.decode()})
-        document = encoded(await desk.made(at, WHOLE if _is_whole(key) else key))
+        whose = WHOLE if _is_whole(key) else key
+        if brief:
+            told = encoded(await desk.brief(at, whose)).decode()
+            return _json({"week": at.name, "state": "brief", "document": told})
+        document = encoded(await desk.made(at, whose))
         state = (
             _told(known, key) if known is not None else {"week": at.name, "state": "draft", "signatures": []}
         )

@@ -37,21 +37,34 @@ def page() -> None:
         return
     _said()
     standing, middle, step = _week(view, weeks.offered(now, listed.value["reviews"]), weeks.last_over(now))
+    actions = reading.actions_of(collector, standing)
+    _notice({"actions": actions})
+    tab = _tabs(view, standing, actions)
     again = st.session_state.pop("review-again", False)
+    first = reading.first_look(collector, standing, viewer) if tab == "week" else None
+    if first is not None:
+        weekly.glance(first)
     found, answer = reading.read(collector, standing, viewer, again=again)
     _notice({"review": answer})
     if found is None:
         return
+    if first is not None:
+        # All of it takes the place of its beginning.
+        st.rerun()
     with step:
         _next(found, viewer)
     middle.html(_state(found, viewer) + told.stamp(found.review))
-    actions = reading.actions_of(collector, standing)
-    _notice({"actions": actions})
-    _tab(view, found, actions, viewer)
+    if tab == "week":
+        weekly.the_week(found)
+    elif tab == "findings":
+        weekly.findings(found)
+    elif tab == "sign-off":
+        weekly.sign_off(found, viewer)
+    elif actions.value is not None:
+        deciding.show(found, actions.value, viewer)
 
 
-def _tab(view: View, found: Reading, actions: Answer, viewer: Viewer) -> None:
-    standing = found.standing
+def _tabs(view: View, standing: Standing, actions: Answer) -> str:
     waiting = f" ({count} open)" if (count := deciding.open_ones(actions.value)) else ""
     signed = (
         f" ({len(standing.signed)} of {wanted})"
@@ -64,15 +77,7 @@ def _tab(view: View, found: Reading, actions: Answer, viewer: Viewer) -> None:
         "actions": f"Actions{waiting}",
         "sign-off": f"Sign-off{signed} and files",
     }
-    chosen = frame.tabs(view, names)
-    if chosen == "week":
-        weekly.the_week(found)
-    elif chosen == "findings":
-        weekly.findings(found)
-    elif chosen == "sign-off":
-        weekly.sign_off(found, viewer)
-    elif actions.value is not None:
-        deciding.show(found, actions.value, viewer)
+    return frame.tabs(view, names)
 
 
 def _week(

@@ -49,6 +49,25 @@ def test_a_week_that_runs_is_read_with_its_owners_and_its_names_are_inert(app: A
     assert "<img" not in findings
 
 
+def test_while_a_week_is_made_its_beginning_is_shown_and_then_all_of_it_in_its_place(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dashboard.parts.review import weekly
+
+    shown: list[str] = []
+    glance = weekly.glance
+    monkeypatch.setattr(
+        weekly, "glance", lambda review: (shown.append(review.owners[0].next_action), glance(review))
+    )
+    page = opened(app, week=weeks.week_of(datetime.now(UTC).date()))
+    # Once of the beginning, which knows no audit, and once with all of it; each figure stands on the page once.
+    assert len(shown) == 2
+    assert page.count('class="sg sg-lead"') == 1
+    assert "Who owns what" in page
+    opened(app, week=weeks.week_of(datetime.now(UTC).date()))
+    assert len(shown) == 3
+
+
 def in_dialog(which: str) -> None:
     """A page that opens a dialog on the last week. AppTest runs no part of a page alone, so a click cannot open it."""
     import streamlit as st

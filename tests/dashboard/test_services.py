@@ -42,6 +42,19 @@ def test_a_young_answer_is_not_asked_for_again() -> None:
     assert wire.asked == 1
 
 
+def test_what_is_kept_is_told_without_asking_as_long_as_it_is_young_and_of_the_same_question() -> None:
+    wire = Wire()
+    service = Service("collector", "http://c", None, wire)
+    assert service.kept("/x", max_age_s=60, topic="t") is None
+    service.document("/x", topic="t")
+    found = service.kept("/x", max_age_s=60, topic="t")
+    assert found is not None
+    assert found.value == {"n": 1}
+    assert service.kept("/x", max_age_s=0, topic="t") is None
+    assert service.kept("/x", {"other": "1"}, max_age_s=60, topic="t") is None
+    assert wire.asked == 1
+
+
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [

@@ -17,7 +17,7 @@ from dashboard.services import Answer, Service
 
 from .weeks import Standing
 
-__all__ = ["REVIEWS", "Reading", "actions_of", "read", "sees_all"]
+__all__ = ["REVIEWS", "Reading", "actions_of", "first_look", "read", "sees_all"]
 
 REVIEWS = "/v1/reviews"
 _MADE_WITHIN_S = 150.0
@@ -56,29 +56,72 @@ def read(
 
     What is published is kept until another document is; what is made for the viewer, for a quarter of an hour.
     """
-    is_published = standing.hash is not None and sees_all(viewer)
-    topic = f"review {standing.week} {standing.hash if is_published else 'own'}"
-    max_age_s = 0.0 if again and not is_published else _AGE_S[is_published]
+    asked = _Asked.of(standing, viewer)
+    max_age_s = 0.0 if again and not asked.is_published else asked.max_age_s
 
     def ask() -> Answer:
-        path = f"{REVIEWS}/{standing.week}"
-        return collector.document(path, max_age_s=max_age_s, topic=topic, timeout_s=_MADE_WITHIN_S)
+        return collector.document(
+            asked.path, max_age_s=max_age_s, topic=asked.topic, timeout_s=_MADE_WITHIN_S
+        )
 
-    answer = _waited(f"{viewer.id} {topic}", ask, collector, standing.week)
+    answer = _waited(f"{viewer.id} {asked.topic}", ask, collector, standing.week)
     if answer.value is None:
         return None, answer
     document = answer.value["document"].encode()
-    try:
-        review = decoded(document)
-    except msgspec.DecodeError:
+    review = _decoded(document)
+    if review is None:
         return None, Answer(None, None, "its review cannot be read: the dashboard is of another version")
     signatures = msgspec.convert(answer.value["signatures"], tuple[Signature, ...])
-    return Reading(standing, document, review, signatures, not is_published, answer.at), answer
+    return Reading(standing, document, review, signatures, not asked.is_published, answer.at), answer
+
+
+def first_look(collector: Service, standing: Standing, viewer: Viewer) -> Review | None:
+    """What of the week is soon told, to be shown while its review is made: all but audits and invoices.
+
+    None where the review itself is at hand, or nothing is told.
+    """
+    asked = _Asked.of(standing, viewer)
+    is_at_hand = collector.kept(asked.path, max_age_s=asked.max_age_s, topic=asked.topic) is not None
+    if asked.is_published or is_at_hand:
+        return None
+    topic = f"brief {asked.topic}"
+    with st.spinner(f"Review of {standing.week}: {_STEPS['lines']}"):
+        answer = collector.document(
+            asked.path, {"brief": "true"}, max_age_s=asked.max_age_s, topic=topic, timeout_s=_MADE_WITHIN_S
+        )
+    return None if answer.value is None else _decoded(answer.value["document"].encode())
 
 
 def actions_of(collector: Service, standing: Standing) -> Answer:
     """The actions of the week and of those before."""
     return collector.document(f"{REVIEWS}/{standing.week}/actions")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The question for the review of a week: where it is asked, under which topic, and how long its answer is good."""
+
+    path: str
+    topic: str
+    is_published: bool
+
+    @classmethod
+    def of(cls, standing: Standing, viewer: Viewer) -> _Asked:
+        is_published = standing.hash is not None and sees_all(viewer)
+        topic = f"review {standing.week} {standing.hash if is_published else 'own'}"
+        return cls(f"{REVIEWS}/{standing.week}", topic, is_published)
+
+    @property
+    def max_age_s(self) -> float:
+        return _AGE_S[self.is_published]
+
+
+def _decoded(document: bytes) -> Review | None:
+    """None for one of another version."""
+    try:
+        return decoded(document)
+    except msgspec.DecodeError:
+        return None
 
 
 def _waited(name: str, ask: Callable[[], Answer], collector: Service, week: str) -> Answer:

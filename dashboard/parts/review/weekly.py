@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from analytics.reviews import tables
+from analytics.reviews.document import Review
 from analytics.reviews.sections import Section
 from analytics.reviews.wording import digits
 from dashboard import board, grid, session
@@ -15,7 +16,7 @@ from dashboard.identity import Viewer
 from . import filing, signing_off, told
 from .reading import Reading
 
-__all__ = ["findings", "sign_off", "the_week"]
+__all__ = ["findings", "glance", "sign_off", "the_week"]
 
 _HEIGHT = 310
 
@@ -23,6 +24,18 @@ _HEIGHT = 310
 def the_week(found: Reading) -> None:
     """What a finance person reads in a minute: sentences, figures, why it changed, the month, and who owns what."""
     review = found.review
+    glance(review)
+    st.html(board.figures(told.at_a_glance(review)))
+    owners = tables.csv_text(review).encode()
+    aside = f"{told.OWNERS_ASIDE}; amounts in {review.currency}"
+    _headed("Who owns what", aside, f"review-{review.week}", owners, basis=told.basis(review))
+    st.html(told.owners(review))
+    with st.expander("How it is reckoned"):
+        st.html(told.notes(review))
+
+
+def glance(review: Review) -> None:
+    """Its beginning, which needs no audit: sentences, figures, and the pictures of the change and of the days."""
     st.html(told.lead(review))
     st.html(board.figures(told.figures(review)))
     if not review.total.calls and not review.bridge.start and not review.bridge.end:
@@ -33,14 +46,7 @@ def the_week(found: Reading) -> None:
             )
         )
     else:
-        _pictures(found)
-    st.html(board.figures(told.at_a_glance(review)))
-    owners = tables.csv_text(review).encode()
-    aside = f"{told.OWNERS_ASIDE}; amounts in {review.currency}"
-    _headed("Who owns what", aside, f"review-{review.week}", owners, basis=told.basis(review))
-    st.html(told.owners(review))
-    with st.expander("How it is reckoned"):
-        st.html(told.notes(review))
+        _pictures(review)
 
 
 def findings(found: Reading) -> None:
@@ -64,8 +70,8 @@ def sign_off(found: Reading, viewer: Viewer) -> None:
     filing.show(found)
 
 
-def _pictures(found: Reading) -> None:
-    review, palette = found.review, session.palette()
+def _pictures(review: Review) -> None:
+    palette = session.palette()
     # One above the other where the page is narrow (review.css).
     with st.container(key="review-pictures"):
         left, right = st.columns([1.5, 1], gap="large")

@@ -156,6 +156,30 @@ def test_the_review_is_what_was_spent_and_its_total_is_the_costs_report(
     assert served.http.get("/v1/reviews/progress").json() == {"under_way": None}
 
 
+def test_a_brief_review_has_the_costs_of_the_whole_one_and_nothing_that_could_be_signed(
+    keys: dict[str, httpx.Client],
+) -> None:
+    for whose in ("finance", "ann"):
+        answer = keys[whose].get(f"/v1/reviews/{WEEK}", params={"brief": "true"})
+        assert answer.json().keys() == {"week", "state", "document"}
+        brief, whole = decoded(answer.json()["document"]), document(keys[whose])
+        for told in ("days", "bridge", "total", "shares", "moved"):
+            assert getattr(brief, told) == getattr(whole, told), (whose, told)
+        for told in ("actual", "plan", "previous", "tasks", "units", "forecast"):
+            assert getattr(brief.headline, told) == getattr(whole.headline, told), (whose, told)
+        assert [(each.owner, each.actual) for each in brief.owners] == [
+            (each.owner, each.actual) for each in whole.owners
+        ]
+        assert (brief.gaps, brief.late, brief.anomalies, brief.savings) == ((), (), (), ())
+        assert "globex" not in answer.text or whose == "finance"
+
+
+def test_of_a_published_week_the_brief_review_is_the_published_one(keys: dict[str, httpx.Client]) -> None:
+    kept = published(keys["finance"])
+    found = keys["finance"].get(f"/v1/reviews/{WEEK}", params={"brief": "true"}).json()
+    assert (found["document"], found["hash"]) == (kept["document"], kept["hash"])
+
+
 def test_an_owner_sees_its_own_week_and_nothing_of_others_or_of_invoices(
     keys: dict[str, httpx.Client],
 ) -> None:
