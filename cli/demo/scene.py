@@ -59,7 +59,6 @@ def services(children: Children, folder: Path, policy_file: Path) -> Services:
     collector = children.start(
         "collector", "cli", ("serve", "collector", *common, *_port(places.collector), "--no-grpc")
     )
-    children.await_answer(collector, f"{places.collector}/readyz")
     policies = children.start(
         "policies",
         "cli",
@@ -68,6 +67,7 @@ def services(children: Children, folder: Path, policy_file: Path) -> Services:
             *("--policy-file", str(policy_file), "--collector", places.collector),
         ),
     )
+    children.await_answer(collector, f"{places.collector}/readyz")
     children.await_answer(policies, f"{places.policies}/readyz")
     return places
 
@@ -86,9 +86,9 @@ def play(children: Children, folder: Path, where: Services, part: Part, progress
             *("--markup", str(part.markup)),
         ),
     )
-    children.await_answer(provider, f"{provider_url}/admin/totals")
     outcomes = {tenant: folder / f"{tenant}.json" for tenant in TENANTS}
     agents = [_agents(children, tenant, out, where, provider_url, part) for tenant, out in outcomes.items()]
+    children.await_answer(provider, f"{provider_url}/admin/totals")
     for agent in agents:
         agent.await_ready_line()
     for agent in agents:

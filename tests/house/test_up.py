@@ -18,6 +18,7 @@ import pytest
 from commands import UP, Run, Start, ran, starting, until_up, up_on
 from serving import PLAIN, free_ports
 
+SERVICES = ("collector", "policies", "dashboard")
 STOPS_WITHIN_S = 10
 KEY = {"SWITCHGEAR_API_KEY": "a-key-of-this-test"}
 
@@ -49,36 +50,33 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_up_serves_all_three_and_stops_them_on_a_signal(start: Start, number: signal.Signals) -> None:
-    ports = free_ports(4)
-    process = start(*up_on(ports))
+@pytest.mark.parametrize(
+    ("number", "services"),
+    [(signal.SIGTERM, SERVICES), (signal.SIGINT, (*SERVICES, "cache"))],
+    ids=["SIGTERM", "Ctrl-C, the cache too"],
+)
+def test_up_serves_what_is_asked_for_and_stops_all_of_it_on_a_signal(
+    start: Start, number: signal.Signals, services: tuple[str, ...]
+) -> None:
+    *ports, cache_port = free_ports(5)
+    process = start(*up_on(ports), *(("--cache", "--cache-port", str(cache_port)) if services[3:] else ()))
     lines = until_up(process)
-    assert [line.split()[:2] for line in lines[1:4]] == [
-        [name, f"http://127.0.0.1:{port}"]
-        for name, port in zip(("collector", "policies", "dashboard"), ports[:3], strict=True)
+    served = dict(zip(services, (*ports[:3], cache_port), strict=False))
+    # The line of the cache stands after the others, in place of the one that is the last without it.
+    assert [line.split()[:2] for line in lines[1 : 1 + len(served)]] == [
+        [name, f"http://127.0.0.1:{port}"] for name, port in served.items()
     ]
     assert f"gRPC: port {ports[3]}" in lines[1]
-    for port, path in zip(ports[:3], ("/readyz", "/readyz", "/_stcore/health"), strict=True):
-        assert _get(port, path).status_code == 200
-    assert set(_children(process)) == {"collector", "policies", "dashboard"}
+    for name, port in served.items():
+        assert _get(port, "/_stcore/health" if name == "dashboard" else "/readyz").status_code == 200
+    assert _children(process).keys() == served.keys()
     asked = time.monotonic()
     process.send_signal(number)
     _, stderr = process.communicate(timeout=STOPS_WITHIN_S + 5)
     assert time.monotonic() - asked < STOPS_WITHIN_S
     assert process.returncode == 0, stderr
     assert "Traceback" not in stderr
-    assert all(_is_free(port) for port in ports)
-
-
-def test_up_serves_the_cache_too_where_that_is_asked_for(start: Start) -> None:
-    *ports, port = free_ports(5)
-    process = start(*up_on(ports), "--cache", "--cache-port", str(port))
-    lines = until_up(process)
-    # After the others, in place of the line that is the last without it.
-    assert lines[4].split() == ["cache", f"http://127.0.0.1:{port}"]
-    assert _get(port, "/readyz").status_code == 200
-    assert set(_children(process)) == {"collector", "policies", "dashboard", "cache"}
+    assert all(_is_free(port) for port in (*ports, cache_port))
 
 
 def test_a_service_that_dies_stops_the_others_and_is_named(start: Start) -> None:
