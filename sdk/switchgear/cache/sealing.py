@@ -28,7 +28,7 @@ __all__ = ["HASH", "Damaged", "Seal", "Secrets", "master_key"]
 
 HASH = 16
 """Bytes of a keyed hash."""
-_KEY, _NONCE, _TAG = 32, 12, 16
+_KEY, _NONCE = 32, 12
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
