@@ -6,6 +6,7 @@ import asyncio
 import base64
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,8 @@ class Posted:
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float
+    """When it was there, by the monotonic clock."""
 
 
 class HttpSink:
@@ -53,7 +56,7 @@ class HttpSink:
         body = handler.rfile.read(int(handler.headers["content-length"]))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         status, more = self._answers.pop(0) if self._answers else (204, {})
-        self.posted.append(Posted(handler.path, headers, body))
+        self.posted.append(Posted(handler.path, headers, body, time.monotonic()))
         handler.send_response(status)
         for name, value in more.items():
             handler.send_header(name, value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["until"]
+__all__ = ["until", "until_in_loop"]
 
 _ASKED_AGAIN_S = 0.01
 
@@ -19,3 +20,11 @@ def until(condition: Callable[[], Any], what: str, within_s: float = 20.0) -> No
     while not condition():
         assert time.monotonic() < deadline, f"waited {within_s:.0f} s: {what}"
         pause.wait(_ASKED_AGAIN_S)
+
+
+async def until_in_loop(condition: Callable[[], Any], what: str, within_s: float = 20.0) -> None:
+    """As `until`, of what another task of this event loop brings about."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within_s:.0f} s: {what}"
+        await asyncio.sleep(_ASKED_AGAIN_S)

@@ -14,6 +14,7 @@ import pytest
 from guarding import policy_of, running_engine
 from opentelemetry.sdk.trace import TracerProvider
 from provider_clients import OPENAI, async_openai_client
+from waiting import until_in_loop
 
 import switchgear as sg
 from switchgear import testing
@@ -23,31 +24,48 @@ Configure = Callable[..., TracerProvider]
 
 
 class Model:
-    """A model of one's own that counts how many calls it serves at once."""
+    """A model of one's own that counts how many calls it serves at once; it answers once it is let."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.now, self.most = seconds, 0, 0
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.now = self.most = 0
         self.order: list[str] = []
 
     async def answer(self, name: str) -> dict[str, Any]:
         self.order.append(name)
         self.now += 1
         self.most = max(self.most, self.now)
-        await asyncio.sleep(self.seconds)
-        self.now -= 1
+        try:
+            await self.let.wait()
+            # Others could come meanwhile, were they let through.
+            await asyncio.sleep(0.01)
+        finally:
+            self.now -= 1
         return {"id": name, "model": "gpt-4o", "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
 
     async def call(self, name: str, tier: str) -> None:
         with sg.task("writer", tenant="acme", tier=tier):
             await sg.guard.call_async(lambda: self.answer(name), provider="openai", model="gpt-4o")
 
+    def begin(self, *names: str, tier: str) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.call(name, tier)) for name in names]
+
+
+async def until_wait(count: int) -> None:
+    guard = sg.guard.current()
+    assert guard is not None
+    await until_in_loop(lambda: guard.scheduler.use().waiting == count, f"{count} calls wait for their turn")
+
 
 async def test_no_more_calls_are_on_their_way_than_the_process_allows(
     engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of().url, concurrency=3)
-    model = Model(0.1)
-    await asyncio.gather(*(model.call(str(n), "interactive") for n in range(12)))
+    model = Model()
+    calls = model.begin(*map(str, range(12)), tier="interactive")
+    await until_wait(9)
+    model.let.set()
+    await asyncio.gather(*calls)
     assert (len(model.order), model.most) == (12, 3)
 
 
@@ -55,23 +73,26 @@ async def test_an_urgent_call_goes_before_those_that_waited(
     engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of().url, concurrency=1)
-    model = Model(0.05)
-    flood = [asyncio.create_task(model.call(f"background {n}", "background")) for n in range(5)]
-    await asyncio.sleep(0.02)
-    await model.call("interactive", "interactive")
-    await asyncio.gather(*flood)
-    assert "interactive" in model.order[:3]
+    model = Model()
+    flood = model.begin(*(f"background {n}" for n in range(5)), tier="background")
+    await until_wait(4)
+    urgent = model.begin("interactive", tier="interactive")
+    await until_wait(5)
+    model.let.set()
+    await asyncio.gather(*flood, *urgent)
+    assert model.order[1] == "interactive"
 
 
 async def test_a_call_whose_turn_does_not_come_in_time_is_refused(
     engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of().url, concurrency=1, patience_batch_s=0.1)
-    model = Model(0.5)
-    first = asyncio.create_task(model.call("first", "batch"))
-    await asyncio.sleep(0.02)
+    model = Model()
+    (first,) = model.begin("first", tier="batch")
+    await until_in_loop(lambda: model.now == 1, "the first is on its way")
     with pytest.raises(sg.BudgetExceeded, match="waited"):
         await model.call("second", "batch")
+    model.let.set()
     await first
     assert model.order == ["first"]
 
@@ -80,7 +101,7 @@ async def test_cancelled_and_failed_calls_leave_their_place_to_others(
     engine_of: Engines, configured: Configure
 ) -> None:
     configured(engine_of().url, concurrency=1)
-    model = Model(0.05)
+    model = Model()
 
     async def failing() -> dict[str, Any]:
         raise ValueError("no such prompt")
@@ -88,10 +109,11 @@ async def test_cancelled_and_failed_calls_leave_their_place_to_others(
     for _ in range(3):
         with sg.task("writer", tenant="acme"), pytest.raises(ValueError, match="no such prompt"):
             await sg.guard.call_async(failing, provider="openai", model="gpt-4o")
-    cancelled = asyncio.create_task(model.call("cancelled", "batch"))
-    await asyncio.sleep(0.01)
+    (cancelled,) = model.begin("cancelled", tier="batch")
+    await until_in_loop(lambda: model.now == 1, "it is on its way")
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)
+    model.let.set()
     await asyncio.wait_for(model.call("last", "batch"), 5.0)
 
 
@@ -140,7 +162,8 @@ async def test_a_call_that_waits_for_its_own_ceiling_keeps_no_place_from_others(
     policy = policy_of("100", "[]").replace("tenants:\n", "tenants:\n  small: {}\n") + small
     with running_engine(tmp_path / "engine", policy) as engine:
         configured(engine.url, concurrency=2)
-        model = Model(2.0)
+        model, quick = Model(), Model()
+        quick.let.set()
 
         async def of_small(name: str) -> None:
             with sg.task("w", tenant="small", tier="interactive"):
@@ -149,11 +172,12 @@ async def test_a_call_that_waits_for_its_own_ceiling_keeps_no_place_from_others(
                 )
 
         both = [asyncio.create_task(of_small(name)) for name in ("first", "second")]
-        await asyncio.sleep(0.5)
+        await until_in_loop(
+            lambda: model.order and engine.runtime.engine.queue.pending, "one waits for the ceiling"
+        )
         assert model.order in (["first"], ["second"])
-        began = time.monotonic()
-        quick = Model(0.0)
-        await quick.call("another tenant's", "interactive")
-        assert time.monotonic() - began < 1.0
+        # A place that the other kept would not be free before the first is through.
+        await asyncio.wait_for(quick.call("another tenant's", "interactive"), 20.0)
+        model.let.set()
         await asyncio.gather(*both)
         assert len(model.order) == 2
