@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +17,12 @@ from typing import IO, Any
 
 import httpx
 
-__all__ = ["Child", "Children", "DemoError", "free_port"]
+__all__ = ["Child", "Children", "DemoError", "free_ports"]
 
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 5.0
 _POLL_S = 0.1
+_PORTS = range(20_000, 32_768)
 # Children speak no TLS, and one that trusts somebody takes 15 ms to make, of the time of whom is waited for.
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -137,11 +139,20 @@ class Children:
             time.sleep(_POLL_S)
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """So many different ports of this machine that nobody listens on now.
+
+    They lie below those that a system gives to whoever asks for any: one of these may be a connection's by the time
+    that a child listens, a second later.
+    """
+    ports: list[int] = []
+    with ExitStack() as probes:
+        while len(ports) < count:
+            port = _PORTS[secrets.randbelow(len(_PORTS))]
+            with suppress(OSError):
+                probes.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
 
 
 def _answers(url: str) -> bool:

@@ -13,7 +13,7 @@ import httpx
 
 from switchgear.testing import Log
 
-from .children import Child, Children, DemoError, free_port
+from .children import Child, Children, DemoError, free_ports
 from .figures import Booked, Run
 from .outcome import Outcome
 from .workload import TENANTS
@@ -54,7 +54,7 @@ class Services:
 def services(children: Children, folder: Path, policy_file: Path) -> Services:
     """Start both on free ports, with their data in `folder`; returns once they are ready."""
     data = folder / "data"
-    places = Services(*(f"http://127.0.0.1:{free_port()}" for _ in range(2)))
+    places = Services(*(f"http://127.0.0.1:{port}" for port in free_ports(2)))
     common = ("--data", str(data), "--supervised")
     collector = children.start(
         "collector", "cli", ("serve", "collector", *common, *_port(places.collector), "--no-grpc")
@@ -74,7 +74,8 @@ def services(children: Children, folder: Path, policy_file: Path) -> Services:
 
 def play(children: Children, folder: Path, where: Services, part: Part, progress: Progress) -> Run:
     """Play the scene once against fresh limits, and collect every side's record of it."""
-    provider_url = f"http://127.0.0.1:{free_port()}"
+    (port,) = free_ports(1)
+    provider_url = f"http://127.0.0.1:{port}"
     provider = children.start(
         "provider",
         "cli.demo.provider",

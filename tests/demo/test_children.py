@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from cli.demo.children import Children, DemoError, free_port
+from cli.demo.children import Children, DemoError, free_ports
 
 
 def test_leaving_the_block_stops_every_child(tmp_path):
-    port = free_port()
+    (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}/admin/totals"
     with Children(tmp_path) as children:
         child = children.start("provider", "cli.demo.provider", ("--port", str(port)))

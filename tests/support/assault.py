@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import SWITCHGEAR, Collector, Server, free_port
+from server import SWITCHGEAR, Collector, Server
+from serving import free_ports
 
 __all__ = ["Report", "assault", "services"]
 
@@ -55,7 +56,7 @@ def services(folder: Path) -> Iterator[Sequence[Server]]:
     """Collector, policies and cache on a fresh folder, all ready."""
     (folder / SETTINGS_NAME).write_text(SETTINGS)
     collector = Collector(folder / "data")
-    port = str(free_port())
+    port, cache_port = map(str, free_ports(2))
     policies = Server(
         [
             *(SWITCHGEAR, "serve", "policies", "--data", folder / "data"),
@@ -65,10 +66,9 @@ def services(folder: Path) -> Iterator[Sequence[Server]]:
         ready="/readyz",
         log=folder / "policies.log",
     )
-    port = str(free_port())
     cache = Server(
-        [SWITCHGEAR, "serve", "cache", "--data", folder / "data", "--port", port],
-        f"http://127.0.0.1:{port}",
+        [SWITCHGEAR, "serve", "cache", "--data", folder / "data", "--port", cache_port],
+        f"http://127.0.0.1:{cache_port}",
         ready="/readyz",
         log=folder / "cache.log",
     )

@@ -19,7 +19,7 @@ from switchgear.usage import Usage
 
 from ...console import say
 from ...tables import table
-from ..children import Children, DemoError, free_port
+from ..children import Children, DemoError, free_ports
 from ..rates import bill
 from ..scene import Services, services
 from .questions import BOUND, MODEL, TENANTS, truth
@@ -115,9 +115,9 @@ def checked(told: Sequence[Told], log: Log, rows: Sequence[Row]) -> list[tuple[s
 def _play(
     children: Children, folder: Path, where: Services, seed: int, scale: float
 ) -> tuple[list[Told], Log]:
-    provider_url = f"http://127.0.0.1:{free_port()}"
-    port = provider_url.rpartition(":")[2]
-    provider = children.start("provider", "cli.demo.cached.provider", ("--port", port))
+    (port,) = free_ports(1)
+    provider_url = f"http://127.0.0.1:{port}"
+    provider = children.start("provider", "cli.demo.cached.provider", ("--port", str(port)))
     children.await_answer(provider, f"{provider_url}/admin/totals")
     outcomes = {tenant: folder / f"{tenant}.json" for tenant in TENANTS}
     agents = [

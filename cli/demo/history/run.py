@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from analytics.prices import PriceBook
 
-from ..children import Child, Children, DemoError, free_port
+from ..children import Child, Children, DemoError, free_ports
 from . import invoices, papers
 from .costs import Cost, Pricing, costs
 from .made import Body, History
@@ -89,13 +89,14 @@ def _claimed(data: Path, wanted: Wanted) -> Path:
 def _collector(children: Children, data: Path, api_key: str) -> tuple[Child, str]:
     """A collector on the folder, by list prices alone: nothing of the user's settings or folder changes the history."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHGEAR_")}
-    url = f"http://127.0.0.1:{free_port()}"
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
     child = children.start(
         "collector",
         "cli",
         (
             *("serve", "collector", "--data", str(data.absolute()), "--supervised", "--no-grpc"),
-            *("--port", url.rpartition(":")[2], *_LIMITS),
+            *("--port", str(port), *_LIMITS),
         ),
         folder=children.logs,
         environment={**environment, "SWITCHGEAR_API_KEY": api_key},
