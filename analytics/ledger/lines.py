@@ -23,7 +23,7 @@ from .calendar import Calendar, Period
 from .charges import Charged
 from .days import Days
 from .line import LINES, Kind
-from .usage import combined
+from .usage import Day, combined
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,10 +78,7 @@ def of_range(
 
 def of_calls(con: duckdb.DuckDBPyConnection, first_day: date, last_day: date, terms: Terms) -> pa.Table:
     """The lines of calls and rerates alone: of those that the cursor sees, which need not be all."""
-    found = [
-        usage.of_day(con, day, *terms.calendar.bounds(day, day), terms.book)
-        for day in _each(first_day, last_day)
-    ]
+    found = usage.of_days(con, [_day(terms, day) for day in _each(first_day, last_day)], terms.book)
     return pa.concat_tables([LINES.empty_table(), *found])
 
 
@@ -90,20 +87,49 @@ def _days(
 ) -> Iterator[pa.Table]:
     """The lines of each day but for charges of its month: of its calls, and what rules move of these."""
     common = (terms.book.version, con.execute(sql("ledger_stamp")).fetchall())
-    for day in _each(first_day, last_day):
-        start, stop = terms.calendar.bounds(day, day)
-        seen = con.execute(sql("ledger_day_stamp"), {"start": start, "stop": stop}).fetchall()
+    missing: list[tuple[Day, object]] = []
+    calls = 0
+    for each in (_day(terms, day) for day in _each(first_day, last_day)):
+        seen = con.execute(sql("ledger_day_stamp"), {"start": each.start, "stop": each.stop}).fetchall()
         # What is booked from here on changes the stamp: whether it is in the lines or not, they are computed anew.
-        key, stamp = (terms.calendar.zone, day), (common, seen, terms.rules)
-        found = days.get(key, stamp)
+        stamp = (common, seen, terms.rules)
+        found = days.get((terms.calendar.zone, each.day), stamp)
         if found is None:
-            ((calls, _),) = seen
-            # Most days of a young company are without any: to compute such a day takes several times as long.
-            is_any = calls or usage.is_beside(con, start, stop)
-            of_calls = usage.of_day(con, day, start, stop, terms.book) if is_any else LINES.empty_table()
-            found = _of_day(of_calls, terms.rules)
-            days.put(key, stamp, found)
+            missing.append((each, stamp))
+            calls += seen[0][0]
+        if found is not None or calls >= usage.CALLS_AT_ONCE:
+            yield from _computed(con, missing, terms, days, has_calls=calls > 0)
+            missing, calls = [], 0
+        if found is not None:
+            yield found
+    yield from _computed(con, missing, terms, days, has_calls=calls > 0)
+
+
+def _computed(
+    con: duckdb.DuckDBPyConnection,
+    missing: Sequence[tuple[Day, object]],
+    terms: Terms,
+    days: Days,
+    *,
+    has_calls: bool,
+) -> Iterator[pa.Table]:
+    """The lines of some days that follow one after the other, which are kept under their stamps."""
+    if not missing:
+        return
+    asked = [each for each, _ in missing]
+    # Most days of a young company are without any.
+    if has_calls or usage.is_beside(con, asked[0].start, asked[-1].stop):
+        of_calls = usage.of_days(con, asked, terms.book)
+    else:
+        of_calls = [LINES.empty_table() for _ in asked]
+    for (each, stamp), calls in zip(missing, of_calls, strict=True):
+        found = _of_day(calls, terms.rules)
+        days.put((terms.calendar.zone, each.day), stamp, found)
         yield found
+
+
+def _day(terms: Terms, day: date) -> Day:
+    return Day(day, *terms.calendar.bounds(day, day))
 
 
 def _of_day(calls: pa.Table, rules: tuple[Rule, ...]) -> pa.Table:

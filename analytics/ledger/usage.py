@@ -1,4 +1,4 @@
-"""Usage: the lines of the calls of a day, and of what rerates have made of them.
+"""Usage: the lines of the calls of some days, and of what rerates have made of them.
 
 A call is known by the amount that was booked, split by meter (`meters`). Of calls whose details were deleted there are
 sums by hour: their lines are `unsplit`, and stand on the day in which the hour begins.
@@ -8,7 +8,8 @@ Nothing depends on the order in which calls came, were stored or are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ from .meters import UNSPLIT, split
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["combined", "is_beside", "of_day"]
+__all__ = ["CALLS_AT_ONCE", "Day", "combined", "is_beside", "of_days"]
 
-_CALLS_AT_ONCE = 65_536
+CALLS_AT_ONCE = 65_536
+"""So many are in memory at a time; to go through fewer takes hardly less time."""
 _UNITS = pa.decimal128(38, 0)
 _NEWLY_PRICED = (
     "(tenant, trace_id, span_id) IN (SELECT (tenant, trace_id, span_id) FROM adjustments"
@@ -35,16 +37,25 @@ _NEWLY_PRICED = (
 )
 
 
-def of_day(
-    con: duckdb.DuckDBPyConnection, day: date, start: datetime, stop: datetime, book: PriceBook
-) -> pa.Table:
-    """The lines of the calls that began from `start` to before `stop`, which are the instants of `day`.
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day with its instants: those from `start` to before `stop`."""
 
-    However many there are, some 65,000 are in memory at a time.
-    """
-    found = [_lines(calls, book) for calls in _read(con, start, stop)]
-    found.append(_deleted(con, start, stop))
-    return _table(_added(pl.concat(found)).with_columns(day=pl.lit(day)))
+    day: date
+    start: datetime
+    stop: datetime
+
+
+def of_days(con: duckdb.DuckDBPyConnection, days: Sequence[Day], book: PriceBook) -> list[pa.Table]:
+    """The lines of the calls of each of these days, which follow one after the other."""
+    span = {"start": days[0].start, "stop": days[-1].stop}
+    found = [_lines(calls, days, book) for calls in _read(con, span)]
+    found.append(_deleted(con, days, span))
+    whole = _table(_added(pl.concat(found)))
+    # Lines in the order of keys are in that of days.
+    last = pl.Series([each.day for each in days], dtype=pl.Date)
+    ends = pl.Series(whole["day"]).search_sorted(last, side="right").to_list()
+    return [whole.slice(first, end - first) for first, end in zip([0, *ends], ends, strict=False)]
 
 
 def is_beside(con: duckdb.DuckDBPyConnection, start: datetime, stop: datetime) -> bool:
@@ -61,8 +72,7 @@ def combined(lines: pa.Table) -> pa.Table:
     return _table(_added(pl.DataFrame(lines).with_columns(pl.col(*MEASURES).to_physical())))
 
 
-def _read(con: duckdb.DuckDBPyConnection, start: datetime, stop: datetime) -> Iterator[pl.DataFrame]:
-    span = {"start": start, "stop": stop}
+def _read(con: duckdb.DuckDBPyConnection, span: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
     newly_priced = "false"
     ((is_rerated,),) = con.execute(sql("ledger_rerated"), span).fetchall()
     if is_rerated:
@@ -74,13 +84,21 @@ def _read(con: duckdb.DuckDBPyConnection, start: datetime, stop: datetime) -> It
 def _batches(
     con: duckdb.DuckDBPyConnection, statement: str, params: Mapping[str, Any]
 ) -> Iterator[pl.DataFrame]:
-    for batch in con.sql(statement, params=params).to_arrow_reader(_CALLS_AT_ONCE):
+    for batch in con.sql(statement, params=params).to_arrow_reader(CALLS_AT_ONCE):
         yield pl.DataFrame(pa.Table.from_batches([batch]))
 
 
-def _lines(calls: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+def _on_days(rows: pl.DataFrame, days: Sequence[Day]) -> pl.DataFrame:
+    """With the day in which each began."""
+    starts = pl.Series([each.start for each in days], dtype=pl.Datetime("us", "UTC")).to_physical()
+    began = rows["started_at"].cast(pl.Datetime("us", "UTC")).to_physical()
+    places = starts.search_sorted(began, side="right") - 1
+    return rows.with_columns(pl.Series("day", [each.day for each in days], dtype=pl.Date).gather(places))
+
+
+def _lines(calls: pl.DataFrame, days: Sequence[Day], book: PriceBook) -> pl.DataFrame:
     """The lines of some calls."""
-    calls = calls.with_columns(pl.col("cost", "list_cost").to_physical())
+    calls = _on_days(calls, days).with_columns(pl.col("cost", "list_cost").to_physical())
     # What is left of a unit is the first attempt's.
     first = pl.col("cost").abs() // pl.max_horizontal(pl.col("attempts"), 1)
     rest = pl.col("cost").abs() - first
@@ -96,11 +114,11 @@ def _lines(calls: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     )
 
 
-def _deleted(con: duckdb.DuckDBPyConnection, start: datetime, stop: datetime) -> pl.DataFrame:
+def _deleted(con: duckdb.DuckDBPyConnection, days: Sequence[Day], span: Mapping[str, Any]) -> pl.DataFrame:
     """The lines of hours whose calls were deleted: what was at list price, and what attempts cost, is not known."""
-    found = con.sql(sql("ledger_hours"), params={"start": start, "stop": stop}).to_arrow_table()
+    found = con.sql(sql("ledger_hours"), params=dict(span)).to_arrow_table()
     known = pl.col("cost").is_not_null()
-    rows = pl.DataFrame(found).with_columns(pl.col("cost").to_physical())
+    rows = _on_days(pl.DataFrame(found), days).with_columns(pl.col("cost").to_physical())
     return _added(
         rows.with_columns(
             *(pl.when(known).then(pl.lit(0, pl.Int128)).alias(name) for name in AMOUNTS[:-1]),

@@ -1,5 +1,5 @@
--- The sums of calls whose details were deleted, of the hours that began from $start to before $stop.
-SELECT tenant, workload, tier, owner, cost_centre, provider, model, state,
+-- The sums of calls whose details were deleted, of each hour that began from $start to before $stop.
+SELECT "hour" AS started_at, tenant, workload, tier, owner, cost_centre, provider, model, state,
        CASE WHEN priced_calls <> 0 THEN currency END AS currency,
        sum(calls)::BIGINT AS calls, sum(attempts)::BIGINT AS attempts,
        sum(input_uncached)::BIGINT AS input_uncached, sum(cache_read)::BIGINT AS cache_read,
