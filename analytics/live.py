@@ -7,20 +7,18 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from collector.pricing import Quote
-from collector.rerating.repricing import one_by_one
 from switchgear.usage import Usage
 
 from .contracts import Contracts
 from .contracts.files import load
 from .documents import DocumentError
 from .prices import PriceBook
-from .prices.bulk import priced
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Followed", "LivePrices", "follow"]
 
@@ -102,23 +100,15 @@ class LivePrices:
 
         Those that a contract may price are quoted one by one, which takes some ten times as long.
         """
-        under = self._under_contract(calls)
-        found = _listed(self.book, calls.filter(pc.invert(under)))
-        negotiated = one_by_one(self.quote)(calls.filter(under))
-        places = pc.sort_indices(pa.table({"under": pc.cast(under, pa.int8())}), [("under", "ascending")])
-        return pa.concat_tables([found, negotiated]).take(pc.sort_indices(places))
+        # What quotes many is loaded by who asks for many: a policy engine never does.
+        from .quoting import quotes
+
+        return quotes(self.book, self.contracts, self.quote, calls)
 
     def look(self) -> None:
         """Take over what has changed."""
         self._book.look()
         self._contracts.look()
-
-    def _under_contract(self, calls: pa.Table) -> pa.Array:
-        """Whether a contract may price the call, for each of them."""
-        contracts = self.contracts
-        pairs = list(zip(calls["provider"].to_pylist(), calls["tenant"].to_pylist(), strict=True))
-        may = {pair: contracts.may_price(*pair) for pair in set(pairs)}
-        return pa.array([may[pair] for pair in pairs], pa.bool_())
 
 
 class _Looking(Protocol):
@@ -143,11 +133,3 @@ def _book(path: Path | None) -> PriceBook:
 
 def _contracts(path: Path | None) -> Contracts:
     return load(path) if path is not None else Contracts()
-
-
-def _listed(book: PriceBook, calls: pa.Table) -> pa.Table:
-    found = priced(book, calls)
-    versions = pa.repeat(book.version, found.num_rows)
-    return found.append_column("price_version", versions).append_column(
-        "contract", pa.nulls(found.num_rows, pa.string())
-    )

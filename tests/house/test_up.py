@@ -149,8 +149,17 @@ def test_a_key_guards_what_up_serves(guarded: Guarded) -> None:
     assert not any(KEY["SWITCHGEAR_API_KEY"] in line for line in lines)
 
 
-def test_pandas_is_loaded_by_neither_collector_nor_policies(guarded: Guarded) -> None:
-    """Arrow would, in each of them: it is installed, as the dashboard is made of it."""
+def test_services_load_no_library_that_they_do_not_need(guarded: Guarded) -> None:
+    """Arrow would load pandas, which is installed as the dashboard is made of it; an engine needs neither."""
     children = _children(guarded.process)
-    mapped = {name: Path(f"/proc/{children[name]}/maps").read_text() for name in ("collector", "policies")}
-    assert all("/numpy/" in maps and "/pandas/" not in maps for maps in mapped.values())
+    libraries = {"duckdb", "numpy", "pandas", "polars", "pyarrow"}
+
+    def loaded(service: str) -> set[str]:
+        lines = Path(f"/proc/{children[service]}/maps").read_text().splitlines()
+        packages = [line.rpartition("site-packages/")[2] for line in lines if "site-packages/" in line]
+        return {
+            name for name in libraries if any(package.lstrip("_").startswith(name) for package in packages)
+        }
+
+    assert loaded("collector") == libraries - {"pandas"}
+    assert loaded("policies") == set()
