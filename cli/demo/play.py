@@ -33,7 +33,7 @@ __all__ = ["SABOTAGES", "run"]
 # What `--break` does to the run with switchgear, and the check that must notice.
 SABOTAGES = {
     "ceiling": "the agents' clients are not guarded",
-    "count": "one tenant's clients are not instrumented",
+    "count": "one tenant's clients are neither instrumented nor guarded",
     "price": "the provider bills a tenth more than its list says",
 }
 _FILE = Path(__file__).with_name("policies.yaml")

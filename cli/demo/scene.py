@@ -34,7 +34,10 @@ Progress = Callable[[float, dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How a run is played. `unwatched` names a tenant without instrumentation, `markup` multiplies the rates."""
+    """How a run is played.
+
+    `unwatched` names a tenant who is neither instrumented nor guarded, `markup` multiplies the rates.
+    """
 
     seed: int
     scale: float
