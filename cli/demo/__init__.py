@@ -16,9 +16,8 @@ def run(*, seed: int, serve: bool, sabotage: str | None, as_json: bool, scale: f
     """Play the scene without and with switchgear and check what it left: 0 as it should be, 1 not, 2 misuse.
 
     `sabotage` breaks the run with switchgear on purpose, so that a check must fail: "ceiling" (the clients are not
-    guarded), "count" (one tenant is neither
-    instrumented nor guarded) or "price" (the provider bills other rates). `scale` shortens the
-    scene.
+    guarded), "count" (one tenant is neither instrumented nor guarded) or "price" (the provider bills other rates).
+    `scale` shortens the scene.
     """
     if sabotage is not None and sabotage not in _BREAKS:
         return misuse(f"--break {sabotage}: there is no such thing to break; write {', '.join(_BREAKS)}")

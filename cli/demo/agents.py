@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--guarded", action="store_true")
-    parser.add_argument("--unwatched", action="store_true", help="run past switchgear: neither instrumented nor guarded")
+    parser.add_argument("--unwatched", action="store_true", help="neither instrumented nor guarded")
     given = parser.parse_args()
     # A guarded call is recorded by the SDK where no span tells of it.
     guarded = given.guarded and not given.unwatched
