@@ -1,12 +1,12 @@
-"""What all tests have: no agent of theirs keeps anything in the home of whoever runs them, the longest go first, and a
-law may take its time.
+"""What all tests have: no agent of theirs keeps anything in the home of whoever runs them, those that wait go beside
+those that reckon, and a law may take its time.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,28 +19,51 @@ settings.register_profile("suite", deadline=None, max_examples=SUITE)
 settings.register_profile("long", deadline=None, max_examples=LONG)
 settings.load_profile("suite")
 
+# Files that mostly wait, for processes, browsers and time to pass, stand beside those that mostly reckon: all workers
+# with the same would leave cores idle, and later have too few.
+_WAITING = frozenset({"dashboard", "demo", "house", "sdk"})
 # Of ten seconds and more each. One of them at the end would leave the other cores without work.
-_LONGEST = (
-    "dashboard/test_signed_in.py",
-    "dashboard/test_in_the_browser.py",
-    "house/test_up.py",
-    "sdk/test_control_faults.py",
-    "demo/test_demo.py",
-    "sdk/test_fanout.py",
-    "analytics/test_chargeback_laws_bytes.py",
-    "analytics/test_chargeback_end_to_end.py",
-    "sdk/guard/test_following.py",
-    "house/test_keys_cli.py",
-    "house/test_openapi.py",
-    "house/test_sdk_alone.py",
-    "house/test_storm.py",
-    "sdk/frameworks/test_denials.py",
-    "analytics/test_chargeback_laws.py",
-    "analytics/ledger/test_ledger_kills.py",
-    "analytics/reviews/test_planted.py",
-    "analytics/reviews/test_sealed.py",
-    "demo/test_history_command.py",
-)
+_SECONDS = {
+    "dashboard/test_in_the_browser.py": 75,
+    "dashboard/test_signed_in.py": 70,
+    "house/test_up.py": 40,
+    "demo/test_demo.py": 40,
+    "sdk/test_control_faults.py": 28,
+    "house/test_storm.py": 23,
+    "sdk/test_cloud_calls.py": 22,
+    "analytics/test_chargeback_laws_bytes.py": 20,
+    "house/test_sdk_alone.py": 20,
+    "sdk/test_fanout.py": 20,
+    "sdk/test_export.py": 19,
+    "analytics/reviews/test_planted.py": 17,
+    "analytics/test_chargeback_end_to_end.py": 17,
+    "collector/test_access.py": 17,
+    "house/test_benchmarks.py": 17,
+    "house/test_openapi.py": 16,
+    "collector/test_rerate.py": 15,
+    "demo/test_cached.py": 15,
+    "analytics/test_answer_cache_ledger.py": 14,
+    "house/test_refusals.py": 14,
+    "analytics/reviews/test_reviews_api.py": 13,
+    "collector/test_erasure.py": 13,
+    "collector/test_faults.py": 13,
+    "collector/test_kill.py": 13,
+    "analytics/ledger/test_verify.py": 12,
+    "collector/test_bad_inputs_spans.py": 12,
+    "collector/test_bad_inputs_tenants.py": 12,
+    "house/test_keys_cli.py": 12,
+    "sdk/cache/test_served.py": 12,
+    "analytics/ledger/test_ledger_kills.py": 11,
+    "sdk/test_trying_again.py": 11,
+    "collector/test_sandbox.py": 10,
+    "demo/test_history_command.py": 10,
+    "house/test_bench_sdk.py": 10,
+    "house/test_docs.py": 10,
+    "policies/caching/test_command.py": 10,
+    "sdk/cache/test_leaks_served.py": 10,
+    "sdk/frameworks/test_examples.py": 10,
+}
+_OTHERS_S = 2
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,10 +81,26 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest files begin first; the order of the others, and within a file, stays."""
+    """Let those that wait go beside those that reckon, the longest of both first; the order within a file stays."""
     tests = Path(__file__).parent
-    places = {tests / name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(_LONGEST)))
+    files = [path.relative_to(tests) for path in dict.fromkeys(item.path for item in items)]
+    places: dict[Path, float] = {}
+    for waiting in (True, False):
+        alike = [file for file in files if (file.parts[0] in _WAITING) == waiting]
+        places |= _places(sorted(alike, key=_seconds, reverse=True))
+    items.sort(key=lambda item: places[item.path.relative_to(tests)])
+
+
+def _seconds(file: Path) -> int:
+    return _SECONDS.get(file.as_posix(), _OTHERS_S)
+
+
+def _places(files: Sequence[Path]) -> Iterator[tuple[Path, float]]:
+    """Which part of the time of them all is over when a file begins."""
+    whole, before = sum(map(_seconds, files)), 0
+    for file in files:
+        yield file, before / whole
+        before += _seconds(file)
 
 
 @pytest.hookimpl(optionalhook=True)
