@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 from ..request import Api, CallRequest
 from .model import Question
 
-__all__ = ["VOLATILE", "question_of"]
-
-VOLATILE = "x-switchgear-volatile"
-"""The header by which a caller marks a request whose answer is of this moment; providers never get it."""
+__all__ = ["question_of"]
 
 # Who asks, and how it is booked, stored, billed or scheduled there. A provider's own cache gives what its model would
 # say anyway, so that what steers it (prompt_cache_key, ...) changes costs alone. A service tier is another queue to the
