@@ -1,7 +1,7 @@
 """The dashboard's server: Streamlit, and the one route that it has no part for: taking a key at sign-in.
 
 A browser posts its key here, so that the answer can set a cookie which no script can read. From elsewhere nothing is
-taken: the form must come from this page's own origin. And pages that begin with a chart say at once what draws it.
+taken: the form must come from this page's own origin.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.identity import COOKIE, LASTS, SESSIONS
 from dashboard.services import Services
 
-__all__ = ["EarlyCharts", "OwnPages", "app", "came_from_here", "loading", "place_after"]
+__all__ = ["OwnPages", "app", "came_from_here", "loading", "place_after"]
 
 _MOST_BYTES = 16_384
 _REFUSED = "sign_in"
 # What a page with charts and tables loads beside what stands above; half a second of a core.
 _OF_PAGES = ("dashboard.frame", "pandas", "plotly.graph_objects")
-_BEGIN_WITH_A_CHART = frozenset({"showback", "review"})
 
 
 async def sign_in(request: Request) -> Response:
@@ -131,31 +130,6 @@ class OwnPages:
         await self._app(scope, receive, send)
 
 
-class EarlyCharts:
-    """An ASGI application around another, whose pages that begin with a chart name at once what draws charts.
-
-    That is the largest file of all (5 MB), which a browser would ask for only with the first chart in hand: so it has
-    been read by the time that the figures are there.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        folder = Path(st.__file__).with_name("static") / "static" / "js"
-        files = ", ".join(
-            f"<./static/js/{found.name}>; rel=modulepreload" for found in folder.glob("PlotlyChart.*.js")
-        )
-        self._link = files.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_link(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._link:
-                message = {**message, "headers": [*message["headers"], (b"link", self._link)]}
-            await send(message)
-
-        has_chart = scope["type"] == "http" and scope["path"].rpartition("/")[2] in _BEGIN_WITH_A_CHART
-        await self._app(scope, receive, send_with_link if has_chart else send)
-
-
 @asynccontextmanager
 async def loading(_: st.App) -> AsyncIterator[None]:
     """Load what pages are made of as soon as the server stands, and not while its first viewer waits."""
@@ -167,5 +141,5 @@ app = st.App(
     Path(__file__).with_name("app.py"),
     lifespan=loading,
     routes=[Route("/signin", sign_in, methods=["POST"])],
-    middleware=[Middleware(OwnPages), Middleware(EarlyCharts)],
+    middleware=[Middleware(OwnPages)],
 )

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
-import streamlit
 from answering import answering
 from starlette.applications import Starlette
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from dashboard.identity import COOKIE, SESSIONS
-from dashboard.web import EarlyCharts, OwnPages, sign_in
+from dashboard.web import OwnPages, sign_in
 
 HOST = "board.example"
 KEY = "sg_a_key"
@@ -108,29 +104,3 @@ async def test_a_socket_is_taken_from_its_own_pages(*, origin: str | None, taken
     assert (len(opened), [message["type"] for message in sent]) == (
         (1, []) if taken else (0, ["websocket.close"])
     )
-
-
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        ("/showback", True),
-        ("/behind/a/proxy/review", True),
-        ("/", False),
-        ("/policies", False),
-        ("/static/js/index.js", False),
-    ],
-)
-async def test_a_page_that_begins_with_a_chart_names_the_file_that_draws_it(
-    path: str, *, named: bool
-) -> None:
-    board_itself = EarlyCharts(Starlette(routes=[Route("/{rest:path}", lambda _: Response("page"))]))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(board_itself), base_url=f"http://{HOST}"
-    ) as browser:
-        answer = await browser.get(path)
-    link = re.fullmatch(
-        r"<\./(static/js/PlotlyChart\.[^>]+)>; rel=modulepreload", answer.headers.get("link", "")
-    )
-    assert (answer.text, link is not None) == ("page", named)
-    if link is not None:
-        assert (Path(str(streamlit.__file__)).with_name("static") / link[1]).is_file()
