@@ -128,6 +128,11 @@ def test_pairs_differ_alike(pair: tuple[str, str], alike: tuple[str, str]) -> No
     assert one == other != ""
 
 
+def test_texts_that_are_too_long_differ_like_no_others() -> None:
+    long = "go to it " * 100
+    assert edit(reading(long).wording, reading(f"{long} now").wording) == ""
+
+
 @pytest.mark.parametrize(
     ("pair", "otherwise"),
     [

@@ -45,6 +45,11 @@ def test_places_tell_what_stands_beside_a_value() -> None:
     ]
 
 
+def test_manners_behind_a_colon_are_what_is_asked_about() -> None:
+    assert reading("Hi team: show it, thanks").wording == reading("show it").wording
+    assert reading("translate: show it, thanks").wording.text == "translate show it thanks"
+
+
 @pytest.mark.parametrize(
     ("text", "negations"),
     [

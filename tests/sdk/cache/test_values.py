@@ -84,6 +84,10 @@ def test_a_value_is_one_however_it_is_written(texts: list[str], kind: str, value
         pytest.param("in 5 months", "in 5 days", id="months and days"),
         pytest.param("3 MXN in NZD", "3 MXN in PLN", id="codes of currencies"),
         pytest.param("on api.acme.co.uk: why?", "on api.acme.co: why?", id="hosts before a mark"),
+        pytest.param("wait two three hours", "wait five hours", id="a row of numbers is no duration"),
+        pytest.param("in 60W", "in 60 weeks", id="watts and weeks"),
+        pytest.param("Q1-3", "Q1, 3", id="quarters in a row"),
+        pytest.param("say ''", "say", id="nothing, quoted"),
         pytest.param("due 03/04/2026", "due 2026-03-04", id="a date that may mean two things"),
     ],
 )
@@ -101,6 +105,7 @@ def test_values_that_differ_are_told_apart(one: str, other: str) -> None:
         pytest.param("you may go", id="a month that is a word"),
         pytest.param("I said so", id="I"),
         pytest.param("May unused days be kept?", id="a month that asks"),
+        pytest.param("the users' and the teams' list", id="apostrophes"),
         pytest.param("list the stopped ones", id="ones that are no seconds"),
         pytest.param("Deregister it. Unmatch it", id="verbs with a first part"),
     ],

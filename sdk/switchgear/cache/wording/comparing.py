@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import product
 
 from .lexicon import Lexicon, lexicon
 from .reading import Reading, Token, Wording
@@ -23,6 +22,8 @@ __all__ = [
 ]
 
 FEATURES = ("cosine", "substituted")
+_LONGEST_EDIT = 200
+"""In words: to find it takes the square of that, for each of the nearest entries."""
 # Words before a value that say the same of it, or nothing.
 _ROLES = {"into": "to", "onto": "to", "toward": "to", "towards": "to"} | dict.fromkeys(
     ("in", "for", "a", "the", "and", "or"), ""
@@ -47,11 +48,8 @@ def veto(one: Wording, other: Wording) -> str | None:
 def opposed(one: Wording, other: Wording) -> bool:
     """Whether a word of one is the opposite of a word of the other."""
     known = lexicon()
-    return any(
-        known.opposite(a, b)
-        for each, than in product(*unmatched(one, other))
-        for a, b in product({each.word, each.plain}, {than.word, than.plain})
-    )
+    ours, theirs = ({word for each in of for word in each} for of in unmatched(one, other))
+    return known.opposed(ours, theirs)
 
 
 def places_differ(one: Reading, other: Reading) -> bool:
@@ -107,8 +105,10 @@ def edit(one: Wording, other: Wording) -> str:
     """In what two wordings differ, whichever is which: the words that are left out and put in, in their order.
 
     Words of content that both have are told by their number: "a hard quiz" and "a quiz that is hard" differ as "an easy
-    quiz" and "a quiz that is easy" do. "" where they do not differ.
+    quiz" and "a quiz that is easy" do. "" where they do not differ, and of texts so long that no others differ alike.
     """
+    if max(len(one.tokens), len(other.tokens)) > _LONGEST_EDIT:
+        return ""
     return min(_edit(one, other), _edit(other, one))
 
 

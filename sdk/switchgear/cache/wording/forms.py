@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from unicodedata import category
 
 from .lexicon import lexicon
@@ -49,7 +49,14 @@ CURRENCIES = {f"{name}$": code for name, code in DOLLARS.items()} | {
 # Of these times as many make another: "60 minutes" is "an hour". No number of days makes every month.
 _SECONDS = {
     unit: Decimal(seconds)
-    for unit, seconds in {"ms": "0.001", "s": "1", "min": "60", "h": "3600", "d": "86400", "w": "604800"}.items()
+    for unit, seconds in {
+        "ms": "0.001",
+        "s": "1",
+        "min": "60",
+        "h": "3600",
+        "d": "86400",
+        "w": "604800",
+    }.items()
 }
 UNITS = {
     "ms": "ms|milliseconds?", "s": "s|secs?|seconds?", "min": "mins?|minutes?", "h": "h|hrs?|hours?", "d": "d|days?",
@@ -61,7 +68,11 @@ _SCALES = {"k": 3, "thousand": 3, "m": 6, "mn": 6, "million": 6, "bn": 9, "billi
 # By themselves, small letters make no month of these, nor of any that is shortened.
 _WORDS_TOO = ("may", "march", "august")
 # Signs that tell something only where values or brackets are on both sides: elsewhere they are lists and emphasis.
-_OPERATORS = frozenset("*/%\\-\N{MINUS SIGN}")
+_OPERATORS = frozenset("*/%\\-\N{MINUS SIGN}\N{EN DASH}")
+# No punctuation, though Unicode says so.
+_TELLING = frozenset("%\N{PER MILLE SIGN}\N{PER TEN THOUSAND SIGN}")
+# No digit is rounded away, whatever the program that asks has set for its own reckoning.
+_EXACT = Context(prec=5_000)
 _QUARTERS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 
 
@@ -101,36 +112,51 @@ def quarter(found: re.Match[str]) -> str:
 def time(found: re.Match[str]) -> str | None:
     hour, minute = int(found["hour"]), int(found["minute"] or 0)
     half = (found["half"] or "").lower().replace(".", "")
+    if half and hour > 12:
+        return None
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
     second = found.groupdict().get("second") or ""
     return f"{hour:02d}:{minute:02d}{second}" if hour < 24 and minute < 60 else None
 
 
-def duration(found: re.Match[str]) -> str:
+def duration(found: re.Match[str]) -> str | None:
     """In seconds, or in months."""
     said = found["number"].lower().rstrip(" -\t\n")
-    number = Decimal(said) if said[0].isdigit() else Decimal(1 if said in ("an", "one") else _reckoned(said))
+    if not said[0].isdigit():
+        said = "1" if said in ("an", "one") else _reckoned(said)
+    if " " in said:
+        # "Two three hours": nobody can tell how many.
+        return None
+    sign = "-" if found["sign"] else ""
     unit = next(name for name, names in UNITS.items() if re.fullmatch(names, found["unit"].lower()))
     if unit in _SECONDS:
-        return f"{(number * _SECONDS[unit]).normalize():f}"
-    return f"{(number * (12 if unit == 'year' else 1)).normalize():f} months"
+        return f"{sign}{_plain(_EXACT.multiply(Decimal(said), _SECONDS[unit]))}"
+    return f"{sign}{_plain(_EXACT.multiply(Decimal(said), Decimal(12 if unit == 'year' else 1)))} months"
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize(_EXACT):f}"
 
 
 def number(found: re.Match[str]) -> str | None:
     digits, scale = found["number"].replace(",", ""), found["scale"] or ""
+    if digits[0] == ".":
+        digits = f"0{digits}"
     # What begins with a 0 is a code, and "5m" may be minutes. Section 2.10 is not 2.1, but 12.00 is 12.
     if (digits[0] == "0" and digits[1:2].isdigit()) or scale == "m":
         plain = f"{digits}{scale}"
     elif scale:
-        plain = f"{Decimal(digits).scaleb(_SCALES[scale.lower()]).normalize():f}"
+        plain = _plain(Decimal(digits).scaleb(_SCALES[scale.lower()], _EXACT))
     else:
         plain = digits.removesuffix(".00")
     return f"{'-' if found['sign'] else ''}{plain}"
 
 
 def times(found: re.Match[str]) -> str:
-    return found[0].strip("x")
+    """So many of what follows; a factor where nothing does: "scale it 2x" is not to 2."""
+    number = found[0].strip("x")
+    return number if found[0][0] == "x" or _FOLLOWED.match(found.string, found.end()) else f"x{number}"
 
 
 def in_words(found: re.Match[str]) -> str:
@@ -166,9 +192,21 @@ def as_written(found: re.Match[str]) -> str:
     return found[0]
 
 
-def mark(found: re.Match[str]) -> str:
-    """In words, where a wording would have words for it: "> 5" is above 5."""
+def mark(found: re.Match[str]) -> str | None:
+    """In words, where a wording would have words for it: "> 5" is above 5. Of a star that ends emphasis, none."""
+    if found[0] == "*" and found.string.count("*") % 2 == 0 and not found.string[found.start() - 1].isspace():
+        return None
     return _MARKS.get(found[0], found[0])
+
+
+def prime(found: re.Match[str]) -> str | None:
+    """Feet, inches and minutes; where such a mark has begun something before, it is the end of that."""
+    return None if re.search(rf"(?<!\w){found[0]}", found.string[: found.start()]) else found[0]
+
+
+def initials(found: re.Match[str]) -> str | None:
+    """ "US" is not "us", where not all is in capitals."""
+    return found[0] if any(map(str.islower, found.string)) else None
 
 
 def label(found: re.Match[str]) -> str:
@@ -176,9 +214,9 @@ def label(found: re.Match[str]) -> str:
     return re.sub(r"[\W_]+", " ", found[0]).strip().lower()
 
 
-def with_digits(found: re.Match[str]) -> str | None:
+def with_digits(found: re.Match[str]) -> str:
     """Whatever has a digit: it says something in particular, however it is written."""
-    return found[0].strip(".,:;/-").upper() or None
+    return found[0].lstrip(".,:;/").rstrip(".,:;/-").upper()
 
 
 def address(found: re.Match[str]) -> str:
@@ -197,7 +235,16 @@ def symbol(found: re.Match[str]) -> str | None:
         found.string[: found.start()].rstrip(" ")[-1:],
         found.string[found.end() :].lstrip(" ")[:1],
     )
-    if run == "#" and found.string[found.start() - 1 : found.start()].isalpha():
+    beside = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if (run == "#" and beside[0].isalpha()) or (run[0] in _TELLING and not beside[1].isalnum()):
+        return run
+    # "BBB-" is no "BBB".
+    if run[0] in "-\N{MINUS SIGN}" and beside[0].isupper() and not beside[1].strip():
+        return "-"
+    # Brackets that say what is reckoned first.
+    if (run[0] == ")" and _RECKONED.match(found.string, found.start() + 1)) or (
+        run[-1] == "(" and _RECKONING.search(found.string, max(0, found.start() - 4), found.end() - 1)
+    ):
         return run
     between = before in ("\0", ")") and behind in ("\0", "(")
     return run if between and set(run) <= _OPERATORS else None
@@ -257,14 +304,22 @@ _MAY = (
     ),
     re.compile(r"\s+[a-z][^.?!\n]*\?"),
 )
+_FOLLOWED = re.compile(r"\s+[\w\0]")
+_RECKONED = re.compile(r"\s?[-+*/^%\N{MULTIPLICATION SIGN}÷\N{MINUS SIGN}]\s?[\w\0(]")
+_RECKONING = re.compile(r"[\w\0)]\s?[-+*/^%\N{MULTIPLICATION SIGN}÷\N{MINUS SIGN}]\s?\Z")
 # A label's whole value: "from: Basic; to: Plus".
 _ALL_OF_IT = re.compile(r"\s*(?:[;,}\n\"]|\Z)")
 _MARKS = {"<": "below", ">": "above", "<=": "at most", "≤": "at most", ">=": "at least", "≥": "at least",
-          "!=": "not", "≠": "not", "==": "=", "+": "plus"}  # fmt: skip
-SIGN = "(?P<sign>(?<!\\w)[-\N{MINUS SIGN}\N{EN DASH}](?=\\d))?"
+          "!=": "not", "≠": "not", "!": "not", "+": "plus"}  # fmt: skip
+SIGN = "(?P<sign>(?<!\\w)[-\N{MINUS SIGN}\N{EN DASH}](?=\\.?\\d))?"
+DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+# A field of a schedule: "*/5", "1-5", "MON".
+CRON = r"(?:[*\d][\d*/,-]*|[A-Z]{3}(?:[-,][A-Z]{3})*)"
 # Behind these stands what a step of an agent is called.
 STEPS = "task|action|tool|function|intent|operation|step|skill"
-RELATIONS = frozenset(_MARKS.values()) - {"plus"}
-"""What marks say of values, of which one is never another."""
+RELATIONS = {word: word for word in ("below", "above", "at most", "at least", "not", "=")} | {"==": "="}
+"""What marks say of values, of which one is never another. "==" says what "=" does, but is told from it."""
 _WORDS = "|".join(sorted(NUMBERS, key=len, reverse=True))
 IN_WORDS = rf"(?:{_WORDS})(?:[\s-]+(?:{_WORDS}))*"
+FEW_IN_WORDS = rf"(?:{_WORDS})(?:[\s-]+(?:{_WORDS})){{0,6}}"
+"""Where more may stand behind: it is looked for from each word on."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -86,14 +87,21 @@ class Lexicon:
 
     def opposite(self, one: str, other: str) -> bool:
         """Whether two words are opposites, by the lists or by a prefix ("paid", "unpaid")."""
-        if other in self._opposite.get(one, ()):
-            return True
-        shorter, longer = sorted((one, other), key=len)
-        return len(shorter) > 3 and any(longer == prefix + shorter for prefix in _PREFIXES)
+        return self.opposed({one}, {other})
+
+    def opposed(self, ones: AbstractSet[str], others: AbstractSet[str]) -> bool:
+        """Whether any of the ones is the opposite of any of the others; takes no longer than to look at each."""
+        return any(
+            not self._opposite.get(one, _NONE).isdisjoint(others) or _prefixed(one, others) for one in ones
+        ) or any(_prefixed(other, ones) for other in others)
 
     def _opposed(self, one: str, other: str) -> None:
         self._opposite[one].add(other)
         self._opposite[other].add(one)
+
+
+def _prefixed(word: str, among: AbstractSet[str]) -> bool:
+    return len(word) > 3 and any(prefix + word in among for prefix in _PREFIXES)
 
 
 @cache

@@ -31,13 +31,19 @@ _THANKS = (
     r"(?: (?:in advance|a lot|so much|again|very much))?"
 )
 _PLEASE = r"(?:please|kindly|pls|plz)"
-_MANNERS = re.compile(
+_OPENING = re.compile(
     rf"\A[^\w\0]*(?:(?:{_GREETING}\s*[,.!;:]+|(?:hi|hey)(?: (?:there|team|all|everyone))?\b)\s*)*(?:{_PLEASE}\b)?"
-    rf"|(?<=\byou ){_PLEASE}\b|(?<=[.,!?;:]\s){_PLEASE}\b"
-    rf"|[,.!?;]\s*{_THANKS}\b[^\w\0]*\Z|\b{_PLEASE}\b[^\w\0]*\Z",
 )
+_MANNERS = re.compile(
+    rf"(?<=\byou ){_PLEASE}\b|(?<=[.,!?;:]\s){_PLEASE}\b"
+    rf"|[,.!?;]\s*{_THANKS}\b[^\w\0]*\Z|(?<!\bsay )(?<!\bspell )(?<!\bfor )(?<!\bof )\b{_PLEASE}\b[^\w\0]*\Z",
+)
+_HYPHENS = dict.fromkeys(map(ord, "\N{HYPHEN}\N{NON-BREAKING HYPHEN}"), "-")
+# Marks of a quotation or a list, and none of what is asked: "> 5 items" are more than 5.
+_BEFORE = re.compile(r"\A(?:[\s\u2022]|>(?!=?\s*[-$€£¥.\d])|\*(?![/*\d]|\s[*\d]))+")
 # "No" that denies nothing.
-_NO_DENIAL = re.compile(r"\byes\s*(?:or|/|,)\s*no\b|\bor\s+not\b|\bnot\s+only\b")
+_NO_DENIAL = re.compile(r"\byes\s*(?:or|/|,)\s*no\b|\bor\s+not\b")
+_NOT_ONLY = re.compile(r"\bnot\s+only\b")
 # A limit put as a denial of what is beyond it.
 _LIMITS = tuple(
     (re.compile(rf"\b(?:no|not)\s+(?:any\s+)?(?:{beyond})\s+than\b"), limit)
@@ -120,7 +126,7 @@ def read(text: str) -> Reading | None:
     if len(text) > LONGEST or "\0" in text:
         return None
     # Marks of a quotation or a list before it are none of its own.
-    text = normalize("NFC", text).lstrip(" \t\n>*\u2022")
+    text = _BEFORE.sub("", normalize("NFC", text).translate(_HYPHENS))
     found = sorted(values(text))
     parts, at = [], 0
     for number, value in enumerate(found):
@@ -130,10 +136,7 @@ def read(text: str) -> Reading | None:
     kinds = ["name" if each.kind in _NAMES else each.kind for each in found]
     tokens: list[Token] = []
     numbers: list[tuple[int, int]] = []
-    spoken = _MANNERS.sub(" ", marked.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-    for denied, limit in _LIMITS:
-        spoken = denied.sub(limit, spoken)
-    for match in _TOKEN.findall(_NO_DENIAL.sub(" ", spoken)):
+    for match in _TOKEN.findall(_spoken(marked.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))):
         if match.startswith("\0"):
             number = int(match[1:-1])
             if found[number].kind == "mark":
@@ -155,8 +158,18 @@ def read(text: str) -> Reading | None:
             (kinds[number], found[number].value, _beside(tokens, at - 1), _beside(tokens, at + 1))
             for at, number in numbers
         ),
-        frozenset(each.value for each in found if each.kind == "mark" and each.value in RELATIONS),
+        frozenset(RELATIONS[each.value] for each in found if each.kind == "mark" and each.value in RELATIONS),
     )
+
+
+def _spoken(text: str) -> str:
+    """Without manners, and with what is put as a denial put as what it says."""
+    # What stands behind a colon may be what is to be translated, or judged: its manners are its own.
+    asked, *said = re.split(r"(?<=:)(?=\s)", _OPENING.sub(" ", text), maxsplit=1)
+    spoken = "".join([_MANNERS.sub(" ", asked), *said])
+    for denied, limit in _LIMITS:
+        spoken = denied.sub(limit, spoken)
+    return _NO_DENIAL.sub(" ", _NOT_ONLY.sub("also", spoken))
 
 
 def _words(match: str) -> list[Token]:

@@ -7,6 +7,7 @@ from importlib import resources
 
 __all__ = [
     "ASKING",
+    "INITIALS",
     "NEGATIONS",
     "NUMBERS",
     "ORDINALS",
@@ -29,6 +30,7 @@ def _lists() -> dict[str, frozenset[str]]:
 
 _LISTS = _lists()
 NEGATIONS, STOP, ASKING = (_LISTS[name] for name in ("negations", "stop", "asking"))
+INITIALS = _LISTS["initials"]
 ORDINARY = STOP | ASKING | NEGATIONS | _LISTS["ordinary"]
 PREFIXES, SYSTEM_PARTS = _LISTS["prefixes"], _LISTS["system_parts"]
 _TEENS = (
