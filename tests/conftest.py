@@ -27,13 +27,11 @@ _WAITING = frozenset({"dashboard", "demo", "house", "sdk"})
 _SECONDS = {
     "dashboard/test_in_the_browser.py": 75,
     "dashboard/test_signed_in.py": 70,
-    "house/test_up.py": 40,
     "demo/test_demo.py": 40,
     "sdk/test_control_faults.py": 28,
+    "house/test_up.py": 25,
     "house/test_storm.py": 23,
-    "sdk/test_cloud_calls.py": 22,
     "analytics/test_chargeback_laws_bytes.py": 20,
-    "house/test_sdk_alone.py": 20,
     "sdk/test_fanout.py": 20,
     "sdk/test_export.py": 19,
     "analytics/reviews/test_planted.py": 17,
@@ -54,8 +52,8 @@ _SECONDS = {
     "collector/test_bad_inputs_tenants.py": 12,
     "house/test_keys_cli.py": 12,
     "sdk/cache/test_served.py": 12,
+    "sdk/test_cloud_calls.py": 12,
     "analytics/ledger/test_ledger_kills.py": 11,
-    "sdk/test_trying_again.py": 11,
     "collector/test_sandbox.py": 10,
     "demo/test_history_command.py": 10,
     "house/test_bench_sdk.py": 10,
@@ -63,6 +61,7 @@ _SECONDS = {
     "policies/caching/test_command.py": 10,
     "sdk/cache/test_leaks_served.py": 10,
     "sdk/frameworks/test_examples.py": 10,
+    "sdk/test_trying_again.py": 10,
 }
 _OTHERS_S = 2
 
