@@ -31,6 +31,8 @@ FORBIDDEN = [
     pytest.param("the latest order", "the oldest order", "sign", id="latest and oldest"),
     pytest.param("the average price", "the median price", "sign", id="average and median"),
     pytest.param("must he sign", "may he sign", "sign", id="must and may"),
+    pytest.param("did alice pay bob", "did bob pay alice", "turned", id="who pays whom"),
+    pytest.param("convert celsius to kelvin", "convert kelvin to celsius", "turned", id="from what to what"),
     pytest.param("list open tickets", "list closed tickets", "opposite", id="open and closed"),
     pytest.param("unpaid invoices", "paid invoices", "opposite", id="a prefix"),
     pytest.param("approve the request", "reject the request", "opposite", id="approve and reject"),
@@ -41,6 +43,7 @@ ALLOWED = [
     pytest.param("What is the total of the order?", "Total of the order, please", id="a phrase"),
     pytest.param("find the customer", "locate the customer", id="words of one meaning"),
     pytest.param("yes or no: is it due", "is it due", id="the answers that are wanted"),
+    pytest.param("list bills and notes", "list notes and bills", id="two with and"),
     pytest.param("orders over 5", "orders exceeding 5", id="the same limit"),
     pytest.param("delete the user", "remove the user", id="delete and remove"),
     pytest.param("when does it start", "what time does it start", id="when and what time"),
@@ -84,6 +87,13 @@ def test_values_in_each_others_places_are_told(one: str, other: str, *, differ: 
     [
         pytest.param("show the invoice", "show the invocie", True, id="two letters turned"),
         pytest.param("show the invoice", "show the invoic", True, id="a letter is missing"),
+        pytest.param("show the invoice", "show the invoicee", True, id="a letter is there twice"),
+        pytest.param(
+            "restart the container", "restart the containerd", False, id="a program by its last letter"
+        ),
+        pytest.param("show the invoice", "show the invoixe", True, id="a key beside it"),
+        pytest.param("show the separate one", "show the seperate one", True, id="a vowel"),
+        pytest.param("ask martin for it", "ask marvin for it", False, id="two names"),
         pytest.param("show the price", "show the prize", False, id="two words"),
         pytest.param("show the invoice", "show the invoice again", False, id="one word more"),
     ],

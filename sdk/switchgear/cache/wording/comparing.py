@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 FEATURES = ("cosine", "substituted")
+_VOWELS, _KEYS = frozenset("aeiouy"), "qwertyuiop asdfghjkl zxcvbnm"
 _LONGEST_EDIT = 200
 """In words: to find it takes the square of that, for each of the nearest entries."""
 # Words before a value that say the same of it, or nothing.
@@ -33,8 +34,8 @@ _ROLES = {"into": "to", "onto": "to", "toward": "to", "towards": "to"} | dict.fr
 def veto(one: Wording, other: Wording) -> str | None:
     """Why two wordings cannot mean the same; None where nothing forbids it.
 
-    `negation`; `sign`: a limit that only one of them has, or two that exclude each other; `opposite`: a word of one is
-    the opposite of a word of the other.
+    `negation`; `sign`: a limit that only one of them has, or two that exclude each other; `turned`: two words stand in
+    each other's places; `opposite`: a word of one is the opposite of a word of the other.
     """
     if one.negations % 2 != other.negations % 2:
         return "negation"
@@ -42,7 +43,28 @@ def veto(one: Wording, other: Wording) -> str | None:
         _exclude(row & one.signs, row & other.signs) for row in CONFLICTS
     ):
         return "sign"
+    if _turned(one, other):
+        return "turned"
     return "opposite" if opposed(one, other) else None
+
+
+def _turned(one: Wording, other: Wording) -> bool:
+    """Whether two words of content are exchanged, and nothing else is: "did Ann pay Bob" in small letters.
+
+    Not those side by side, or with "and" or "or" between them: of these the order says nothing.
+    """
+    ours, theirs = ([each.plain for each in of.tokens] for of in (one, other))
+    at = [number for number, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b]
+    if len(ours) != len(theirs) or len(at) != 2 or not set(at) <= _content(one):
+        return False
+    first, last = at
+    between = ours[first + 1 : last]
+    return (ours[first], ours[last]) == (theirs[last], theirs[first]) and between not in ([], ["and"], ["or"])
+
+
+def _content(of: Wording) -> set[int]:
+    content = set(of.content)
+    return {number for number, each in enumerate(of.tokens) if each in content}
 
 
 def opposed(one: Wording, other: Wording) -> bool:
@@ -148,7 +170,7 @@ def _slip(one: str, other: str) -> bool:
     if len(one) == len(other):
         wrong = [at for at, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
         if len(wrong) == 1:
-            return True
+            return _beside(one[wrong[0]], other[wrong[0]])
         return (
             len(wrong) == 2
             and wrong[1] == wrong[0] + 1
@@ -156,7 +178,18 @@ def _slip(one: str, other: str) -> bool:
             and one[wrong[1]] == other[wrong[0]]
         )
     shorter, longer = sorted((one, other), key=len)
+    if longer[:-1] == shorter != longer and longer[-1] != shorter[-1] and known.known(known.plain(shorter)):
+        # Programs are called so: "systemd", "containerd".
+        return False
     return any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))
+
+
+def _beside(one: str, other: str) -> bool:
+    """Whether one of two letters is taken for the other: vowels, and those side by side on a keyboard.
+
+    Of others, two names have one more often than a slip: "martin", "marvin".
+    """
+    return {one, other} <= _VOWELS or one + other in _KEYS or other + one in _KEYS
 
 
 def unmatched(one: Wording, other: Wording) -> tuple[list[Token], list[Token]]:
