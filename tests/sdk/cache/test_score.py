@@ -13,7 +13,7 @@ from switchgear.cache.wording.score import Seen, first_guess, score
 
 GUESSES = st.floats(-10, 10)
 COUNTS = st.integers(0, 50)
-SEEN = st.builds(Seen, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.floats(0.01, 0.5))
+SEEN = st.builds(Seen, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.floats(0.01, 1))
 
 
 def reading(text: str) -> Reading:

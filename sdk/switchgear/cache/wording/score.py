@@ -30,6 +30,9 @@ _TOLD = 0.97
 BY_CHANCE = 0.2
 """How often answers to wordings that mean different things are the same, where nothing was seen of that: there are few
 answers to "is it ...?"."""
+# Were it above `_TOLD`, a label of "different" would speak for "the same". It is counted so where a judge has once
+# called answers different that are the same ever after.
+_MOST_BY_CHANCE = 0.9
 _VETO = -4.0
 # Of the same words in the same order: what differs are capitals, marks and manners.
 _SAME_WORDS = 8.0
@@ -67,7 +70,8 @@ class Seen:
     @property
     def weight(self) -> float:
         """What it adds to the logarithm of the odds."""
-        same, different = log(_TOLD / self.by_chance), log((1 - _TOLD) / (1 - self.by_chance))
+        by_chance = min(self.by_chance, _MOST_BY_CHANCE)
+        same, different = log(_TOLD / by_chance), log((1 - _TOLD) / (1 - by_chance))
         direct = self.same * same + self.different * different
         third = _THROUGH * (self.through * same + self.apart * different)
         return direct + third + log((self.alike_same + _FEW) / (self.alike_different + _FEW))
