@@ -32,7 +32,8 @@ _THANKS = (
 )
 _PLEASE = r"(?:please|kindly|pls|plz)"
 _OPENING = re.compile(
-    rf"\A[^\w\0]*(?:(?:{_GREETING}\s*[,.!;:]+|(?:hi|hey)(?: (?:there|team|all|everyone))?\b)\s*)*(?:{_PLEASE}\b)?"
+    rf"\A[^\w\0]*(?:(?:{_GREETING}\s*[,.!;:]+|(?:hi|hey)(?: (?:there|team|all|everyone))?\b(?!\s+in\b))\s*)*"
+    rf"(?:{_PLEASE}\b)?"
 )
 _MANNERS = re.compile(
     rf"(?<=\byou ){_PLEASE}\b|(?<=[.,!?;:]\s){_PLEASE}\b"

@@ -71,7 +71,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str | Non
         ("version", r"\bv?\d+\.\d+(?:\.\d+)+(?:[-+][\w.]+)?\b|\bv\d+(?:\.\d+)*\b", True, lambda f: f[0].lower().lstrip("v")),
         ("number", r"(?<![\w.])\d{1,3}!(?!=)", False, forms.as_written),
         ("symbol", r"(?<![\w\0)])[-\N{MINUS SIGN}\N{EN DASH}](?=[$€£¥]\d)", False, lambda _: "-"),
-        ("mark", r"->|=>|→|⇒|>>+|\|+|•|[<>!]=|==?|[<>≤≥≠]|(?<![\w!?.])!(?=[A-Za-z_(])|(?<![\w\0)])\+(?=[$€£¥]?\d)", False, forms.mark),
+        ("mark", r"->|=>|→|⇒|>>+|\|+|•|[<>!]=|[*/%:]=(?!=)|==?|[<>≤≥≠]|(?<![\w!?.])!(?=[A-Za-z_(])|(?<![\w\0)])\+(?=[$€£¥]?\d)", False, forms.mark),
         ("percentile", r"\b(?:p(?P<number>\d\d(?:\.\d+)?)|(?P<named>\d\d?(?:\.\d+)?)(?:st|nd|rd|th)?[\s-]percentile)\b", True,
          lambda f: f["number"] or f["named"]),
         ("duration", rf"(?<![\w.])(?<![A-Za-z]-){forms.SIGN}(?!(?:19|20)\d\d\s)(?P<number>\d+(?:\.\d+)?(?:(?=(?-i:[sdw])\b)|[\s-]?(?=\w\w|(?-i:h)\b))|(?:\ban(?=\shour)|\bone|\b{forms.FEW_IN_WORDS})[\s-])(?P<unit>{'|'.join(forms.UNITS.values())})\b", True, forms.duration),
@@ -96,7 +96,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str | Non
         ("symbol", r"[²³¹¼-¾\u2070-\u209c\u2150-\u2189\u2460-\u24ff]+", False, forms.as_written),
         ("symbol", r"[^\w\s\0]+", False, forms.symbol),
         # Signs of reckoning and of programs between words: often no more than a dash, and so no value.
-        ("mark", r"(?<=\S )(?:[*/&-]{1,2}|%|\N{EN DASH}|\.\.)(?= \S)|(?<=\w)\*{1,2}(?=\w)|(?<=\b[A-Za-z])[/-](?=[A-Za-z]\b)"
+        ("mark", r"(?<=\S )(?:[*/&-]{1,2}|%|\N{EN DASH}|\.\.)(?= \S)|(?<=[\w\0)])\*{1,2}(?=[\w\0(])|(?<=\b[A-Za-z])[/-](?=[A-Za-z]\b|\0)"
          r"|(?<!\S)&(?=\w)|(?<=\s)\*(?=[\w.])|(?<=\w)\*(?!\S)|(?<=\w)--(?![\w-])|(?<=\w)\.\.(?=\w)"
          # What belongs together: "(a or b) and c", {"a": {...}, "b": ...}.
          r"|\)(?=\s+(?:and|or)\b)|(?:(?<=\band )|(?<=\bor )|(?<=\bnot ))\(|[}\]](?=\s*,)", True, forms.mark),
