@@ -28,9 +28,9 @@ __all__ = ["Learned"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS workloads (workload BLOB PRIMARY KEY, name BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS wordings (
+CREATE TABLE IF NOT EXISTS pairs (
     workload BLOB NOT NULL, one BLOB NOT NULL, other BLOB NOT NULL, same INTEGER NOT NULL, different INTEGER NOT NULL,
-    PRIMARY KEY (workload, one, other)
+    told INTEGER NOT NULL, PRIMARY KEY (workload, one, other)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS certificates (
     workload BLOB NOT NULL, method TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (workload, method)
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS outcomes (
     workload BLOB NOT NULL, outcome TEXT NOT NULL, requests INTEGER NOT NULL, PRIMARY KEY (workload, outcome)
 ) STRICT, WITHOUT ROWID;
 """
-_TABLES = ("workloads", "wordings", "certificates", "judges", "outcomes")
+_TABLES = ("workloads", "pairs", "certificates", "judges", "outcomes")
 _BUSY_S = 5.0
 _AT_ONCE, _SERVED_AT_ONCE = 50, 1000
 """Outcomes that are counted before they are written: so many a process that is killed may lose. To write takes longer
@@ -52,6 +52,9 @@ _ALL = b""
 """In the place of a wording: behind an edit, all pairs that differ so; twice, all that were ever different."""
 _GUESSED, _LEAST_CHANCE = 10, 0.01
 """As many labels as the guess of it counts for, and what it never goes below."""
+_MOST_PAIRS, _COUNTED_AFTER = 400_000, 1000
+"""Rows of pairs of a workload, some 40 MB, and after how many labellings they are counted: of more, the fourth
+part that was told longest ago is forgotten."""
 _SECRET = 32
 _log = logging.getLogger("switchgear")
 
@@ -78,6 +81,7 @@ class Learned:
         self._of = lru_cache(_NAMES)(self._named)
         self._lock = threading.RLock()
         self._told = False
+        self._labelled = Counter[bytes]()
         self._counting = threading.Lock()
         self._counted = Counter[tuple[str, str]]()
         self._con = self._connected()
@@ -128,20 +132,36 @@ class Learned:
         the hash of the edit between both (b"": none).
         """
         key = self._of(workload).key
-        rows = []
-        for one, other, placed, back, edit, same in pairs:
-            if edit:
-                rows.append((key, edit, _ALL, int(same), int(not same)))
-            if self._pair(key, one, _turned(other, placed))[1]:
-                rows.append((key, _ALL, _ALL, int(same), int(not same)))
-            for a, b in {(one, _turned(other, placed)), (other, _turned(one, back))}:
-                rows.append((key, a, b, int(same), int(not same)))
         with self._lock, self._con as con:
             self._name(con, workload)
-            con.executemany(
-                "INSERT INTO wordings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET same = same + excluded.same, different = different + excluded.different",
-                rows,
+            if self._labelled[key] % _COUNTED_AFTER == 0:
+                self._forget_some(con, key)
+            self._labelled[key] += 1
+            for one, other, placed, back, edit, same in pairs:
+                known = self._pair(key, one, _turned(other, placed))
+                told = {(one, _turned(other, placed)), (other, _turned(one, back))}
+                # Of the others one pair is one witness, however often it is asked.
+                if edit and known == (0, 0):
+                    told.add((edit, _ALL))
+                if known == (0, 1):
+                    told.add((_ALL, _ALL))
+                con.executemany(
+                    "INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET same = same + excluded.same,"
+                    " different = different + excluded.different, told = excluded.told",
+                    [(key, *each, int(same), int(not same), self._labelled[key]) for each in told],
+                )
+
+    def _forget_some(self, con: sqlite3.Connection, workload: bytes) -> None:
+        """Keep a workload's pairs few, and go on counting its labellings where the last process left off."""
+        rows, last = con.execute(
+            "SELECT count(*), coalesce(max(told), 0) FROM pairs WHERE workload = ?", (workload,)
+        ).fetchone()
+        self._labelled[workload] = max(self._labelled[workload], last)
+        if rows > _MOST_PAIRS:
+            con.execute(
+                "DELETE FROM pairs WHERE workload = ?1 AND told <="
+                " (SELECT told FROM pairs WHERE workload = ?1 ORDER BY told LIMIT 1 OFFSET ?2)",
+                (workload, rows // 4),
             )
 
     def certificate(self, workload: str, method: str, fresh: Certificate) -> Certificate:
@@ -301,14 +321,14 @@ class Learned:
 
     def _known(self, workload: bytes, one: bytes) -> dict[bytes, tuple[int, int]]:
         rows = self._con.execute(
-            "SELECT other, same, different FROM wordings WHERE workload = ? AND one = ?", (workload, one)
+            "SELECT other, same, different FROM pairs WHERE workload = ? AND one = ?", (workload, one)
         )
         return {other: (same, different) for other, same, different in rows}
 
     def _pair(self, workload: bytes, one: bytes, other: bytes) -> tuple[int, int]:
         with self._lock:
             found: tuple[int, int] | None = self._con.execute(
-                "SELECT same, different FROM wordings WHERE workload = ? AND one = ? AND other = ?",
+                "SELECT same, different FROM pairs WHERE workload = ? AND one = ? AND other = ?",
                 (workload, one, other),
             ).fetchone()
         return found or (0, 0)

@@ -91,24 +91,42 @@ def test_a_wording_may_be_compared_with_itself_turned(learned: Learned) -> None:
     assert seen(learned, ONE, ONE) == Seen()
 
 
-def test_labels_of_pairs_that_differ_alike_count_for_a_pair_that_was_never_seen(learned: Learned) -> None:
-    label(learned, ONE, OTHER, [True, True], edit=b"please")
+def test_each_pair_that_differs_alike_is_one_witness_for_a_pair_that_was_never_seen(learned: Learned) -> None:
+    label(learned, ONE, OTHER, [True] * 500, edit=b"please")
+    label(learned, ONE, THIRD, [True], edit=b"please")
     label(learned, OTHER, THIRD, [False], edit=b"please")
     assert seen(learned, b"a fourth", b"a fifth", edit=b"please") == Seen(alike_same=2, alike_different=1)
     assert seen(learned, b"a fourth", b"a fifth", edit=b"not") == Seen()
 
 
-def test_how_often_different_ones_agree_is_counted_once_they_were_different(learned: Learned) -> None:
+def test_how_often_different_ones_agree_is_told_by_the_next_label_of_each(learned: Learned) -> None:
     def by_chance() -> float:
         return learned.seen(WORKLOAD, ONE, [(THIRD, "", b"")])[0].by_chance
 
-    # A guess of 0.2 that counts for 10 labels; neither those before the first that differs nor that one itself.
-    label(learned, ONE, OTHER, [True, True, False])
+    # A guess of 0.2 that counts for 10 labels; a pair that was ever the same tells nothing of it.
+    label(learned, ONE, OTHER, [True, False, True])
     assert by_chance() == 0.2
-    label(learned, ONE, OTHER, [True] + [False] * 9)
+    for number in range(10):
+        label(learned, b"%d" % number, OTHER, [False, number == 0, True, True])
     assert by_chance() == (2 + 1) / (10 + 10)
-    label(learned, ONE, OTHER, [False] * 980)
+    for number in range(10, 990):
+        label(learned, b"%d" % number, OTHER, [False, False])
     assert by_chance() == 0.01
+
+
+def test_of_too_many_pairs_those_told_longest_ago_are_forgotten(
+    learned: Learned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchgear.cache.learned._MOST_PAIRS", 200)
+    monkeypatch.setattr("switchgear.cache.learned._COUNTED_AFTER", 10)
+    for number in range(400):
+        label(learned, b"%d" % number, OTHER, [True])
+        label(learned, ONE, THIRD, [True])
+    kept = [number for number in range(400) if seen(learned, b"%d" % number, OTHER).same]
+    # Two rows a pair, and one more pair.
+    assert 0.75 * 200 / 2 - 6 <= len(kept) <= 200 / 2 + 6
+    assert kept == list(range(kept[0], 400))
+    assert seen(learned, ONE, THIRD) == Seen(400)
 
 
 def test_what_one_workload_learned_another_does_not_know(learned: Learned) -> None:
