@@ -39,8 +39,9 @@ Configure = Callable[..., TracerProvider]
 Engines = Callable[..., Any]
 
 BODY = {"id": "r-1", "model": "gpt-4o", "usage": {"prompt_tokens": 10, "completion_tokens": 50}}
-# Where the machine is busy with other things the last hundredth is theirs: alone both stay below 1 ms.
-MOST_OF, SOON_S = 9, 0.001
+# Far below the second and more that is waited for an answer, and above what other processes of a busy machine take. How
+# long a call takes by itself `make bench-sdk` tells.
+MOST_OF, SOON_S = 9, 0.05
 
 
 def made(answer: Any = BODY) -> Any:
