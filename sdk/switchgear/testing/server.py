@@ -13,6 +13,7 @@ import struct
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import unquote
@@ -24,6 +25,8 @@ __all__ = ["Handler", "Reply", "Request", "Server"]
 _log = logging.getLogger("switchgear.testing")
 _BACKLOG = 1024
 _CLOSE_WITHIN_S = 5.0
+_ROUNDS_TO_LET_IN = 3
+"""Of the loop: one begins, one tells the protocol of its connection, one ends."""
 
 T = TypeVar("T")
 
@@ -137,6 +140,11 @@ class Server:
             lambda: _Connection(self._handler, self._connections), sock=self._listener
         )
         await self._over.wait()
+        # Whoever was just let in has no connection yet. Were the server closed, asyncio would leave their sockets open.
+        with suppress(NotImplementedError):
+            self.loop.remove_reader(self._listener)
+        for _ in range(_ROUNDS_TO_LET_IN):
+            await asyncio.sleep(0)
         server.close()
         for connection in list(self._connections):
             connection.close()

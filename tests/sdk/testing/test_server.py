@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -127,6 +129,27 @@ def test_the_command_serves_agents_in_other_processes() -> None:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_a_server_that_stops_leaves_no_socket_open_of_those_whom_it_just_let_in() -> None:
+    async def answer(request: Request, reply: Reply) -> None:
+        reply.whole(200, b"")
+
+    def come(port: int, clients: list[socket.socket]) -> None:
+        for _ in range(5):
+            with suppress(ConnectionError):
+                clients.append(socket.create_connection(("127.0.0.1", port)))
+
+    # One left open warns when it is collected, which is an error here.
+    for _ in range(50):
+        server, clients = Server(answer), list[socket.socket]()
+        coming = threading.Thread(target=come, args=(server.port, clients))
+        coming.start()
+        server.stop()
+        coming.join()
+        for client in clients:
+            client.close()
+    gc.collect()
 
 
 def test_the_sdk_does_without_it_and_it_does_without_any_service() -> None:
