@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def _places(files: Sequence[Path]) -> Iterator[tuple[Path, float]]:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a good part of the suite waits for processes, and for time to pass."""
     return (os.cpu_count() or 1) + 1
+
+
+_MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def _own_main() -> None:
+    """A page that was run in this process stays its `__main__`, which every process that is spawned later would run."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(scope="session", autouse=True)
